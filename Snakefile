@@ -1,0 +1,32 @@
+# rerender: five differentiable-rendering papers, rerun and judged. `rerender list` prints what can be made,
+# docs/workflow.md explains it, docs/artefacts.md maps every table, figure and video to its rule and file.
+
+from snakemake.utils import min_version
+
+min_version("9.19")
+
+
+configfile: "config/config.yaml"
+
+
+pathvars:
+    benchmarks="benchmarks/out",
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/assets.smk"
+include: "workflow/rules/metamers.smk"
+include: "workflow/rules/aggregate.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    localrule: True
+    input:
+        rules.all_tables.input,
+        rules.all_figures.input,
+        rules.all_videos.input,
+        rules.verdicts.input,
+
+

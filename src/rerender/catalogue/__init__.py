@@ -1,0 +1,1 @@
+"""What can be named in an experiment, and the files behind the names: registry, asset ledger, downloads, stand-ins."""

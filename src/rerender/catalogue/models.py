@@ -1,0 +1,112 @@
+"""The built-in vision models (fact sheet, section 3): pixel baselines, early vision, and pretrained networks."""
+
+from __future__ import annotations
+
+from rerender.catalogue.registry import register
+from rerender.catalogue.specs import VisionModelSpec
+
+
+@register.vision_model("mae")
+def mae() -> VisionModelSpec:
+    """The paper's baseline on geometry."""
+    return VisionModelSpec(
+        id="mae",
+        title="Pixel MAE",
+        families=("geometry",),
+        baseline=True,
+        loss="mean absolute pixel difference",
+        tags=("paper", "pixels"),
+    )
+
+
+@register.vision_model("dual_buffer")
+def dual_buffer() -> VisionModelSpec:
+    """The paper's baseline on materials: squared error without the bias of render noise."""
+    return VisionModelSpec(
+        id="dual_buffer",
+        title="Dual buffer",
+        families=("material",),
+        baseline=True,
+        judges=False,  # it compares two renders with a target; two images alone have no score
+        renders_per_step=2,
+        loss="mean of (R1 - T)(R2 - T) over two independent renders",
+        tags=("paper", "pixels"),
+    )
+
+
+@register.vision_model("mse")
+def mse() -> VisionModelSpec:
+    """Squared pixel error."""
+    return VisionModelSpec(
+        id="mse", title="Pixel MSE", loss="mean squared pixel difference", tags=("extra", "pixels")
+    )
+
+
+@register.vision_model("ssim")
+def ssim() -> VisionModelSpec:
+    """Structural similarity."""
+    return VisionModelSpec(id="ssim", title="SSIM", loss="1 - SSIM", tags=("extra", "pixels"))
+
+
+@register.vision_model("frontend")
+def frontend() -> VisionModelSpec:
+    """A Laplacian-pyramid front end of early vision (local luminance subtraction and contrast gain control)."""
+    return VisionModelSpec(
+        id="frontend",
+        title="Early-vision front end",
+        loss="mean squared difference of the responses",
+        tags=("extra", "early-vision"),
+    )
+
+
+@register.vision_model("portilla_simoncelli")
+def portilla_simoncelli() -> VisionModelSpec:
+    """Texture statistics of a steerable pyramid, pooled over the image."""
+    return VisionModelSpec(
+        id="portilla_simoncelli",
+        title="Portilla-Simoncelli",
+        loss="distance of texture statistics",
+        tags=("extra", "early-vision"),
+    )
+
+
+@register.vision_model("lpips")
+def lpips() -> VisionModelSpec:
+    """LPIPS v0.1 on a VGG-16 trunk with its learned heads."""
+    return VisionModelSpec(
+        id="lpips",
+        title="LPIPS (VGG-16)",
+        weights=("vgg16_v1", "lpips_vgg"),
+        input_size=256,
+        loss="LPIPS",
+        licence="weights: BSD-3-Clause (trunk), BSD-2-Clause (heads)",
+        tags=("paper", "network"),
+    )
+
+
+@register.vision_model("resnet")
+def resnet() -> VisionModelSpec:
+    """ResNet-50, pooled features."""
+    return VisionModelSpec(
+        id="resnet",
+        title="ResNet-50",
+        weights=("resnet50_v1",),
+        input_size=256,
+        loss="mean absolute difference of the 2048 pooled features",
+        licence="weights: BSD-3-Clause",
+        tags=("paper", "network"),
+    )
+
+
+@register.vision_model("dino")
+def dino() -> VisionModelSpec:
+    """DINOv2 ViT-B/14, patch tokens."""
+    return VisionModelSpec(
+        id="dino",
+        title="DINOv2 (ViT-B/14)",
+        weights=("dinov2_vitb14",),
+        input_size=224,
+        loss="mean cosine distance of the patch tokens",
+        licence="weights: Apache-2.0",
+        tags=("paper", "network"),
+    )

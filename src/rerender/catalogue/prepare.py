@@ -1,0 +1,318 @@
+"""Stage functions: from what is at hand to the standard files in `resources/`, each with its provenance beside it.
+
+Meshes become `.ply` in scene units, maps and textures arrays of linear RGB that the caller writes. Reading images and
+baking skies belong to the renderer, which is above this layer: they come in as arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from rerender.catalogue.ledger import Asset
+from rerender.catalogue.registry import envmap as find_envmap
+from rerender.catalogue.registry import scene as find_scene
+from rerender.catalogue.resolve import AssetSettings, Resolved, is_at_hand, load_ledger, missing, resolve
+from rerender.catalogue.specs import MeshChoice, Placement, SceneSpec
+from rerender.catalogue.standins import ground_square, standin_mesh
+from rerender.catalogue.textures import standin_texture
+from rerender.core.errors import UserError
+from rerender.core.files import write_json
+from rerender.core.images import check_radiance, resize_area
+from rerender.core.meshchecks import check_closed, check_finite, find_defects, is_closed
+from rerender.core.meshes import (
+    Mesh,
+    bounding_box,
+    drop_unused,
+    merge_duplicates,
+    normalised,
+    transformed,
+    volume,
+)
+from rerender.core.meshio import read_mesh, write_ply
+from rerender.core.subdivision import subdivide_loop
+
+
+class ReadImage(Protocol):
+    """Reads an image file as linear RGB, float32, shape (H, W, 3)."""
+
+    def __call__(self, path: Path) -> np.ndarray:
+        """Return the pixels."""
+        ...
+
+
+class BakeSky(Protocol):
+    """Bakes an analytic sky to a lat-long map of shape (height, 2 * height, 3)."""
+
+    def __call__(
+        self,
+        *,
+        sun_elevation_deg: float,
+        sun_azimuth_deg: float,
+        turbidity: float,
+        albedo: float,
+        height: int,
+        sun_scale: float,
+    ) -> np.ndarray:
+        """Return the radiance."""
+        ...
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a prepared file comes from. `origin` is the word that metric rows carry: original, mirror or standin."""
+
+    id: str
+    asset: str
+    origin: str
+    source: str
+    sha256: str | None
+    url: str | None
+    licence: str
+    standin: bool
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedImage:
+    """Linear RGB pixels, float32, shape (H, W, 3), and where they come from."""
+
+    pixels: np.ndarray
+    provenance: Provenance
+
+
+def write_sidecar(path: Path | str, provenance: Provenance, **facts: Any) -> None:
+    """Write provenance, and further plain facts about the file, as JSON."""
+    write_json(path, {**asdict(provenance), **facts})
+
+
+def read_origin(*sidecars: Path | str) -> str:
+    """Return the weakest origin among sidecars: standin before mirror before original."""
+    from rerender.core.files import read_json
+
+    ranks = ("original", "mirror", "standin")
+    return max((str(read_json(path)["origin"]) for path in sidecars), key=ranks.index, default="original")
+
+
+def prepare_mesh(
+    scene_id: str, settings: AssetSettings, out_ply: Path | str, out_json: Path | str
+) -> Provenance:
+    """Write the target mesh of a scene, checked and placed, and its sidecar; return its provenance.
+
+    Geometry targets are merged to one vertex per position; material objects keep their texture coordinates. Raises
+    `UserError` when no candidate is at hand or the mesh cannot be used.
+    """
+    spec = find_scene(scene_id)
+    assets = load_ledger(settings)
+    choice, resolved = _choose_mesh(spec, settings, assets)
+    mesh = standin_mesh(resolved.standin) if resolved.standin is not None else read_mesh(_path(resolved))
+    mesh, notes = _clean(mesh, spec, choice, str(resolved.path or choice.asset))
+    mesh = place(mesh, choice.placement)
+    low, high = bounding_box(mesh)
+    provenance = _provenance(scene_id, resolved, assets, choice.origin, notes)
+    write_ply(out_ply, mesh)
+    write_sidecar(
+        out_json,
+        provenance,
+        vertices=len(mesh.vertices),
+        faces=len(mesh.faces),
+        closed=is_closed(mesh),
+        bounding_box=[low.tolist(), high.tolist()],
+    )
+    return provenance
+
+
+def ground_mesh(scene_id: str, settings: AssetSettings) -> Mesh | None:
+    """Return the ground of a scene in world space, or None if it has none.
+
+    The archive's own plane goes with the archive's own object; any other object stands on a plain square.
+    """
+    spec = find_scene(scene_id)
+    if spec.ground is None:
+        return None
+    assets = load_ledger(settings)
+    choice, _ = _choose_mesh(spec, settings, assets)
+    if (
+        spec.ground.mesh is not None
+        and choice.origin == "original"
+        and is_at_hand(assets, spec.ground.mesh, settings)
+    ):
+        mesh = read_mesh(_path(resolve(spec.ground.mesh, settings, assets)))
+        check_finite(mesh, spec.ground.mesh)
+        return mesh
+    return ground_square(spec.ground.half_size)
+
+
+def place(mesh: Mesh, placement: Placement) -> Mesh:
+    """Put a mesh into the scene: see `Placement`."""
+    if placement.diagonal is None:
+        matrix = np.diag([placement.scale] * 3 + [1.0])
+        matrix[:3, 3] = placement.scale * np.array(placement.translate)
+        return transformed(mesh, matrix)
+    yaw = np.radians(placement.yaw_deg)
+    turn = np.eye(4)
+    turn[0, 0] = turn[2, 2] = np.cos(yaw)
+    turn[0, 2], turn[2, 0] = np.sin(yaw), -np.sin(yaw)
+    mesh = normalised(transformed(mesh, turn), placement.diagonal)
+    if not placement.on_ground:
+        return mesh
+    lift = np.eye(4)
+    lift[1, 3] = -mesh.vertices[:, 1].min()
+    return transformed(mesh, lift)
+
+
+def prepare_envmap(
+    envmap_id: str, settings: AssetSettings, height: int, *, read_image: ReadImage, bake_sky: BakeSky
+) -> PreparedImage:
+    """Return an environment map of at most `height` rows, twice as wide, checked, and its provenance.
+
+    A file is reduced by averaging areas, which keeps its light; it is never enlarged. Raises `UserError` when it has
+    NaN, infinite or negative pixels or is no lat-long map.
+    """
+    spec = find_envmap(envmap_id)
+    if spec.radiance is not None:
+        pixels = np.full((height, 2 * height, 3), spec.radiance, dtype=np.float32)
+        return PreparedImage(
+            pixels, _generated(envmap_id, envmap_id, "original", f"constant radiance {spec.radiance:g}")
+        )
+    assert spec.sky is not None
+    assets = load_ledger(settings)
+    for position, asset_id in enumerate(spec.assets):
+        if not is_at_hand(assets, asset_id, settings):
+            continue
+        resolved = resolve(asset_id, settings, assets)
+        path = _path(resolved)
+        pixels = read_image(path)
+        check_radiance(pixels, path.name)
+        if abs(pixels.shape[1] / pixels.shape[0] - 2.0) > 0.02:
+            raise UserError(
+                f"the environment map {path.name} is {pixels.shape[1]} x {pixels.shape[0]} pixels",
+                "A lat-long map is twice as wide as high: export it in that projection.",
+            )
+        rows = min(height, pixels.shape[0])
+        origin = "original" if position == 0 and "paper" in spec.tags else "mirror"
+        provenance = _provenance(envmap_id, resolved, assets, origin, [f"{rows} of {pixels.shape[0]} rows"])
+        return PreparedImage(resize_area(pixels, rows, 2 * rows).astype(np.float32), provenance)
+    if not settings.allow_standins:
+        raise missing(assets[spec.assets[0]]) if spec.assets else _no_assets("envmap", envmap_id)
+    pixels = np.asarray(bake_sky(**asdict(spec.sky), height=height), dtype=np.float32)
+    check_radiance(pixels, f"the baked sky of '{envmap_id}'")
+    sky = f"analytic sky, sun at {spec.sky.sun_elevation_deg:g} degrees, turbidity {spec.sky.turbidity:g}"
+    return PreparedImage(pixels, _generated(envmap_id, spec.asset or envmap_id, "standin", sky))
+
+
+def prepare_texture(
+    name: str, settings: AssetSettings, *, read_image: ReadImage, size: tuple[int, int] | None = None
+) -> PreparedImage:
+    """Return a colour texture (`name` is its asset id) with values clipped to [0, 1], and its provenance.
+
+    `size` = (height, width) resamples it by averaging areas.
+    """
+    assets = load_ledger(settings)
+    resolved = resolve(name, settings, assets)
+    if resolved.standin is not None:
+        pixels = standin_texture(resolved.standin)
+    else:
+        pixels = read_image(_path(resolved))
+        check_radiance(pixels, name)
+    if size is not None:
+        pixels = resize_area(pixels, *size)
+    origin = "standin" if resolved.source in ("standin", "procedural") else "original"
+    note = [f"{pixels.shape[0]} x {pixels.shape[1]} texels"]
+    pixels = np.clip(pixels, 0.0, 1.0).astype(np.float32)
+    return PreparedImage(pixels, _provenance(name, resolved, assets, origin, note))
+
+
+def _choose_mesh(
+    spec: SceneSpec, settings: AssetSettings, assets: dict[str, Asset]
+) -> tuple[MeshChoice, Resolved]:
+    """Return the first candidate that is at hand. A corrupt file is an error, not a reason to take the next one."""
+    for choice in spec.meshes:
+        if choice.asset in assets and assets[choice.asset].kind == "procedural":
+            if settings.allow_standins:
+                return choice, resolve(choice.asset, settings, assets)
+        elif is_at_hand(assets, choice.asset, settings):
+            return choice, resolve(choice.asset, settings, assets)
+    real = [choice.asset for choice in spec.meshes if assets[choice.asset].kind != "procedural"]
+    # the candidate that is easiest to get: a file of its own rather than a member of a large archive
+    real.sort(key=lambda asset_id: assets[asset_id].kind == "member")
+    raise missing(assets[real[0]]) if real else _no_assets("scene", spec.id)
+
+
+def _clean(mesh: Mesh, spec: SceneSpec, choice: MeshChoice, name: str) -> tuple[Mesh, list[str]]:
+    """Check a mesh and bring it into the form that its family needs; return notes on what was done."""
+    notes = []
+    check_finite(mesh, name)
+    if spec.family == "material":
+        if mesh.texcoords is None:
+            raise UserError(
+                f"the mesh '{name}' has no texture coordinates, which the material scene '{spec.id}' needs",
+                "Unwrap it (Blender: UV, Smart UV Project) and export it with UVs.",
+            )
+        mesh = drop_unused(mesh)
+    else:
+        mesh = drop_unused(merge_duplicates(mesh))
+    if not spec.open_target:
+        check_closed(mesh, name, role="target")
+    defects = find_defects(mesh)
+    if defects.any:
+        notes.append(
+            f"open target: {defects.boundary_edges} edges at holes, {defects.nonmanifold_edges} non-manifold"
+        )
+    elif volume(mesh) < 0:
+        mesh = replace(mesh, faces=mesh.faces[:, ::-1])
+        notes.append("its faces pointed inwards and were turned")
+    if choice.subdivisions:
+        mesh = subdivide_loop(mesh, choice.subdivisions)
+        notes.append(f"Loop-subdivided {choice.subdivisions} times")
+    return mesh, notes
+
+
+def _provenance(
+    name: str, resolved: Resolved, assets: dict[str, Asset], origin: str, notes: Sequence[str]
+) -> Provenance:
+    asset = resolved.asset
+    if resolved.standin is not None:
+        note = "; ".join([assets[resolved.standin].note, *notes])
+        return replace(_generated(name, asset.id, "standin", note), source=resolved.source)
+    holder = asset if asset.archive is None else assets[asset.archive]
+    return Provenance(
+        id=name,
+        asset=asset.id,
+        origin=origin,
+        source=resolved.source,
+        sha256=resolved.sha256,
+        url=holder.urls[0] if holder.urls else None,
+        licence=holder.licence,
+        standin=False,
+        note="; ".join(part for part in (asset.note, *notes) if part),
+    )
+
+
+def _generated(name: str, asset: str, origin: str, note: str) -> Provenance:
+    return Provenance(
+        id=name,
+        asset=asset,
+        origin=origin,
+        source="procedural" if origin == "original" else "standin",
+        sha256=None,
+        url=None,
+        licence="MIT (this project)",
+        standin=origin == "standin",
+        note=note,
+    )
+
+
+def _path(resolved: Resolved) -> Path:
+    assert resolved.path is not None
+    return resolved.path
+
+
+def _no_assets(kind: str, name: str) -> UserError:
+    return UserError(
+        f"the {kind} '{name}' has only a procedural stand-in", "Allow it with assets: allow_standins: true."
+    )

@@ -1,0 +1,185 @@
+"""The built-in scenes of the metamers paper (fact sheet, sections 2.1 and 2.2), and real meshes for development.
+
+The paper's own files keep their own size and place. Others are scaled so that they fit the 45 degree cameras at
+distance 5 (visible radius 1.9 at the origin) and a unit sphere is a sensible start.
+"""
+
+from __future__ import annotations
+
+from rerender.catalogue.registry import register
+from rerender.catalogue.specs import Bsdf, FreeParameter, Ground, MeshChoice, Placement, SceneSpec, Spotlight
+
+_GREY = Bsdf(plugin="diffuse", base_color=0.5)
+_DRAGON_REMESH = (5, 25, 50, 100, 150, 250, 350, 450)
+_SUZANNE_REMESH = (100, 200, 300, 400)
+
+
+def _fitted(asset: str, diagonal: float, subdivisions: int = 0) -> MeshChoice:
+    """A real mesh that is not the paper's file, scaled to a bounding-box diagonal."""
+    return MeshChoice(
+        asset=asset, placement=Placement(diagonal=diagonal), origin="mirror", subdivisions=subdivisions
+    )
+
+
+def _standin(asset: str, diagonal: float) -> MeshChoice:
+    """A procedural mesh, scaled to a bounding-box diagonal."""
+    return MeshChoice(asset=asset, placement=Placement(diagonal=diagonal), origin="standin")
+
+
+@register.scene("suzanne")
+def suzanne() -> SceneSpec:
+    """Blender's monkey. The paper's file is a subdivided one, so the public base mesh is subdivided as well.
+
+    Its eye sockets are open, under the eyes. 3.774 is the diagonal of Blender's own monkey, which the paper's identity
+    transform leaves as it is.
+    """
+    return SceneSpec(
+        id="suzanne",
+        title="Suzanne",
+        family="geometry",
+        meshes=(
+            MeshChoice(asset="mrd_suzanne", placement=Placement(), origin="original"),
+            _fitted("suzanne", 3.774, subdivisions=2),
+            _standin("suzanne_standin", 3.774),
+        ),
+        open_target=True,
+        bsdf=_GREY,
+        n_views=8,
+        large_steps_lambda=25.0,
+        lr=0.1,
+        remesh_epochs=_SUZANNE_REMESH,
+        tags=("paper", "laptop"),
+    )
+
+
+@register.scene("dragon")
+def dragon() -> SceneSpec:
+    """The paper's dragon, from its archive; a procedural dragon where the archive is absent."""
+    original = Placement(translate=(0.0, -15.0, 0.0), scale=0.018)
+    return SceneSpec(
+        id="dragon",
+        title="Dragon",
+        family="geometry",
+        meshes=(
+            MeshChoice(asset="mrd_dragon", placement=original, origin="original"),
+            _standin("dragon_standin", 3.2),
+        ),
+        open_target=True,  # the archive's scan has not been inspected; the stand-in is closed
+        bsdf=_GREY,
+        n_views=25,
+        lr=0.1,
+        remesh_epochs=_DRAGON_REMESH,
+        tags=("paper", "laptop"),
+    )
+
+
+@register.scene("bunny")
+def bunny() -> SceneSpec:
+    """The Stanford bunny: not in the paper; a real scan with holes in its base, one body."""
+    return SceneSpec(
+        id="bunny",
+        title="Stanford bunny",
+        family="geometry",
+        meshes=(_fitted("stanford_bunny", 2.4), _standin("bunny_standin", 2.4)),
+        open_target=True,
+        bsdf=_GREY,
+        n_views=25,
+        lr=0.1,
+        remesh_epochs=_DRAGON_REMESH,
+        tags=("laptop", "extra"),
+    )
+
+
+@register.scene("spot")
+def spot() -> SceneSpec:
+    """Keenan Crane's cow: not in the paper; thin legs and horns, and the hollow between the legs."""
+    return SceneSpec(
+        id="spot",
+        title="Spot",
+        family="geometry",
+        meshes=(_fitted("spot", 2.6), _standin("spot_standin", 2.6)),
+        bsdf=_GREY,
+        n_views=25,
+        lr=0.1,
+        remesh_epochs=_DRAGON_REMESH,
+        tags=("extra",),
+    )
+
+
+@register.scene("rocker_arm")
+def rocker_arm() -> SceneSpec:
+    """A machine part of genus 1: not in the paper; a sphere can match its renders but not its topology."""
+    return SceneSpec(
+        id="rocker_arm",
+        title="Rocker arm",
+        family="geometry",
+        meshes=(_fitted("rocker_arm", 2.6), _standin("rocker_arm_standin", 2.6)),
+        bsdf=_GREY,
+        n_views=25,
+        lr=0.1,
+        remesh_epochs=_DRAGON_REMESH,
+        tags=("extra",),
+    )
+
+
+# Material scenes: a dragon on a checkerboard, seen by four level cameras ten units away at height 2.
+_MATERIAL_DRAGON = (
+    MeshChoice(asset="mrd_material_dragon", placement=Placement(), origin="original"),
+    MeshChoice(
+        asset="dragon_standin",
+        placement=Placement(diagonal=6.0, on_ground=True, yaw_deg=25.0),
+        origin="standin",
+    ),
+)
+# Spectral constant 100 is this RGB triple in Mitsuba's RGB variants (section 2.2).
+_WARM_LIGHT = Spotlight(position=(10.0, 2.0, 0.0), intensity=(120.5, 94.8, 90.9))
+_BLACK = Bsdf(plugin="principled", base_color=0.0)
+_BASE_COLOR = FreeParameter(name="base_color")
+
+
+@register.scene("translucent")
+def translucent() -> SceneSpec:
+    """Coloured glass: index, roughness, transmission and texture are recovered; the truth is known."""
+    return SceneSpec(
+        id="translucent",
+        title="Translucent",
+        family="material",
+        meshes=_MATERIAL_DRAGON,
+        open_target=True,
+        bsdf=Bsdf(plugin="principled", base_color="gradient", roughness=0.001, eta=1.49, spec_trans=1.0),
+        start_bsdf=Bsdf(plugin="principled", base_color=0.0, roughness=0.69, eta=1.64, spec_trans=0.11),
+        optimised=(
+            FreeParameter(name="roughness"),
+            FreeParameter(name="eta", low=1.01, high=4.1),
+            _BASE_COLOR,
+            FreeParameter(name="spec_trans"),
+        ),
+        n_views=4,
+        lr=0.03,
+        max_depth=12,
+        ground=Ground(mesh="mrd_material_plane"),
+        builtin_envmap="material_scene",
+        tags=("paper", "laptop"),
+    )
+
+
+@register.scene("diffuse")
+def diffuse() -> SceneSpec:
+    """A matte coloured dragon; a principled BSDF is fitted through its base colour only."""
+    return SceneSpec(
+        id="diffuse",
+        title="Diffuse",
+        family="material",
+        meshes=_MATERIAL_DRAGON,
+        open_target=True,
+        bsdf=Bsdf(plugin="diffuse", base_color="gradient"),
+        start_bsdf=_BLACK,
+        optimised=(_BASE_COLOR,),
+        n_views=4,
+        lr=0.03,
+        max_depth=10,
+        ground=Ground(mesh="mrd_material_plane"),
+        spotlight=_WARM_LIGHT,
+        builtin_envmap="material_scene",
+        tags=("paper", "laptop"),
+    )

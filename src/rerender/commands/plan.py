@@ -1,0 +1,127 @@
+"""`rerender plan`: how many runs, optimiser steps and jobs a tier has, and what the jobs that ran so far say it costs.
+
+The cost is an estimate from Snakemake's benchmark files: the mean CPU seconds of the jobs of each step that have run
+in the same tier on this machine, times the number of jobs. A step that never ran has no estimate, and the sum says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rerender.config import TIER_NAMES, read_config
+
+if TYPE_CHECKING:
+    from rerender.workflow.session import Session
+
+BENCHMARKS = Path("benchmarks/out")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a tier: its number of jobs, and the mean CPU and wall seconds of those that ran (None: none did)."""
+
+    name: str
+    jobs: int
+    measured: int
+    cpu_s: float | None
+    wall_s: float | None
+
+    @property
+    def cpu_minutes(self) -> float | None:
+        """Estimated CPU minutes of all jobs of the step."""
+        return None if self.cpu_s is None else self.cpu_s * self.jobs / 60
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add `plan` to the command line."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "plan",
+        help="say how many runs and jobs a tier has, and what they cost judging by those that ran",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("tiers", nargs="*", metavar="TIER", choices=None, help="tiers (default: all)")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the plan of each tier; return 0."""
+    from rerender.workflow.session import Session
+
+    session = Session(read_config().model_dump())
+    for number, tier in enumerate(arguments.tiers or TIER_NAMES):
+        print(("\n" if number else "") + "\n".join(describe(session, tier)))
+    return 0
+
+
+def describe(session: Session, tier: str, benchmarks: Path = BENCHMARKS) -> Iterator[str]:
+    """Yield the lines of one tier."""
+    from rerender.papers.metamers.grid import runnable
+    from rerender.workflow import metamers
+
+    cells = session.cells(tier)
+    ready = runnable(cells)
+    blocked = sorted({cell.model for cell in cells if cell.blocked})
+    steps = sum(metamers.optimise_params(session, tier, cell.scene)["iterations"] for cell in ready)
+    yield f"{tier}: {len(ready)} runs, {steps} optimiser steps" + (
+        f"; {len(cells) - len(ready)} more runs are blocked: {', '.join(blocked)} have no weights here" if blocked else ""
+    )
+    found = list(tier_steps(session, tier, benchmarks))
+    for step in found:
+        yield f"  {step.name:<12} {step.jobs:>5} jobs  {_cost(step)}"
+    known = [step.cpu_minutes for step in found if step.cpu_minutes is not None]
+    unknown = [step.name for step in found if step.cpu_minutes is None]
+    if not known:
+        yield f"  cost unknown: no job of this tier has run here. Make one first: snakemake --cores 2 {_probe(tier, ready)}"
+        return
+    gaps = f", without {', '.join(unknown)}, of which none has run" if unknown else ""
+    yield f"  together about {sum(known):.1f} CPU minutes{gaps}"
+
+
+def tier_steps(session: Session, tier: str, benchmarks: Path = BENCHMARKS) -> Iterator[Step]:
+    """Yield every step of a tier with its number of jobs and what its benchmarks say."""
+    from rerender.papers.metamers.grid import runnable
+    from rerender.workflow import metamers
+
+    ready = runnable(session.cells(tier))
+    places = {(cell.scene, cell.envmap) for cell in ready}
+    jobs = {
+        "references": len(places),
+        "optimise": len(ready),
+        "evaluate": len(ready),
+        "videos": len(ready) + len(places),
+        "tables": len(metamers.TABLES),
+        "figures": len(metamers.FIGURES),
+    }
+    for name, count in jobs.items():
+        times = [time for file in (benchmarks / tier / "metamers" / name).rglob("*.tsv") if (time := read_benchmark(file))]
+        mean = [sum(column) / len(times) for column in zip(*times, strict=True)] if times else [None, None]
+        yield Step(name, count, len(times), *mean)
+
+
+def read_benchmark(path: Path) -> tuple[float, float] | None:
+    """Return CPU and wall seconds of one of Snakemake's benchmark files; None if it holds no numbers."""
+    with open(path, encoding="utf-8", newline="") as handle:
+        for row in csv.DictReader(handle, delimiter="\t"):
+            try:
+                return float(row["cpu_time"]), float(row["s"])
+            except (KeyError, TypeError, ValueError):
+                return None
+    return None
+
+
+def _cost(step: Step) -> str:
+    if step.cpu_s is None or step.wall_s is None:
+        return "cost unknown: none has run"
+    return f"{step.cpu_s:8.1f} CPU s and {step.wall_s:8.1f} s each (mean of {step.measured} that ran)"
+
+
+def _probe(tier: str, ready: Any) -> str:
+    from rerender.workflow import metamers
+
+    return metamers.run_file(tier, ready[0], "metrics.json").replace("<results>", "results") if ready else tier

@@ -1,0 +1,127 @@
+"""The material problem: a `principled` BSDF becomes a metamer of the target's (section 5).
+
+One step visits every view and adds up their gradients; bounds apply once, after the step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from rerender.catalogue.specs import FreeParameter
+from rerender.core.files import Tree
+from rerender.core.seeds import SeedStream
+from rerender.fitting.problem import Observation, Parameter, StepResult
+from rerender.papers.metamers.objective import Objective
+from rerender.papers.metamers.settings import MaterialRun
+from rerender.papers.metamers.strips import strip, strip_views
+from rerender.papers.metamers.world import OBJECT, World, bsdf_plugin, build, training_cameras
+from rerender.rendering.differentiable import Renderer
+
+_KEYS = {"base_color": "base_color.data", "eta": "eta"}
+
+
+def scene_key(name: str) -> str:
+    """Return the scene parameter of a BSDF parameter."""
+    return f"{OBJECT}.bsdf.{_KEYS.get(name, f'{name}.value')}"
+
+
+def start_values(world: World, settings: MaterialRun, changes: Mapping[str, float]) -> dict[str, np.ndarray]:
+    """Return the start of every optimised parameter, clipped to its bounds; `changes` replace scalars."""
+    bsdf = world.scene.start_bsdf
+    assert bsdf is not None and not isinstance(bsdf.base_color, str)
+    values: dict[str, np.ndarray] = {}
+    for free in world.scene.optimised:
+        if free.name == "base_color":
+            start: np.ndarray = np.full((*settings.texture_size, 3), bsdf.base_color)
+        else:
+            start = np.array([changes.get(free.name, bsdf.scalars[free.name])])
+        values[free.name] = start.clip(free.low, free.high).astype(np.float32)
+    return values
+
+
+class MaterialProblem:
+    """One material run from one start."""
+
+    def __init__(
+        self,
+        world: World,
+        objective: Objective,
+        settings: MaterialRun,
+        changes: Mapping[str, float] | None = None,
+    ) -> None:
+        self.world, self.objective, self.settings = world, objective, settings
+        self.free: tuple[FreeParameter, ...] = world.scene.optimised
+        self.cameras = training_cameras(world, settings.n_views)
+        self.device = objective.target[0].device
+        start = start_values(world, settings, changes or {})
+        self.tensors = {name: self._leaf(value) for name, value in start.items()}
+        assert world.scene.start_bsdf is not None
+        plugin = bsdf_plugin(world.scene.start_bsdf, start.get("base_color"))
+        integrator = {
+            "type": settings.integrator,
+            "max_depth": settings.max_depth,
+            "rr_depth": max(world.scene.rr_depth, 1),
+        }
+        scene = build(
+            world,
+            self.cameras,
+            settings.image_size,
+            bsdf=plugin,
+            integrator=integrator,
+            batched=settings.batched_views,
+        )
+        self.renderer = Renderer(scene, [scene_key(free.name) for free in self.free])
+
+    def parameters(self) -> Mapping[str, Parameter]:
+        """Return the optimised parameters with plain Adam and their bounds."""
+        return {
+            free.name: Parameter(
+                self.tensors[free.name], lr=self.settings.lr, low=free.low, high=free.high
+            )
+            for free in self.free
+        }
+
+    def step(self, iteration: int, seeds: SeedStream) -> StepResult:
+        """Render all views once, or twice for a paired loss, and add up the gradients."""
+        first = self._render(seeds.child("optimise", 0), self.settings.spp)
+        second = (
+            self._render(seeds.child("optimise", 1), self.settings.spp) if self.objective.paired else None
+        )
+        loss, similarity = self.objective(first, range(len(self.cameras)), second)
+        loss.backward()  # type: ignore[no-untyped-call]
+        scalars = {name: float(t.detach()) for name, t in self.tensors.items() if t.numel() == 1}
+        return StepResult(float(loss.detach()), {"similarity": similarity, **scalars})
+
+    def project(self, iteration: int) -> bool:
+        """Nothing to do: the loop clips to the bounds."""
+        return False
+
+    def observe(self, iteration: int) -> Observation:
+        """Render the strip of views with seeds of its own."""
+        with torch.no_grad():
+            radiance = self._render(SeedStream(("observe",)), 16)
+        return Observation(frame=strip(radiance[strip_views(len(self.cameras))]))
+
+    def state(self) -> Tree:
+        """Return all optimised parameters by name."""
+        return {name: tensor.detach().cpu().numpy().copy() for name, tensor in self.tensors.items()}
+
+    def load_state(self, tree: Tree) -> None:
+        """Take over parameters."""
+        self.tensors = {name: self._leaf(np.asarray(tree[name])) for name in self.tensors}
+
+    def _leaf(self, value: np.ndarray) -> torch.Tensor:
+        return torch.tensor(value, dtype=torch.float32, device=self.device, requires_grad=True)
+
+    def _render(self, seeds: SeedStream, spp: int) -> torch.Tensor:
+        views = range(len(self.cameras))
+        return self.renderer.render(
+            {scene_key(name): tensor for name, tensor in self.tensors.items()},
+            views=views,
+            seeds=[seeds.seed(view) for view in views],
+            spp=spp,
+            spp_grad=self.settings.spp_grad,
+        )

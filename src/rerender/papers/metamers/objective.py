@@ -1,0 +1,46 @@
+"""The loss of a metamer: renders and targets through one vision model, from one forward pass (sections 1 and 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from rerender.perception.models.base import Features, PairedModel, VisionModel
+from rerender.perception.preprocessing import to_nchw
+from rerender.rendering.tonemap import reinhard_srgb
+
+
+class Objective:
+    """A vision model with its target features computed once for all views."""
+
+    def __init__(self, model: VisionModel, target_radiance: torch.Tensor) -> None:
+        self.model = model
+        with torch.no_grad():
+            self.target: Features = model.features(self._images(target_radiance))
+
+    @property
+    def paired(self) -> bool:
+        """Whether the loss wants two independent renders of the same parameters."""
+        return isinstance(self.model, PairedModel)
+
+    def __call__(
+        self, radiance: torch.Tensor, views: Sequence[int], second: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, float]:
+        """Return the mean loss over the views, and the model's own mean similarity to the target.
+
+        `radiance` is (len(views), H, W, 3); `second` is another render of the same for a paired model.
+        """
+        features = self.model.features(self._images(radiance))
+        target = tuple(tensor[list(views)] for tensor in self.target)
+        if second is not None and isinstance(self.model, PairedModel):
+            loss = self.model.pair_loss(features, self.model.features(self._images(second)), target).mean()
+        else:
+            loss = self.model.loss(features, target).mean()
+        with torch.no_grad():
+            similarity = float(self.model.similarity(features, target).mean())
+        return loss, similarity
+
+    @staticmethod
+    def _images(radiance: torch.Tensor) -> torch.Tensor:
+        return to_nchw(reinhard_srgb(radiance))

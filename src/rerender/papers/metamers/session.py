@@ -1,0 +1,33 @@
+"""What every stage of a run needs to begin: variant, device and the target scene in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from rerender.catalogue.specs import EnvmapSpec, SceneSpec
+from rerender.papers.metamers.world import SceneFiles, World, load_world
+from rerender.rendering.variants import start_variant
+from rerender.runtime.device import torch_device
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """A running backend with a target scene."""
+
+    backend: str
+    device: torch.device
+    world: World
+    origin: str
+
+
+def open_session(
+    scene: SceneSpec, envmap: EnvmapSpec, files: SceneFiles, *, variant: str, threads: int
+) -> Session:
+    """Start the variant, limit threads, and read the scene's files."""
+    torch.set_num_threads(threads)
+    backend = start_variant(variant, threads=threads)
+    return Session(
+        backend, torch.device(torch_device(backend)), load_world(scene, envmap, files), files.origin
+    )

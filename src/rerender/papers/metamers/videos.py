@@ -1,0 +1,175 @@
+"""Videos of the metamers runs: one a run (target, current render, error), and one mosaic a scene and light."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rerender.core.errors import UserError
+from rerender.papers.metamers.pictures import Pictures, first_seeds
+from rerender.papers.metamers.results import registry_names
+from rerender.papers.metamers.runfiles import RunFiles
+from rerender.reporting.captions import Names
+from rerender.reporting.grids import colour_error, error_map, split_strip
+from rerender.reporting.style import ERROR_MAX
+from rerender.reporting.videos import (
+    Frame,
+    below,
+    beside,
+    enlarge,
+    frames_per_second,
+    hold_last,
+    label,
+    pad_even,
+    whole_factor,
+    write_video,
+)
+
+RUN_WIDTH = 480
+CELL_WIDTH = 160
+LINE = 22
+MOSAIC_VIEWS = 2
+HOLD_SECONDS = 1.5
+
+
+def make_run_video(
+    run: RunFiles, out: Path | str, *, names: Names | None = None, fps: float | None = None
+) -> None:
+    """Write the video of one run: target, current render and error of the observed views, iteration and loss.
+
+    Without `fps` [frames a second] the rate is chosen so that the run lasts about eight seconds.
+    """
+    names = names or registry_names()
+    pictures = Pictures(run)
+    target = pictures.strip_target()
+    factor = whole_factor(target.shape[1], RUN_WIDTH)
+    light = f" · {names.envmap(run.envmap)}" if run.family == "geometry" else ""
+    title = f"{names.scene(run.scene)}{light} · {names.model(run.model)} · seed {run.seed}"
+    losses = _losses(pictures)
+    frames = (
+        _run_frame(target, frame, factor, title, _progress(int(iteration), losses))
+        for frame, iteration in zip(pictures.movie["frames"], pictures.movie["iterations"], strict=True)
+    )
+    fps = fps or frames_per_second(len(pictures.movie["frames"]))
+    write_video(out, hold_last(frames, int(HOLD_SECONDS * fps)), fps)
+
+
+def _losses(pictures: Pictures) -> dict[int, float]:
+    """Return the loss of each iteration that has one."""
+    trace = pictures.trace.drop_nulls("loss")
+    return dict(zip(trace["iteration"].to_list(), trace["loss"].to_list(), strict=True))
+
+
+def _progress(iteration: int, losses: dict[int, float]) -> str:
+    """Return the line that changes; the loss of an iteration without one is that of the one before it."""
+    loss = losses.get(iteration, losses.get(iteration - 1))
+    return f"render at iteration {iteration}" + (f"   loss {loss:.3g}" if loss is not None else "")
+
+
+def _run_frame(target: Frame, current: Frame, factor: int, title: str, progress: str) -> Frame:
+    """Return one frame of a run's video."""
+    error = colour_error(error_map(current, target))
+    width = target.shape[1] * factor
+    parts = [label(title, width, LINE, bold=True)]
+    for name, strip in (("target", target), (progress, current), (f"error, 0 to {ERROR_MAX:g}", error)):
+        parts += [label(name, width, LINE), enlarge(strip, factor)]
+    return pad_even(below(parts, gap=0))
+
+
+# ---------------------------------------------------------------- mosaic
+
+
+@dataclass(frozen=True)
+class Reel:
+    """The observed frames of one run, found by iteration."""
+
+    model: str
+    frames: npt.NDArray[np.uint8]
+    iterations: npt.NDArray[np.int64]
+
+    @property
+    def last(self) -> int:
+        """The last iteration that was observed."""
+        return int(self.iterations[-1])
+
+    def at(self, iteration: int) -> Frame:
+        """Return the latest frame that is not after `iteration`; the first one before any."""
+        index = int(np.searchsorted(self.iterations, iteration, side="right")) - 1
+        frame: Frame = self.frames[max(0, index)]
+        return frame
+
+
+def make_mosaic(
+    runs: Iterable[RunFiles], out: Path | str, *, names: Names | None = None, fps: float | None = None
+) -> None:
+    """Write one video with all models of one scene and light side by side, synchronised by iteration.
+
+    Of each model the run with the lowest seed is shown. A run that stopped early keeps its last frame and says so.
+    """
+    names = names or registry_names()
+    shown = first_seeds(runs)
+    _check_one_place(shown)
+    reels = [_reel(run) for run in shown]
+    target = Pictures(shown[0]).strip_target()
+    steps = timeline(reels)
+    fps = fps or frames_per_second(len(steps))
+    frames = (_mosaic_frame(target, reels, step, shown[0], names) for step in steps)
+    write_video(out, hold_last(frames, int(HOLD_SECONDS * fps)), fps)
+
+
+def _check_one_place(runs: Sequence[RunFiles]) -> None:
+    """Refuse a mosaic of nothing, or of runs that show different things."""
+    found = sorted({f"{run.scene}/{run.envmap}" for run in runs})
+    if len(found) != 1:
+        raise UserError(
+            f"a mosaic needs runs of one scene and light, not of {', '.join(found) or 'none'}",
+            "Give the finished runs of one scene and light.",
+        )
+
+
+def _reel(run: RunFiles) -> Reel:
+    movie = Pictures(run).movie
+    return Reel(run.model, movie["frames"], movie["iterations"].astype(np.int64))
+
+
+def timeline(reels: Sequence[Reel]) -> list[int]:
+    """Return all iterations at which some run was observed, ascending."""
+    return sorted({int(step) for reel in reels for step in reel.iterations})
+
+
+def _mosaic_frame(
+    target: npt.NDArray[Any], reels: Sequence[Reel], step: int, run: RunFiles, names: Names
+) -> Frame:
+    """Return one frame: the target, then a column a model."""
+    columns = [_column("Target", target, "")]
+    columns += [_column(names.model(reel.model), reel.at(step), _state(reel, step)) for reel in reels]
+    body = beside(columns)
+    light = f" · {names.envmap(run.envmap)}" if run.family == "geometry" else ""
+    title = f"{names.scene(run.scene)}{light}   iteration {step}"
+    return pad_even(below([label(title, body.shape[1], LINE, bold=True), body]))
+
+
+def _state(reel: Reel, step: int) -> str:
+    return f"stopped at {reel.last}" if step > reel.last else ""
+
+
+def _column(name: str, strip: npt.NDArray[Any], state: str) -> Frame:
+    """Return the first views of a strip under each other, under the model's name."""
+    views = split_strip(strip)[:MOSAIC_VIEWS]
+    factor = whole_factor(views[0].shape[1], CELL_WIDTH)
+    width = views[0].shape[1] * factor
+    return below(list(_column_parts(name, views, factor, width, state)), gap=0)
+
+
+def _column_parts(
+    name: str, views: Sequence[npt.NDArray[Any]], factor: int, width: int, state: str
+) -> Iterator[Frame]:
+    yield label(name, width, LINE, align="middle")
+    for view in views:
+        yield enlarge(view, factor)
+    yield label(state, width, LINE, align="middle")

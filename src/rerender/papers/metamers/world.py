@@ -1,0 +1,187 @@
+"""From registry entries and prepared files to a scene: the target, and the same scene with the probed factor replaced.
+
+The object is always called `object`, so its parameters are `object.vertex_positions`, `object.bsdf.roughness.value`, ….
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from rerender.catalogue.prepare import read_origin
+from rerender.catalogue.specs import Bsdf, EnvmapSpec, Ground, SceneSpec
+from rerender.catalogue.standins import ground_square
+from rerender.core.cameras import (
+    Camera,
+    fibonacci_cameras,
+    heldout_cameras,
+    heldout_material_cameras,
+    material_cameras,
+)
+from rerender.core.images import resize_area
+from rerender.core.meshes import Mesh
+from rerender.core.meshio import read_mesh
+from rerender.rendering import scenes
+from rerender.rendering.bitmaps import read_image
+from rerender.rendering.tonemap import reinhard_srgb
+
+OBJECT = "object"
+
+
+@dataclass(frozen=True)
+class SceneFiles:
+    """Prepared files of one scene under one light; each has its provenance in a `.json` beside it."""
+
+    mesh: Path
+    envmap: Path | None = None
+    texture: Path | None = None
+    ground: Path | None = None
+
+    @property
+    def origin(self) -> str:
+        """The weakest origin among the files: original, mirror or standin."""
+        return read_origin(*(path.with_suffix(".json") for path in self.named().values()))
+
+    def named(self) -> dict[str, Path]:
+        """Return the files that there are, by role."""
+        roles = {"mesh": self.mesh, "envmap": self.envmap, "texture": self.texture, "ground": self.ground}
+        return {role: Path(path) for role, path in roles.items() if path is not None}
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """A target scene in memory: registry entries and the content of their files."""
+
+    scene: SceneSpec
+    envmap: EnvmapSpec
+    mesh: Mesh
+    radiance: np.ndarray | None
+    base_color: np.ndarray | None
+    ground: Mesh | None
+
+
+def load_world(scene: SceneSpec, envmap: EnvmapSpec, files: SceneFiles) -> World:
+    """Read the files of a scene. Needs a Mitsuba variant."""
+    ground = None
+    if scene.ground is not None:
+        ground = read_mesh(files.ground) if files.ground else ground_square(scene.ground.half_size)
+    return World(
+        scene=scene,
+        envmap=envmap,
+        mesh=read_mesh(files.mesh),
+        radiance=read_image(files.envmap) if files.envmap else None,
+        base_color=read_image(files.texture) if files.texture else None,
+        ground=ground,
+    )
+
+
+def training_cameras(world: World, n_views: int) -> tuple[Camera, ...]:
+    """Return the cameras that the optimisation sees (sections 4.1 and 2.2)."""
+    if world.scene.family == "geometry":
+        return fibonacci_cameras(n_views)
+    return material_cameras()
+
+
+def unseen_cameras(world: World, count: int) -> tuple[Camera, ...]:
+    """Return cameras that no optimisation sees."""
+    if world.scene.family == "geometry":
+        return heldout_cameras(count)
+    return heldout_material_cameras(count)
+
+
+def build(
+    world: World,
+    cameras: Sequence[Camera],
+    image_size: int,
+    *,
+    mesh: Mesh | None = None,
+    bsdf: Mapping[str, Any] | None = None,
+    integrator: Mapping[str, Any] | None = None,
+    batched: bool = False,
+) -> scenes.Scene:
+    """Describe the target, or with `mesh` or `bsdf` the target with that factor replaced.
+
+    Without an `integrator` it is the plain primal one of the family: `direct`, or `path`.
+    """
+    spec = world.scene
+    shapes = [scenes.Shape(OBJECT, mesh or world.mesh, bsdf or target_bsdf(world))]
+    if spec.ground is not None and world.ground is not None:
+        shapes.append(scenes.Shape("ground", world.ground, _checkerboard(spec.ground)))
+    return scenes.Scene(
+        shapes=shapes,
+        lights=_lights(world),
+        cameras=cameras,
+        film=scenes.Film(image_size, image_size, "box" if batched else "gaussian"),
+        integrator=integrator or primal_integrator(spec),
+        batched=batched,
+    )
+
+
+def primal_integrator(spec: SceneSpec, max_depth: int | None = None) -> dict[str, Any]:
+    """Return the integrator of target and evaluation renders."""
+    if spec.family == "geometry":
+        return {"type": "direct"}
+    return {"type": "path", "max_depth": max_depth or spec.max_depth, "rr_depth": spec.rr_depth}
+
+
+def target_bsdf(world: World) -> dict[str, Any]:
+    """Describe the object's true BSDF."""
+    return bsdf_plugin(world.scene.bsdf, world.base_color)
+
+
+def bsdf_plugin(bsdf: Bsdf, base_color: np.ndarray | None = None) -> dict[str, Any]:
+    """Describe a BSDF; `base_color`, (H, W, 3), replaces its colour by a texture."""
+    if base_color is not None:
+        colour: dict[str, Any] = scenes.texture(base_color)
+    else:
+        assert not isinstance(bsdf.base_color, str), f"texture {bsdf.base_color} was not read"
+        colour = {"type": "rgb", "value": [float(bsdf.base_color)] * 3}
+    if bsdf.plugin == "diffuse":
+        return {"type": "twosided", "nested": {"type": "diffuse", "reflectance": colour}}
+    return {"type": "principled", "base_color": colour, **bsdf.scalars}
+
+
+def true_values(world: World, texture_size: tuple[int, int]) -> dict[str, np.ndarray]:
+    """Return the parameters of the target that the fitted family can express, by their names.
+
+    A `diffuse` target has a texture only: as a `principled` BSDF it has no exact counterpart.
+    """
+    bsdf, truth = world.scene.bsdf, {}
+    if world.base_color is not None:
+        truth["base_color"] = resize_area(world.base_color, *texture_size)
+    if bsdf.plugin == "principled":
+        truth |= {name: np.array([value]) for name, value in bsdf.scalars.items()}
+    return truth
+
+
+def display(radiance: torch.Tensor) -> torch.Tensor:
+    """Tone-map radiance (N, H, W, 3) as every loss and metric sees it (section 1)."""
+    return reinhard_srgb(radiance)
+
+
+def _lights(world: World) -> list[scenes.Light]:
+    if world.radiance is not None:
+        lights: list[scenes.Light] = [scenes.EnvironmentMap(world.radiance)]
+    else:
+        assert world.envmap.radiance is not None, f"the map of {world.envmap.id} was not read"
+        lights = [scenes.ConstantLight(world.envmap.radiance)]
+    if world.scene.spotlight is not None:
+        lights.append(scenes.PointLight(world.scene.spotlight.position, world.scene.spotlight.intensity))
+    return lights
+
+
+def _checkerboard(ground: Ground) -> dict[str, Any]:
+    import mitsuba as mi
+
+    board = {
+        "type": "checkerboard",
+        "color0": {"type": "rgb", "value": [ground.bright] * 3},
+        "color1": {"type": "rgb", "value": [ground.dark] * 3},
+        "to_uv": mi.ScalarTransform4f().scale([ground.repeats, ground.repeats, 1.0]),
+    }
+    return {"type": "twosided", "nested": {"type": "diffuse", "reflectance": board}}

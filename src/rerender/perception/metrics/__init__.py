@@ -1,0 +1,1 @@
+"""Image, geometry and texture metrics: plain floats from arrays and meshes."""

@@ -1,0 +1,1 @@
+"""Vision models as losses: `base.load_model` builds one by name."""

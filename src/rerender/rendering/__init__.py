@@ -1,0 +1,1 @@
+"""Mitsuba: variants, scene building from plain values, differentiable rendering, tone curves, baked skies."""

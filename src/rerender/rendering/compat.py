@@ -1,0 +1,48 @@
+"""The one place that knows names which differ between Mitsuba versions (tested with 3.9.1).
+
+Development versions call a mesh's `vertex_positions` plain `positions`, with shape (V, 3).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rerender.core.meshes import Mesh
+
+VERTEX_POSITIONS = "vertex_positions"
+FACES = "faces"
+
+
+def mitsuba_mesh(name: str, mesh: Mesh, bsdf: Any) -> Any:
+    """Return a `mi.Mesh` with smooth normals, that carries the BSDF and any texture coordinates.
+
+    V of Mitsuba's UVs runs downwards from the top row of a bitmap as loaded from memory; Wavefront's
+    runs upwards. The flip happens here, so texture arrays have their first row at v = 1.
+    """
+    import mitsuba as mi
+
+    properties = mi.Properties()
+    properties["mesh_bsdf"] = bsdf
+    result = mi.Mesh(
+        name,
+        len(mesh.vertices),
+        len(mesh.faces),
+        props=properties,
+        has_vertex_normals=True,
+        has_vertex_texcoords=mesh.texcoords is not None,
+    )
+    parameters = mi.traverse(result)
+    parameters[VERTEX_POSITIONS] = mi.Float(flat32(mesh.vertices))
+    parameters[FACES] = mi.UInt32(np.ascontiguousarray(mesh.faces, dtype=np.uint32).ravel())
+    if mesh.texcoords is not None:
+        flipped = np.stack([mesh.texcoords[:, 0], 1.0 - mesh.texcoords[:, 1]], axis=1)
+        parameters["vertex_texcoords"] = mi.Float(flat32(flipped))
+    parameters.update()
+    return result
+
+
+def flat32(values: np.ndarray) -> np.ndarray:
+    """Return the values as a contiguous flat float32 array."""
+    return np.ascontiguousarray(values, dtype=np.float32).ravel()

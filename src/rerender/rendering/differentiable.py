@@ -1,0 +1,119 @@
+"""Rendering as one differentiable PyTorch operation.
+
+Mitsuba computes radiance and its adjoint; everything in image space (tone curve, network, loss) is
+PyTorch. So a problem calls `render(...)`, then `loss.backward()`, and gradients land in its tensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from rerender.rendering.scenes import Scene, build_scene
+
+
+class Renderer:
+    """A Mitsuba scene with a few of its parameters driven by PyTorch tensors.
+
+    `keys` are names of Mitsuba scene parameters. Only their values change between calls; a mesh with a
+    new number of vertices needs a new `Renderer`.
+    """
+
+    def __init__(self, scene: Scene, keys: Sequence[str] = ()) -> None:
+        import mitsuba as mi
+
+        self.view_count = len(scene.cameras)
+        self.batched = scene.batched
+        self.width = scene.film.width
+        self.scene = build_scene(scene)
+        self.parameters = mi.traverse(self.scene)
+        self.keys = tuple(keys)
+        missing = [key for key in self.keys if key not in self.parameters]
+        if missing:
+            raise KeyError(f"no scene parameter {missing}; there are {sorted(self.parameters.keys())}")
+
+    def shape(self, key: str) -> tuple[int, ...]:
+        """Return the shape of a scene parameter; scalars and flat arrays have one axis."""
+        value = self.parameters[key]
+        return tuple(getattr(value, "shape", ())) or (1,)
+
+    def render(
+        self,
+        values: Mapping[str, torch.Tensor],
+        *,
+        views: Sequence[int],
+        seeds: Sequence[int],
+        spp: int,
+        spp_grad: int | None = None,
+    ) -> torch.Tensor:
+        """Render the views and return linear radiance, shape (len(views), H, W, 3).
+
+        `values` maps scene parameter keys to tensors (any shape of the right size); gradients flow back
+        to those that require them. `spp` and `spp_grad` are samples per pixel of the primal and of the
+        adjoint pass. Each view takes its own seed, a batched scene the first.
+        """
+        keys = tuple(values)
+        unknown = [key for key in keys if key not in self.keys]
+        if unknown:
+            raise KeyError(f"{unknown} not among the driven parameters {self.keys}")
+        flat = [values[key].reshape(-1).to(torch.float32) for key in keys]
+        if self.batched:
+            if list(views) != list(range(self.view_count)):
+                raise ValueError("a batched scene renders all of its views at once")
+            wide = self._call(keys, flat, 0, seeds[0], spp, spp_grad)
+            height, total, channels = wide.shape
+            split = wide.reshape(height, self.view_count, total // self.view_count, channels)
+            return split.permute(1, 0, 2, 3)
+        images = [
+            self._call(keys, flat, view, seed, spp, spp_grad) for view, seed in zip(views, seeds, strict=True)
+        ]
+        return torch.stack(images)
+
+    def _call(
+        self, keys: tuple[str, ...], flat: list[torch.Tensor], view: int, seed: int, spp: int, grad: int | None
+    ) -> torch.Tensor:
+        import drjit as dr
+        import mitsuba as mi
+
+        parameters, scene = self.parameters, self.scene
+
+        @dr.wrap(source="torch", target="drjit")
+        def traced(*tensors: Any) -> Any:
+            for key, tensor in zip(keys, tensors, strict=True):
+                parameters[key] = _as_parameter(parameters[key], tensor)
+            parameters.update()
+            return mi.render(scene, parameters, sensor=view, spp=spp, spp_grad=grad or spp, seed=seed)
+
+        if flat:
+            result: torch.Tensor = traced(*flat)
+            return result
+        return radiance_tensor(mi.render(scene, sensor=view, spp=spp, seed=seed))
+
+    def set(self, values: Mapping[str, np.ndarray]) -> None:
+        """Set scene parameters from arrays, outside of any gradient."""
+        import mitsuba as mi
+
+        for key, value in values.items():
+            flat = mi.Float(np.ascontiguousarray(value, np.float32).ravel())
+            self.parameters[key] = _as_parameter(self.parameters[key], mi.TensorXf(flat, (len(flat),)))
+        self.parameters.update()
+
+
+def radiance_tensor(image: Any) -> torch.Tensor:
+    """Return a Mitsuba image as a detached float32 tensor."""
+    return torch.from_numpy(np.array(image, dtype=np.float32, copy=True))
+
+
+def _as_parameter(current: Any, tensor: Any) -> Any:
+    """Give a flat tensor the type and shape of the scene parameter that it replaces."""
+    import drjit as dr
+
+    kind = type(current)
+    if dr.is_tensor_v(kind):
+        return kind(tensor.array, current.shape)
+    if dr.depth_v(kind) > 1:  # colours and vectors
+        return dr.unravel(kind, tensor.array)
+    return kind(tensor.array)

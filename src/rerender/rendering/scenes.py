@@ -1,0 +1,169 @@
+"""Scenes as plain frozen values, and the function that turns one into a Mitsuba scene.
+
+Nothing here is shared or mutated: two scenes built from the same value are independent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from rerender.core.cameras import Camera
+from rerender.core.meshes import Mesh
+from rerender.rendering import compat
+
+Plugin = Mapping[str, Any]  # a Mitsuba plug-in dictionary; arrays stand for bitmaps
+
+
+@dataclass(frozen=True)
+class Film:
+    """Film of every camera: square pixels, linear RGB.
+
+    `reconstruction_filter` is `gaussian` (Mitsuba's default) or `box` (cheaper, and the right choice when
+    several views share one film, since it does not leak over a view's border).
+    """
+
+    width: int
+    height: int
+    reconstruction_filter: str = "gaussian"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A mesh in world space with its BSDF."""
+
+    id: str
+    mesh: Mesh
+    bsdf: Plugin
+
+
+@dataclass(frozen=True)
+class ConstantLight:
+    """Uniform radiance from all directions."""
+
+    radiance: float = 1.0
+
+
+@dataclass(frozen=True)
+class EnvironmentMap:
+    """Radiance map in lat-long layout, shape (H, W, 3), linear RGB, y up."""
+
+    radiance: np.ndarray
+
+
+@dataclass(frozen=True)
+class PointLight:
+    """Point light with RGB radiant intensity [W/sr]."""
+
+    position: tuple[float, float, float]
+    intensity: tuple[float, float, float]
+
+
+Light = ConstantLight | EnvironmentMap | PointLight
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everything that a render depends on, apart from samples and seed."""
+
+    shapes: Sequence[Shape]
+    lights: Sequence[Light]
+    cameras: Sequence[Camera]
+    film: Film
+    integrator: Plugin = field(default_factory=lambda: {"type": "direct"})
+    batched: bool = False
+
+
+def build_scene(scene: Scene) -> Any:
+    """Return a fresh `mi.Scene`.
+
+    With `batched` all cameras write side by side into one wide film, in one kernel: sensor 0 then
+    renders every view. Projective integrators cannot sample the silhouettes of a batch sensor.
+    """
+    import mitsuba as mi
+
+    content: dict[str, Any] = {"type": "scene", "integrator": dict(scene.integrator)}
+    for shape in scene.shapes:
+        content[shape.id] = compat.mitsuba_mesh(shape.id, shape.mesh, mi.load_dict(_plugin(shape.bsdf)))
+    for index, light in enumerate(scene.lights):
+        content[f"light{index}"] = _light(light)
+    sensors = {f"camera{i:03d}": _sensor(camera, scene.film) for i, camera in enumerate(scene.cameras)}
+    if scene.batched:
+        wide = Film(scene.film.width * len(sensors), scene.film.height, scene.film.reconstruction_filter)
+        content["cameras"] = {"type": "batch", "film": _film(wide), "sampler": _sampler(), **sensors}
+    else:
+        content.update(sensors)
+    return mi.load_dict(content)
+
+
+def _light(light: Light) -> dict[str, Any]:
+    import mitsuba as mi
+
+    match light:
+        case ConstantLight(radiance):
+            return {"type": "constant", "radiance": radiance}
+        case EnvironmentMap(radiance):
+            return {"type": "envmap", "bitmap": mi.Bitmap(np.ascontiguousarray(radiance, np.float32))}
+        case PointLight(position, intensity):
+            return {
+                "type": "point",
+                "position": list(position),
+                "intensity": {"type": "rgb", "value": list(intensity)},
+            }
+
+
+def _film(film: Film) -> dict[str, Any]:
+    return {
+        "type": "hdrfilm",
+        "width": film.width,
+        "height": film.height,
+        "pixel_format": "rgb",
+        "component_format": "float32",
+        "rfilter": {"type": film.reconstruction_filter},
+        # the silhouette estimators also need samples just outside the film
+        "sample_border": film.reconstruction_filter != "box",
+    }
+
+
+def _sampler() -> dict[str, Any]:
+    return {"type": "independent"}
+
+
+def _sensor(camera: Camera, film: Film) -> dict[str, Any]:
+    import mitsuba as mi
+
+    return {
+        "type": "perspective",
+        "fov": camera.fov_deg,
+        "fov_axis": "x",
+        "near_clip": camera.near,
+        "far_clip": camera.far,
+        "to_world": mi.ScalarTransform4f().look_at(
+            origin=list(camera.origin), target=list(camera.target), up=list(camera.up)
+        ),
+        "film": _film(film),
+        "sampler": _sampler(),
+    }
+
+
+def _plugin(description: Plugin) -> dict[str, Any]:
+    """Copy a plug-in dictionary, turning arrays (H, W, C) into raw bitmaps and numbers in textures as they are."""
+    import mitsuba as mi
+
+    result: dict[str, Any] = {}
+    for key, value in description.items():
+        if isinstance(value, Mapping):
+            result[key] = _plugin(value)
+        elif isinstance(value, np.ndarray):
+            result[key] = mi.Bitmap(np.ascontiguousarray(value, np.float32))
+        else:
+            result[key] = value
+    return result
+
+
+def texture(pixels: np.ndarray) -> dict[str, Any]:
+    """Describe a linear RGB texture, shape (H, W, 3); the values are used as they are."""
+    return {"type": "bitmap", "bitmap": pixels, "raw": True}

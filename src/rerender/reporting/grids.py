@@ -1,0 +1,125 @@
+"""Pictures inside figures: display arrays, error maps on one fixed scale, and axes placed by inches.
+
+Display images are float32 (H, W, 3) sRGB in [0, 1]; errors are (H, W), mean absolute differences of channels.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rerender.reporting.style import ERROR_COLOURS, ERROR_MAX
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Image = npt.NDArray[np.float32]
+Bytes = npt.NDArray[np.uint8]
+
+
+def as_display(image: npt.NDArray[Any]) -> Image:
+    """Return display values in [0, 1] from uint8 or floating-point display images of any leading shape."""
+    image = np.asarray(image)
+    if image.dtype == np.uint8:
+        return image.astype(np.float32) / np.float32(255)
+    return np.clip(image.astype(np.float32), 0, 1)
+
+
+def as_bytes(image: npt.NDArray[Any]) -> Bytes:
+    """Return display values as uint8, rounded to nearest."""
+    image = np.asarray(image)
+    return image if image.dtype == np.uint8 else np.rint(as_display(image) * 255).astype(np.uint8)
+
+
+def error_map(image: npt.NDArray[Any], target: npt.NDArray[Any]) -> Image:
+    """Return the mean absolute difference over channels of two display images of one shape."""
+    if np.shape(image) != np.shape(target):
+        raise ValueError(f"images of different shapes: {np.shape(image)} and {np.shape(target)}")
+    difference: Image = np.abs(as_display(image) - as_display(target)).mean(axis=-1)
+    return difference
+
+
+def colour_error(error: npt.NDArray[Any], maximum: float = ERROR_MAX) -> Bytes:
+    """Colour an error map on the fixed scale 0 … `maximum`; what lies above has the top colour."""
+    from matplotlib import colormaps
+
+    scaled = np.clip(np.asarray(error, dtype=np.float32) / maximum, 0, 1)
+    coloured: Bytes = colormaps[ERROR_COLOURS](scaled, bytes=True)[..., :3]
+    return coloured
+
+
+def split_strip(strip: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+    """Cut a strip (H, K·H, 3) of square views into its K views; any other strip is one view."""
+    height, width = strip.shape[:2]
+    count = width // height if width % height == 0 else 1
+    return np.split(strip, count, axis=1)
+
+
+def png_bytes(image: npt.NDArray[Any]) -> bytes:
+    """Return a display image as PNG, to keep the pixels of a figure in its data file."""
+    from PIL import Image as Pillow
+
+    buffer = io.BytesIO()
+    Pillow.fromarray(np.ascontiguousarray(as_bytes(image))).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def spread_indices(count: int, wanted: int) -> list[int]:
+    """Return at most `wanted` indices of `count` items, evenly spread, with the first and the last."""
+    if count <= wanted:
+        return list(range(count))
+    return sorted({round(index * (count - 1) / (wanted - 1)) for index in range(wanted)})
+
+
+def axes_at(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
+    """Add axes at a place given in inches from the top left corner of the figure."""
+    total_width, total_height = figure.get_size_inches()
+    return figure.add_axes(
+        (left / total_width, 1 - (top + height) / total_height, width / total_width, height / total_height)
+    )
+
+
+def text_at(figure: Figure, left: float, top: float, text: str, **style: Any) -> None:
+    """Write text at a place given in inches from the top left corner of the figure."""
+    width, height = figure.get_size_inches()
+    figure.text(left / width, 1 - top / height, text, **style)
+
+
+def picture_at(
+    figure: Figure,
+    place: tuple[float, float, float, float],
+    image: npt.NDArray[Any],
+    *,
+    edge: str = "#bbbbbb",
+    edge_width: float = 0.5,
+) -> Axes:
+    """Show a display image at (left, top, width, height) inches, with a thin edge and no ticks."""
+    axes = axes_at(figure, *place)
+    axes.imshow(as_bytes(image), aspect="auto")
+    axes.set(xticks=[], yticks=[])
+    for spine in axes.spines.values():
+        spine.set(visible=True, linewidth=edge_width, edgecolor=edge)
+    return axes
+
+
+def error_bar(figure: Figure, place: tuple[float, float, float, float], label: str) -> None:
+    """Draw the colour bar of the error scale, horizontally, at a place in inches."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    axes = axes_at(figure, *place)
+    mappable = ScalarMappable(Normalize(0, ERROR_MAX), ERROR_COLOURS)
+    bar = figure.colorbar(mappable, cax=axes, orientation="horizontal", extend="max", extendfrac=0.04)
+    bar.set_ticks([0, ERROR_MAX / 2, ERROR_MAX])
+    bar.ax.tick_params(labelsize=6, length=2, pad=1)
+    bar.set_label(label, fontsize=6.5, labelpad=1)
+
+
+def mean_over(images: Sequence[npt.NDArray[Any]]) -> float:
+    """Return the mean of all values of all arrays."""
+    return float(np.mean([np.mean(np.asarray(image, dtype=np.float64)) for image in images]))

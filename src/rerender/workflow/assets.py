@@ -1,0 +1,58 @@
+"""Parameters of the asset rules: which file, or which stand-in, becomes a scene's mesh, light or texture."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from rerender.catalogue import registry
+from rerender.catalogue.resolve import is_at_hand
+from rerender.workflow.session import Session
+
+def mesh_params(session: Session, scene: str) -> dict[str, Any]:
+    """Return the scene's choices of meshes and which of them will be used."""
+    spec = registry.scene(scene)
+    return {"meshes": spec.meshes, "open_target": spec.open_target, "source": session.mesh(scene)}
+
+
+def has_own_ground(session: Session, scene: str) -> bool:
+    """Say whether the scene stands on a ground mesh of its own: the archive's, and only with the archive's object."""
+    spec = registry.scene(scene)
+    if spec.ground is None or spec.ground.mesh is None:
+        return False
+    used = session.mesh(scene)["asset"]
+    original = any(choice.asset == used and choice.origin == "original" for choice in spec.meshes)
+    return original and is_at_hand(session.ledger, spec.ground.mesh, session.places)
+
+
+def ground_params(session: Session, scene: str) -> dict[str, Any]:
+    """Return which file the scene's ground comes from."""
+    ground = registry.scene(scene).ground
+    return {"ground": ground, "source": session.source(ground.mesh) if ground and ground.mesh else {}}
+
+
+def envmap_params(session: Session, envmap: str) -> dict[str, Any]:
+    """Return the light's entry, and which file or sky will be used."""
+    light = registry.envmap(envmap)
+    source = session.source(*light.assets) if light.assets else {}
+    return {"envmap": replace(light, title="", licence="", paper="", tags=()), "source": source}
+
+
+def texture_params(session: Session, texture: str) -> dict[str, Any]:
+    """Return which file or stand-in will be used for a texture."""
+    return {"source": session.source(texture)}
+
+
+def needed(session: Session, tier: str) -> list[str]:
+    """Return the ids of all assets that a tier wants, whether at hand or not, in a fixed order."""
+    settings = session.metamers(tier)
+    wanted: dict[str, None] = {}
+    for name in (*settings.geometry.scenes, *settings.material.scenes):
+        spec = registry.scene(name)
+        wanted |= dict.fromkeys(choice.asset for choice in spec.meshes)
+        wanted |= dict.fromkeys([spec.bsdf.base_color] if isinstance(spec.bsdf.base_color, str) else [])
+    for name in (*settings.geometry.envmaps, "builtin"):
+        wanted |= dict.fromkeys(registry.envmap(name).assets)
+    for name in (*settings.geometry.models, *settings.material.models):
+        wanted |= dict.fromkeys(registry.vision_model(name).weights)
+    return [name for name in wanted if session.ledger[name].kind != "procedural"]

@@ -1,0 +1,152 @@
+"""Inputs and parameters of the metamers rules, as functions of the session and of wildcards.
+
+Every step gets the smallest dictionary it needs, so that a change of configuration reruns exactly the steps whose
+own values changed. Paths start with `<results>` and `<resources>`, which Snakemake fills in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from rerender.catalogue import registry
+from rerender.catalogue.specs import EnvmapSpec, SceneSpec
+from rerender.papers.metamers import grid
+from rerender.papers.metamers.runfiles import Expected
+from rerender.papers.metamers.settings import GeometrySettings, MaterialSettings
+from rerender.workflow import assets
+from rerender.workflow.session import Session
+
+FOLDER = "<results>/{tier}/metamers"
+RUN = FOLDER + "/runs/{scene}/{envmap}/{model}/s{seed}"
+REFERENCES = FOLDER + "/references/{scene}/{envmap}/views.npz"
+
+TABLES = ("t1", "t2", "t3", "t4")
+FIGURES = ("f1", "f2", "f3", "f4")
+TABLE_SUFFIXES = ("csv", "parquet", "tex", "md", "html")
+
+
+def run_file(tier: str, cell: Expected, name: str) -> str:
+    """Return the path of one file of a run."""
+    return f"<results>/{tier}/metamers/runs/{cell.scene}/{cell.envmap}/{cell.model}/s{cell.seed}/{name}"
+
+
+def run_files(session: Session, tier: str, *names: str, **only: object) -> list[str]:
+    """Return the paths of files of all runs that can run here, or only of those whose fields match `only`."""
+    return [
+        run_file(tier, cell, name)
+        for cell in grid.runnable(session.cells(tier))
+        if all(getattr(cell, field) == value for field, value in only.items())
+        for name in names
+    ]
+
+
+def mosaics(session: Session, tier: str) -> list[str]:
+    """Return the mosaic videos of a tier: one a (scene, envmap)."""
+    places = dict.fromkeys((cell.scene, cell.envmap) for cell in grid.runnable(session.cells(tier)))
+    return [f"<results>/{tier}/metamers/videos/{scene}-{envmap}.mp4" for scene, envmap in places]
+
+
+def tables(tier: str) -> list[str]:
+    """Return the table files of a tier, in all formats."""
+    return [f"<results>/{tier}/metamers/tables/{name}.{ext}" for name in TABLES for ext in TABLE_SUFFIXES]
+
+
+def figures(tier: str) -> list[str]:
+    """Return the figure files of a tier."""
+    return [f"<results>/{tier}/metamers/figures/{name}.{ext}" for name in FIGURES for ext in ("png", "pdf")]
+
+
+def scene_assets(session: Session, tier: str, scene: str, envmap: str) -> dict[str, str]:
+    """Return the prepared assets that rendering a scene needs, by role. Constant lights need no file."""
+    spec, light = registry.scene(scene), registry.envmap(envmap)
+    files = {"mesh": f"<resources>/meshes/{scene}.ply"}
+    if light.radiance is None:
+        height = family_settings(session, tier, scene).envmap_height
+        files["envmap"] = f"<resources>/envmaps/{envmap}-{height}.exr"
+    if isinstance(spec.bsdf.base_color, str):
+        files["texture"] = f"<resources>/textures/{spec.bsdf.base_color}.exr"
+    if assets.has_own_ground(session, scene):
+        files["ground"] = f"<resources>/grounds/{scene}.ply"
+    return files
+
+
+def scene_value(scene: str, envmap: str) -> dict[str, SceneSpec | EnvmapSpec]:
+    """Return what the registry says about scene and light, so that a changed entry reruns its own steps only.
+
+    Titles, licences and tags are left out: they change no number.
+    """
+    spec, light = registry.scene(scene), registry.envmap(envmap)
+    return {
+        "scene": replace(spec, title="", licence="", paper="", tags=()),
+        "envmap": replace(light, title="", licence="", paper="", tags=()),
+    }
+
+
+def family_settings(session: Session, tier: str, scene: str) -> GeometrySettings | MaterialSettings:
+    """Return the tier's settings of the family that the scene belongs to."""
+    settings = session.metamers(tier)
+    return settings.geometry if registry.scene(scene).family == "geometry" else settings.material
+
+
+def reference_params(session: Session, tier: str, scene: str) -> dict[str, Any]:
+    """Return what `references` needs besides its files."""
+    spec: SceneSpec = registry.scene(scene)
+    return family_settings(session, tier, scene).references(spec).model_dump()
+
+
+def optimise_params(session: Session, tier: str, scene: str) -> dict[str, Any]:
+    """Return what `optimise` needs besides its files. How often it saves is left out: it changes no result."""
+    spec: SceneSpec = registry.scene(scene)
+    return family_settings(session, tier, scene).run(spec).model_dump(exclude={"checkpoint_seconds"})
+
+
+def evaluate_params(session: Session, tier: str, scene: str) -> dict[str, Any]:
+    """Return what `evaluate` needs besides its files."""
+    spec: SceneSpec = registry.scene(scene)
+    settings = family_settings(session, tier, scene)
+    return settings.evaluation(spec, grid.judges(settings, session.blocked)).model_dump()
+
+
+def grid_params(session: Session, tier: str) -> dict[str, Any]:
+    """Return the whole grid of a tier as a small value."""
+    return grid.describe(session.metamers(tier), session.blocked)
+
+
+def names_params(session: Session, tier: str) -> dict[str, dict[str, str]]:
+    """Return the display names of everything in the tier's grid, so that a new title redraws and nothing more."""
+    cells = session.cells(tier)
+    return {
+        "models": {name: registry.vision_model(name).title for name in dict.fromkeys(cell.model for cell in cells)},
+        "scenes": {name: registry.scene(name).title for name in dict.fromkeys(cell.scene for cell in cells)},
+        "envmaps": {name: registry.envmap(name).title for name in dict.fromkeys(cell.envmap for cell in cells)},
+    }
+
+
+def family(scene: str) -> str:
+    """Return the family of a scene."""
+    return registry.scene(scene).family
+
+
+def weights(session: Session, models: Iterable[str]) -> dict[str, dict[str, str | None]]:
+    """Return which files with pretrained weights the models need: asset id -> source and hash."""
+    needed = dict.fromkeys(name for model in models for name in registry.vision_model(model).weights)
+    return {name: session.source(name) for name in needed}
+
+
+def judge_weights(session: Session, tier: str, scene: str) -> dict[str, dict[str, str | None]]:
+    """Return the weights of the models that judge a run."""
+    return weights(session, grid.judges(family_settings(session, tier, scene), session.blocked))
+
+
+def figure_runs(session: Session, tier: str, name: str) -> list[str]:
+    """Return the files of finished runs that a figure is drawn from."""
+    cells = grid.runnable(session.cells(tier))
+    if name == "f1":
+        firsts = {cell.family: cell for cell in reversed(cells)}
+        return [run_file(tier, cell, file) for cell in firsts.values() for file in ("views.npz", "frames.npz", "metrics.json")]
+    if name == "f4":
+        return run_files(session, tier, "trace.parquet", "metrics.json")
+    family = {"f2": "geometry", "f3": "material"}[name]
+    return run_files(session, tier, "views.npz", "metrics.json", family=family)

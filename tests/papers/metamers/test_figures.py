@@ -1,0 +1,188 @@
+"""F1 to F4 on a made-up results tree: files, sizes, and the plotted data against what the runs hold."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+
+from rerender.core.errors import UserError
+from rerender.core.files import load_tree, save_tree
+from rerender.papers.metamers.figure_curves import bin_centres, bin_edges, binned, curve_table, relative_curve
+from rerender.papers.metamers.figures import DRAWERS, make_figure
+from rerender.papers.metamers.pictures import Pictures
+from rerender.reporting.grids import as_bytes, error_map
+
+
+@pytest.fixture(scope="module")
+def drawn(synthetic: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Path, Path]]:
+    """Draw all figures once."""
+    folder = tmp_path_factory.mktemp("figures")
+    options = {"tier": "smoke", "expected": synthetic.expected, "names": synthetic.names}
+    return {name: make_figure(name, synthetic.runs, folder / name, **options) for name in DRAWERS}
+
+
+def picture(record: dict[str, Any]) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(record["png"])))
+
+
+@pytest.mark.parametrize("name", ["f1", "f2", "f3", "f4"])
+def test_files_are_there_and_fit_the_report(drawn: Any, name: str) -> None:
+    png, pdf, data = drawn[name]
+    with Image.open(png) as image:
+        assert 800 <= image.width <= 1600
+        assert np.asarray(image.convert("L")).std() > 10
+    assert pdf.read_bytes().startswith(b"%PDF")
+    assert b"CreationDate" not in pdf.read_bytes()
+    assert pl.read_parquet(data).height > 0
+
+
+def test_f1_shows_the_way_from_start_to_result(synthetic: Any, drawn: Any) -> None:
+    data = pl.read_parquet(drawn["f1"][2])
+    assert data["family"].unique(maintain_order=True).to_list() == ["geometry", "material"]
+    run = next(run for run in synthetic.runs if run.family == "geometry")
+    way = data.filter(pl.col("role") == "way", pl.col("family") == "geometry", pl.col("view") == 0)
+    movie = Pictures(run).movie
+    assert way["iteration"].to_list()[0] == 0
+    assert way["iteration"].to_list()[-1] == int(movie["iterations"][-1])
+    assert way["iteration"].is_sorted()
+    size = movie["frames"].shape[1]
+    np.testing.assert_array_equal(picture(way.to_dicts()[-1]), movie["frames"][-1][:, :size])
+
+
+def test_f2_prints_the_numbers_of_the_runs_shown(synthetic: Any, drawn: Any) -> None:
+    data = pl.read_parquet(drawn["f2"][2])
+    results = data.filter(pl.col("role") == "result", pl.col("kind") == "render")
+    assert results.height == 4
+    for record in results.to_dicts():
+        run = next(
+            r for r in synthetic.runs if (r.scene, r.model, r.seed) == (record["scene"], record["model"], 1)
+        )
+        pictures = Pictures(run)
+        assert record["chamfer_ratio"] == pictures.values["chamfer_ratio"]
+        assert record["silhouette_iou"] == pictures.values["silhouette_iou"]
+        views = pictures.views
+        error = error_map(views["heldout_best"][0], views["heldout_target"][0])
+        assert record["mean_error"] == pytest.approx(float(error.mean()))
+        np.testing.assert_array_equal(picture(record), as_bytes(views["heldout_best"][0]))
+
+
+def test_f3_keeps_scalars_and_textures(synthetic: Any, drawn: Any) -> None:
+    data = pl.read_parquet(drawn["f3"][2])
+    scalars = data.filter(pl.col("kind") == "scalar")
+    assert set(scalars["scene"]) == {"translucent"}
+    assert scalars.height == 4
+    assert set(scalars["truth"]) == {1.49}
+    record = scalars.filter(pl.col("model") == "ssim", pl.col("seed") == 2).to_dicts()[0]
+    run = next(r for r in synthetic.runs if (r.scene, r.model, r.seed) == ("translucent", "ssim", 2))
+    assert record["value"] == Pictures(run).values["value/eta"]
+    textures = data.filter(pl.col("kind") == "texture")
+    assert set(textures["role"]) == {"target", "result"}
+
+
+def test_f3_pales_texels_that_no_view_sees(drawn: Any) -> None:
+    data = pl.read_parquet(drawn["f3"][2])
+    record = data.filter(pl.col("kind") == "texture", pl.col("role") == "target").to_dicts()[0]
+    assert picture(record)[:2].min() >= 200
+    assert picture(record)[2:].min() < 50
+
+
+def test_f4_is_the_mean_over_seeds_relative_to_the_start(drawn: Any) -> None:
+    data = pl.read_parquet(drawn["f4"][2])
+    assert set(data["model"]) == {"mae", "ssim", "dual_buffer"}
+    for _, line in data.group_by("scene", "model"):
+        line = line.sort("iteration")
+        assert line["iteration"][0] == 1.0
+        assert line["relative_loss"][0] == pytest.approx(1.0)
+        assert line["relative_loss"][-1] < 0.3
+        assert line["n"].max() == 2
+        assert line["sd"].drop_nulls().min() >= 0
+
+
+def test_bins_cover_every_iteration_once() -> None:
+    for last in (1, 2, 7, 60, 1234):
+        edges = bin_edges(last)
+        iterations = np.arange(1, last + 1, dtype=np.float64)
+        counts = np.histogram(iterations, edges)[0]
+        assert counts.sum() == last
+        assert counts.min() >= 1
+        assert np.all(np.diff(edges) > 0)
+        centres = bin_centres(edges)
+        assert np.all((edges[:-1] <= centres) & (centres < edges[1:]))
+
+
+def test_binned_means() -> None:
+    iterations = np.array([1.0, 2.0, 3.0, 4.0])
+    values = np.array([4.0, 1.0, np.nan, 3.0])
+    edges = np.array([1.0, 2.0, 3.0, 5.0])
+    np.testing.assert_allclose(binned(iterations, values, edges), [4, 1, 3])
+
+
+def test_curves_leave_out_what_a_log_axis_cannot_show() -> None:
+    trace = pl.DataFrame({"iteration": [0, 1, 2, 3], "loss": [2.0, -1.0, None, 0.5]})
+    edges = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
+    np.testing.assert_allclose(relative_curve(trace, edges), [1.0, np.nan, np.nan, 0.25])
+
+
+def test_curves_of_runs_that_stopped_early_average_what_there_is(synthetic: Any) -> None:
+    runs = [run for run in synthetic.runs if (run.scene, run.model) == ("suzanne", "mae")]
+    table = curve_table(runs).sort("iteration")
+    assert table["n"].to_list()[0] == 2
+    assert table["iteration"].to_list()[-1] > 100
+
+
+def test_same_runs_give_the_same_bytes(synthetic: Any, drawn: Any, tmp_path: Path) -> None:
+    again = make_figure(
+        "f2",
+        synthetic.runs,
+        tmp_path / "f2",
+        tier="smoke",
+        expected=synthetic.expected,
+        names=synthetic.names,
+    )
+    for first, second in zip(drawn["f2"], again, strict=True):
+        assert first.read_bytes() == second.read_bytes()
+
+
+def test_galleries_fall_back_to_training_views_and_empty_cells(
+    make_tree: Callable[..., Any], tmp_path: Path
+) -> None:
+    tree = make_tree(seeds=1)
+    runs = [
+        run for run in tree.runs if run.family == "geometry" and (run.scene, run.model) != ("dragon", "ssim")
+    ]
+    for run in runs:
+        views = load_tree(run.views)
+        save_tree(run.views, {name: views[name] for name in ("target", "start", "best")})
+    _, _, data = make_figure("f2", runs, tmp_path / "f2", tier="smoke", names=tree.names)
+    frame = pl.read_parquet(data)
+    shown = frame.filter(pl.col("role") == "result", pl.col("kind") == "render")
+    assert shown.select("scene", "model").rows() == [
+        ("suzanne", "mae"),
+        ("suzanne", "ssim"),
+        ("dragon", "mae"),
+    ]
+    np.testing.assert_array_equal(picture(shown.to_dicts()[0]), as_bytes(Pictures(runs[0]).views["best"][0]))
+
+
+def test_no_run_and_unknown_figure_are_refused(synthetic: Any, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no finished run"):
+        make_figure("f3", synthetic.runs[:2], tmp_path / "f3", tier="smoke", names=synthetic.names)
+    with pytest.raises(UserError, match="f1, f2, f3, f4"):
+        make_figure("f8", synthetic.runs, tmp_path / "f8", tier="smoke", names=synthetic.names)
+
+
+def test_a_run_without_frames_is_named(make_tree: Callable[..., Any]) -> None:
+    run = make_tree(seeds=1).runs[0]
+    save_tree(run.frames, {"frames": np.zeros((0, 0, 0, 3), np.uint8), "iterations": np.zeros(0, np.int64)})
+    with pytest.raises(UserError, match=r"frames\.npz has 0 frames"):
+        _ = Pictures(run).movie
+    save_tree(run.views, {"target": np.zeros((1, 2, 2, 3))})
+    with pytest.raises(UserError, match="holds no start, best"):
+        _ = Pictures(run).views

@@ -1,0 +1,87 @@
+"""Run videos and mosaics on a made-up results tree, read back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from rerender.core.errors import UserError
+from rerender.papers.metamers.pictures import Pictures
+from rerender.papers.metamers.videos import (
+    HOLD_SECONDS,
+    LINE,
+    Reel,
+    _losses,
+    _progress,
+    make_mosaic,
+    make_run_video,
+    timeline,
+)
+from rerender.reporting.videos import probe_video, read_video
+
+
+def test_run_video_shows_target_current_and_error(synthetic: Any, tmp_path: Path) -> None:
+    run = synthetic.runs[0]
+    make_run_video(run, tmp_path / "v.mp4", names=synthetic.names)
+    info = probe_video(tmp_path / "v.mp4")
+    movie = Pictures(run).movie["frames"]
+    factor = info.width // movie.shape[2]
+    assert info.width == movie.shape[2] * factor >= 480
+    assert info.height == 3 * movie.shape[1] * factor + 4 * LINE
+    assert info.frames == len(movie) + int(HOLD_SECONDS * info.fps)
+    frames = read_video(tmp_path / "v.mp4").astype(int)
+    strip = movie.shape[1] * factor
+    tops = [2 * LINE + index * (strip + LINE) for index in range(3)]
+    target, first, error = (frames[0, top : top + strip] for top in tops)
+    expected = movie[0].repeat(factor, 0).repeat(factor, 1).astype(int)
+    assert np.abs(first - expected).mean() < 6
+    last = frames[-1, tops[1] : tops[1] + strip]
+    assert np.abs(last - target).mean() < 0.5 * np.abs(first - target).mean()
+    assert frames[-1, tops[2] : tops[2] + strip].mean() < error.mean()
+
+
+def test_rate_can_be_set(synthetic: Any, tmp_path: Path) -> None:
+    make_run_video(synthetic.runs[0], tmp_path / "v.mp4", names=synthetic.names, fps=12)
+    assert probe_video(tmp_path / "v.mp4").fps == 12
+
+
+def test_mosaic_has_a_column_a_model_and_the_lowest_seed(synthetic: Any, tmp_path: Path) -> None:
+    runs = [run for run in synthetic.runs if run.scene == "suzanne"]
+    assert len(runs) == 4
+    make_mosaic(runs, tmp_path / "m.mp4", names=synthetic.names)
+    info = probe_video(tmp_path / "m.mp4")
+    size = Pictures(runs[0]).movie["frames"].shape[1]
+    cell = size * -(-160 // size)
+    assert info.width == 3 * cell + 2 * 4
+    assert info.frames == 5 + int(HOLD_SECONDS * info.fps)
+
+
+def test_mosaic_is_synchronised_by_iteration(synthetic: Any) -> None:
+    frames = np.arange(3, dtype=np.uint8).reshape(3, 1, 1, 1) * np.ones((3, 2, 2, 3), np.uint8)
+    slow = Reel("a", frames, np.array([0, 10, 40]))
+    fast = Reel("b", frames, np.array([0, 20, 30]))
+    assert timeline([slow, fast]) == [0, 10, 20, 30, 40]
+    assert [int(slow.at(step).max()) for step in (0, 10, 20, 30, 40)] == [0, 1, 1, 1, 2]
+    assert [int(fast.at(step).max()) for step in (0, 10, 20, 30, 40)] == [0, 0, 1, 2, 2]
+    assert fast.last == 30
+
+
+def test_a_mosaic_of_different_scenes_is_refused(synthetic: Any, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="dragon/constant, suzanne/constant"):
+        make_mosaic([r for r in synthetic.runs if r.family == "geometry"], tmp_path / "m.mp4")
+    with pytest.raises(UserError, match="not of none"):
+        make_mosaic([], tmp_path / "m.mp4")
+
+
+def test_progress_takes_the_loss_of_the_iteration_or_the_one_before(synthetic: Any) -> None:
+    losses = {0: 0.5, 1: 0.25}
+    assert _progress(1, losses) == "render at iteration 1   loss 0.25"
+    assert _progress(2, losses) == "render at iteration 2   loss 0.25"
+    assert _progress(9, losses) == "render at iteration 9"
+    pictures = Pictures(synthetic.runs[0])
+    trace = pl.read_parquet(synthetic.runs[0].trace)
+    assert _losses(pictures)[3] == trace["loss"][3]

@@ -1,0 +1,133 @@
+# Everything that rules call. The only file of the workflow with functions; each is a few lines around the package.
+
+import sys
+from pathlib import Path
+
+from rerender.core.errors import UserError
+from rerender.workflow import assets, metamers
+from rerender.workflow.session import Session
+from rerender.workflow.targets import check_targets
+from snakemake.exceptions import WorkflowError
+
+try:
+    SESSION = Session(config)
+    check_targets(SESSION, sys.argv[1:], workflow.pathvars.get("results"))
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+
+TIER = SESSION.config.tier
+VARIANT = SESSION.config.variant
+
+
+wildcard_constraints:
+    tier="[a-z]+",
+    scene="[a-z0-9_]+",
+    envmap="[a-z0-9_]+",
+    model="[a-z0-9_]+",
+    seed="[0-9]+",
+    name="[a-z0-9_]+",
+    height="[0-9]+",
+
+
+def code(*modules, files=()):
+    """Fingerprint of the statements that a stage can reach: an edit reruns it, a comment does not."""
+    return SESSION.code(*modules, files=files)
+
+
+def stack(*modules):
+    """Versions of the numerical libraries that a stage can reach."""
+    return SESSION.stack(*modules)
+
+
+def scene_assets(wildcards):
+    """Prepared assets of a scene and its light."""
+    return metamers.scene_assets(SESSION, wildcards.tier, wildcards.scene, wildcards.envmap)
+
+
+def scene_value(wildcards):
+    """What the registry says about a scene and its light."""
+    return metamers.scene_value(wildcards.scene, wildcards.envmap)
+
+
+def reference_params(wildcards):
+    return metamers.reference_params(SESSION, wildcards.tier, wildcards.scene)
+
+
+def optimise_params(wildcards):
+    return metamers.optimise_params(SESSION, wildcards.tier, wildcards.scene)
+
+
+def evaluate_params(wildcards):
+    return metamers.evaluate_params(SESSION, wildcards.tier, wildcards.scene)
+
+
+def grid_params(wildcards):
+    """The whole grid of a tier, with the reasons of its blocked models."""
+    return metamers.grid_params(SESSION, wildcards.tier)
+
+
+def blocked_models(wildcards):
+    """Vision models of the tier that cannot run here, with the reason."""
+    return metamers.grid_params(SESSION, wildcards.tier)["blocked"]
+
+
+def names_params(wildcards):
+    """Display names of what the tier uses."""
+    return metamers.names_params(SESSION, wildcards.tier)
+
+
+def family_param(wildcards):
+    return metamers.family(wildcards.scene)
+
+
+def all_runs(*names):
+    """Input function: files of every run of the tier that can run here."""
+    return lambda wildcards: metamers.run_files(SESSION, wildcards.tier, *names)
+
+
+def place_runs(*names):
+    """Input function: files of every run of one scene under one light."""
+    return lambda wildcards: metamers.run_files(
+        SESSION, wildcards.tier, *names, scene=wildcards.scene, envmap=wildcards.envmap
+    )
+
+
+def figure_runs(wildcards):
+    """Files of the runs that a figure is drawn from."""
+    return metamers.figure_runs(SESSION, wildcards.tier, wildcards.name)
+
+
+def model_weights(wildcards):
+    """Pretrained weights of the model that a run optimises for."""
+    return metamers.weights(SESSION, [wildcards.model])
+
+
+def judge_weights(wildcards):
+    """Pretrained weights of the models that judge a run."""
+    return metamers.judge_weights(SESSION, wildcards.tier, wildcards.scene)
+
+
+def mesh_params(wildcards):
+    return assets.mesh_params(SESSION, wildcards.scene)
+
+
+def ground_params(wildcards):
+    return assets.ground_params(SESSION, wildcards.scene)
+
+
+def envmap_params(wildcards):
+    return assets.envmap_params(SESSION, wildcards.envmap)
+
+
+def texture_params(wildcards):
+    return assets.texture_params(SESSION, wildcards.name)
+
+
+def claims_files():
+    """The claims ledgers, one a paper."""
+    return sorted(str(path) for path in Path("config/claims").glob("*.yaml"))
+
+
+def needed_assets():
+    """Assets that the tier in use can be computed from, those that are missing included."""
+    return assets.needed(SESSION, TIER)
