@@ -9,6 +9,13 @@ min_version("9.19")
 configfile: "config/config.yaml"
 
 
+# Only used with --software-deployment-method apptainer; envs/apptainer.def builds it.
+container: "rerender.sif"
+
+
+report: "workflow/report/workflow.rst"
+
+
 pathvars:
     benchmarks="benchmarks/out",
 
@@ -22,11 +29,9 @@ include: "workflow/rules/report.smk"
 
 rule all:
     default_target: True
-    localrule: True
     input:
         rules.all_tables.input,
         rules.all_figures.input,
         rules.all_videos.input,
         rules.verdicts.input,
-
-
+    localrule: True

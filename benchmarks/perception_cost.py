@@ -16,26 +16,29 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import torch  # noqa: E402
-from torch import Tensor, nn  # noqa: E402
+import torch
+from torch import Tensor, nn
 
-from rerender.perception.models.base import VisionModel, load_model  # noqa: E402
-from rerender.perception.models.deep import Lpips, PatchTokens, PooledResNet, frozen  # noqa: E402
-from rerender.perception.models.portilla_simoncelli import scale_count  # noqa: E402
-from rerender.perception.networks.dinov2 import DinoV2  # noqa: E402
-from rerender.perception.networks.lpips import LpipsHeads  # noqa: E402
-from rerender.perception.networks.resnet import ResNet50  # noqa: E402
-from rerender.perception.networks.vgg import TAP_CHANNELS, Vgg16  # noqa: E402
+from rerender.perception.models.base import VisionModel, load_model
+from rerender.perception.models.deep import Lpips, PatchTokens, PooledResNet, frozen
+from rerender.perception.models.portilla_simoncelli import scale_count
+from rerender.perception.networks.dinov2 import DinoV2
+from rerender.perception.networks.lpips import LpipsHeads
+from rerender.perception.networks.resnet import ResNet50
+from rerender.perception.networks.vgg import TAP_CHANNELS, Vgg16
+
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 WEIGHT_FREE = ("mae", "mse", "dual_buffer", "ssim", "nlpd", "frontend", "portilla_simoncelli")
 NETWORKS = ("resnet", "lpips", "dino")
 BATCHES = (1, 4)
 
 
-def blank(module: nn.Module) -> nn.Module:
+def blank(module: ModuleT) -> ModuleT:
     """Zero every parameter: no weights, the same arithmetic."""
     with torch.no_grad():
         for parameter in module.parameters():

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
+
 from rerender.config import PRESETS, Config, TierSettings
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -8,6 +8,7 @@ Threads, memory and partitions belong to Snakemake profiles, not here.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
@@ -47,12 +48,17 @@ class AssetSettings(Frozen):
 class Config(Frozen):
     """The top level of the configuration. Every key has a default."""
 
-    tier: TierName = Field("laptop", description="fidelity of the targets that name none: smoke, laptop or paper")
+    tier: TierName = Field(
+        "laptop", description="fidelity of the targets that name none: smoke, laptop or paper"
+    )
     variant: Variant = Field(
         "auto", description="Mitsuba variant; auto takes CUDA where a device works, else LLVM on the CPU"
     )
     checkpoint_seconds: float = Field(
-        20.0, gt=0, le=60, description="seconds between two checkpoints of a fit; a kill loses at most this much work"
+        20.0,
+        gt=0,
+        le=60,
+        description="seconds between two checkpoints of a fit; a kill loses at most this much work",
     )
     assets: AssetSettings = Field(default_factory=AssetSettings, description="where assets come from")
     tiers: dict[TierName, dict[str, Any]] = Field(
@@ -67,7 +73,9 @@ class TierSettings(Frozen):
     metamers: MetamersSettings
 
 
-PRESETS: Mapping[str, TierSettings] = {tier: TierSettings(metamers=METAMERS_TIERS[tier]) for tier in TIER_NAMES}
+PRESETS: Mapping[str, TierSettings] = {
+    tier: TierSettings(metamers=METAMERS_TIERS[tier]) for tier in TIER_NAMES
+}
 
 
 def load_config(raw: Mapping[str, Any], folder: Path = TIER_FOLDER) -> Config:
@@ -101,7 +109,9 @@ def asset_settings(config: Config) -> AssetPlaces:
 def tier_settings(tier: str, config: Config | None = None, folder: Path = TIER_FOLDER) -> TierSettings:
     """Return the checked experiments of `tier`: preset, then `folder`/<tier>.yaml, then `config.tiers`."""
     if tier not in TIER_NAMES:
-        raise unknown_name("tier", tier, TIER_NAMES, "Type for example: snakemake --cores 2 --config tier=laptop")
+        raise unknown_name(
+            "tier", tier, TIER_NAMES, "Type for example: snakemake --cores 2 --config tier=laptop"
+        )
     merged = PRESETS[tier].model_dump()
     file = folder / f"{tier}.yaml"
     if file.is_file():
@@ -118,11 +128,15 @@ def _read_yaml(path: Path) -> Mapping[str, Any]:
     import yaml
 
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        content = yaml.load(
+            path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        )
     except yaml.YAMLError as error:
         raise UserError(f"{path} is not valid YAML: {error}", "Mend the line that it names.") from error
     if not isinstance(content or {}, Mapping):
-        raise UserError(f"{path} must hold `key: value` lines", "tools/generate_config.py writes a fresh one.")
+        raise UserError(
+            f"{path} must hold `key: value` lines", "tools/generate_config.py writes a fresh one."
+        )
     return content or {}
 
 
@@ -141,7 +155,9 @@ def _validate(model: type[Model], raw: Mapping[str, Any], prefix: str, where: st
         return model.model_validate(raw)
     except ValidationError as error:
         texts = [_explain(dict(problem), model, prefix) for problem in error.errors(include_url=False)]
-        raise UserError("\n".join(texts), f"It comes from {where}; config/README.md lists every key.") from None
+        raise UserError(
+            "\n".join(texts), f"It comes from {where}; config/README.md lists every key."
+        ) from None
 
 
 def _explain(problem: Mapping[str, Any], model: type[BaseModel], prefix: str) -> str:
@@ -157,6 +173,10 @@ def _explain(problem: Mapping[str, Any], model: type[BaseModel], prefix: str) ->
     if problem["type"] == "missing":
         return f"key '{key}' is missing."
     value = problem["input"]
+    if names[-1:] == ["[key]"]:
+        options = closest_first(str(value), _expected_words(problem))
+        where = f"{prefix}{'.'.join(names[:-2])}"
+        return f"unknown key '{value}' in '{where}'. Did you mean '{options[0]}'? Allowed here: {', '.join(options)}."
     field = fields.get(names[-1]) if names else None
     choices = _choices(field.annotation) if field is not None else ()
     if problem["type"] == "literal_error" and choices:
@@ -168,6 +188,11 @@ def _explain(problem: Mapping[str, Any], model: type[BaseModel], prefix: str) ->
     example = f" Type for example `{names[-1]}: {_example(field)}`." if field is not None else ""
     meaning = f" It is: {field.description}." if field is not None and field.description else ""
     return f"'{key}' is {value!r}, but {message[0].lower()}{message[1:]}.{example}{meaning}"
+
+
+def _expected_words(problem: Mapping[str, Any]) -> list[str]:
+    """Return the words that a literal error allows."""
+    return re.findall(r"'([^']+)'", str(problem["ctx"]["expected"]))
 
 
 def _model_at(model: type[BaseModel], names: Sequence[str]) -> type[BaseModel] | None:
@@ -191,4 +216,6 @@ def _example(field: FieldInfo) -> str:
     if field.is_required():
         return "[name, …]"
     default = field.get_default(call_default_factory=True)
-    return "null" if default is None else str(list(default) if isinstance(default, tuple) else default).lower()
+    return (
+        "null" if default is None else str(list(default) if isinstance(default, tuple) else default).lower()
+    )

@@ -3,10 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.catalogue.ledgers import asset, line, write_ledger
 
 from rerender.catalogue.ledger import COLUMNS, get_asset, read_ledger
 from rerender.core.errors import UserError
-from tests.catalogue.ledgers import asset, line, write_ledger
 
 STANDIN = line(id="clay", kind="procedural", file="-", urls="-", sha256="-", note="made here")
 

@@ -98,6 +98,13 @@ def test_before_and_after_making_it(workdir: Path, capsys: pytest.CaptureFixture
     assert "yes: " in text and "because      toy_run: Params have changed" in text
 
 
+def test_why_names_the_chain_of_imports(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "rerender.core.errors -> rerender.core" in told(capsys, TABLE, "--why", "rerender.core")
+    assert "cannot reach rerender.fitting.loop" in told(capsys, TABLE, "--why", "rerender.fitting.loop")
+    with pytest.raises(UserError, match=r"Did you mean 'rerender\.fitting\.loop'"):
+        told(capsys, TABLE, "--why", "rerender.fitting.lop")
+
+
 def test_long_reasons_are_cut() -> None:
     assert explain.shortened("Missing output files: a, b, c; Code has changed") == (
         "Missing output files: a and 2 more; Code has changed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -61,12 +62,14 @@ def test_a_changed_file_exits_with_1_and_is_named(workdir: Path, capsys: pytest.
 
 def test_parameters_are_those_of_the_configuration(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from rerender.config import read_config
-    from rerender.workflow.metamers import optimise_params
+    from rerender.workflow.metamers import optimise_params, scene_value
     from rerender.workflow.session import Session
 
     now = optimise_params(Session(read_config().model_dump()), "smoke", "suzanne")
+    scene = scene_value("suzanne", "constant")["scene"]
     good = Path("results/smoke/metamers/runs/suzanne/constant/mse/s1")
-    make(good, {"settings": now, "seed": 1})
+    recorded = {key: value for key, value in now.items() if key != "checkpoint_seconds"}
+    make(good, {"settings": recorded, "target": scene, "variant": "auto", "seed": 1})
     assert call(str(good)) == 0
     changed = Path("results/smoke/metamers/runs/suzanne/constant/ssim/s1")
     make(changed, {"settings": {**now, "iterations": now["iterations"] + 1}, "seed": 1})
@@ -75,6 +78,11 @@ def test_parameters_are_those_of_the_configuration(workdir: Path, capsys: pytest
     wanted = f"settings.iterations {now['iterations'] + 1} -> {now['iterations']}"
     assert f"parameters differ: {wanted}" in capsys.readouterr().out
     assert call(str(changed), "--files-only") == 0
+    moved = Path("results/smoke/metamers/runs/suzanne/constant/frontend/s1")
+    make(moved, {"target": dataclasses.replace(scene, lr=0.5)})
+    capsys.readouterr()
+    assert call(str(moved)) == 1
+    assert "parameters differ: target.lr 0.5 -> 0.1" in capsys.readouterr().out
 
 
 def test_nothing_to_verify_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

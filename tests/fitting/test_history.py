@@ -21,7 +21,7 @@ def test_rows_become_columns_with_gaps_as_null() -> None:
     columns.append({"iteration": 1, "loss": math.nan, "late": 7.0})
     columns.append({"iteration": 2, "late": 8.0})
     table = columns.frame()
-    assert table.columns == ["iteration", "loss", "late"]
+    assert table.columns == ["iteration", "wall_s", "loss", "late"]
     assert table["iteration"].to_list() == [0, 1, 2]
     assert table["loss"].to_list() == [0.5, None, None]
     assert table["late"].to_list() == [None, 7.0, 8.0]
@@ -44,7 +44,7 @@ def test_columns_survive_a_file_exactly(tmp_path: Path) -> None:
 
 def test_empty_columns() -> None:
     assert Columns().last("iteration", -1) == -1
-    assert Columns().frame().columns == ["iteration"]
+    assert Columns().frame().columns == ["iteration", "wall_s"]
     assert Columns().to_tree() == {}
 
 

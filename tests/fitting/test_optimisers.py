@@ -138,11 +138,15 @@ def test_grad_norm_is_over_all_entries_and_does_not_overflow() -> None:
 
 
 def test_non_finite_numbers_are_named() -> None:
-    a, b = leaf([0.0, 0.0]), leaf([float("inf")])
+    a, b = leaf([0.0, 0.0]), leaf([1.0, float("-inf"), 2.0])
     optimisers = Optimisers({"a": Parameter(a, 0.1), "b": Parameter(b, 0.1)})
     a.grad = torch.tensor([0.0, float("nan")], dtype=torch.float64)
     assert optimisers.non_finite_gradients() == ["a"]
     assert optimisers.non_finite_values() == ["b"]
+    b.data[1] = float("nan")
+    assert optimisers.non_finite_values() == ["b"]
+    b.data[1] = 3e38
+    assert optimisers.non_finite_values() == []
 
 
 def test_state_survives_a_file_bitwise(tmp_path: Path) -> None:

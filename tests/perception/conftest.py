@@ -17,11 +17,6 @@ from rerender.perception.networks.lpips import LpipsHeads
 from rerender.perception.networks.resnet import ResNet50
 from rerender.perception.networks.vgg import TAP_CHANNELS, Vgg16
 
-WEIGHT_FREE = ("mae", "mse", "dual_buffer", "ssim", "nlpd", "frontend", "portilla_simoncelli")
-CONVOLUTIONAL = ("resnet", "lpips", "vgg")
-
-ImageMaker = Callable[..., Tensor]
-
 
 def make_images(n: int = 2, size: int = 32, seed: int = 0, dtype: torch.dtype = torch.float32) -> Tensor:
     """Coloured discs on a shaded ground with a little texture: (N, 3, size, size) in [0, 1]."""

@@ -95,6 +95,14 @@ def test_reaches_follows_static_lazy_relative_and_named_imports(root: Path) -> N
     }
 
 
+def test_chain_says_how_a_module_is_reached(root: Path) -> None:
+    tree = CodeTree.read(root)
+    entry = "pkg.papers.one.optimise"
+    assert tree.chain(entry, "pkg.models.pixel") == (entry, "pkg.models", "pkg.models.pixel")
+    assert tree.chain(entry, entry) == (entry,)
+    assert tree.chain(entry, "pkg.core.unused") == ()
+
+
 def test_reaches_follows_dynamic_imports_that_can_be_read(root: Path) -> None:
     tree = CodeTree.read(root)
     assert {"pkg.papers.one.settings", "pkg.papers.two.settings"} <= tree.reaches("pkg.papers.one.tables")
@@ -142,6 +150,13 @@ def test_same_size_edit_with_the_old_mtime_is_seen(root: Path) -> None:
     path.write_text(path.read_text().replace("3 *", "5 *"))
     os.utime(path, ns=(past, past))
     assert prints(root) != before
+
+
+def test_texts_count_even_when_empty(root: Path) -> None:
+    assert changed(root, "papers/one/settings.py", "0.1", "['']") == {"one.optimise", "one.tables"}
+    assert changed(root, "papers/one/settings.py", "['']", "[]") == {"one.optimise", "one.tables"}
+    assert changed(root, "papers/one/settings.py", "[]", "f'{1:>{2}}'") == {"one.optimise", "one.tables"}
+    assert changed(root, "papers/one/settings.py", "{2}", "{3}") == {"one.optimise", "one.tables"}
 
 
 def test_statement_moved_between_functions_changes_the_digest(root: Path) -> None:

@@ -44,16 +44,16 @@ def test_blocked_sentence_groups_by_reason() -> None:
 
 def test_assets_sentence_names_the_light_only_where_lights_differ() -> None:
     text = assets_sentence({("dragon", "constant"): "mirror", ("dragon", "sky"): "standin"}, NAMES)
-    assert "from a mirror for Dragon (Constant)" in text
-    assert "stand-ins for Dragon (sky)" in text
+    assert "not the paper's own, for Dragon (Constant)" in text
+    assert "stand-ins (marked *) for Dragon (sky)" in text
     text = assets_sentence({("dragon", "constant"): "standin", ("dragon", "sky"): "standin"}, NAMES)
-    assert text == "Inputs: procedural stand-ins for Dragon."
+    assert text == "Inputs: procedural stand-ins (marked *) for Dragon."
     assert assets_sentence({}, NAMES) == "Inputs: none used yet."
 
 
 def test_tier_and_seed_sentences() -> None:
     assert tier_sentence("smoke").startswith("Smoke tier")
     assert tier_sentence("own") == "Tier: own."
-    assert seeds_sentence([1]) == "One seed: no spread can be given."
+    assert seeds_sentence([1]) == "One seed: no spread over seeds."
     assert seeds_sentence([1, 2, 3]) == "3 seeds."
     assert sentences("a.", "", "b.") == "a. b."

@@ -346,7 +346,7 @@ claims:
     assert table["ours"].to_list() == pl.read_csv(stem.with_suffix(".csv"))["ours"].to_list() == [6.25]
     text = stem.with_suffix(".md").read_text()
     assert "1 claims: 1 match." in text and "| >= 5 |" in text and "6.25 × (n=1)" in text
-    assert "procedural stand-ins" in text
+    assert "| stand-in |" in text
     assert {line.count(" | ") for line in text.splitlines() if line.startswith("| `")} == {7}
 
 

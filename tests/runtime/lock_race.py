@@ -19,10 +19,10 @@ from rerender.core.errors import UserError
 from rerender.runtime.locks import acquire
 
 
-def contend(folder: Path, rng: random.Random, rounds: int) -> int:
-    """Take and give back the lock many times, sometimes dying with it; return how often it was had."""
+def contend(folder: Path, rng: random.Random) -> int:
+    """Take and give back the lock until it was had ten times, sometimes dying with it; return the times."""
     held = 0
-    for _ in range(rounds):
+    while held < 10:
         try:
             lock = acquire(folder)
         except UserError:
@@ -43,13 +43,13 @@ def contend(folder: Path, rng: random.Random, rounds: int) -> int:
     return held
 
 
-def once(folder: Path, rng: random.Random, rounds: int) -> int:
+def once(folder: Path, rng: random.Random) -> int:
     """Try once; keep the lock while the others try."""
     try:
         acquire(folder)
     except UserError:
         return 0
-    time.sleep(1.0)
+    time.sleep(0.5)
     return 1
 
 
@@ -69,7 +69,7 @@ def main(folder: Path, mode: str) -> None:
         child = os.fork()
         if child == 0:
             work = contend if mode == "turns" else once
-            os._exit(work(folder, random.Random(number), 60))
+            os._exit(work(folder, random.Random(number)))
         children.append(child)
     codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
     print(json.dumps(codes))

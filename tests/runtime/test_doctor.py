@@ -133,7 +133,9 @@ def test_a_results_folder_that_refuses_writes_fails(tmp_path: Path, monkeypatch:
 
     assert checks.folder(tmp_path / "results").found == "will be made"
     (tmp_path / "results").mkdir()
-    assert checks.folder(tmp_path / "results").status == "ok"
+    assert checks.folder(tmp_path / "results") == Check("results/", "ok", "writable")
+    monkeypatch.chdir(tmp_path)
+    assert checks.folder(Path("results")).found == "writable"
     # root may write anywhere, so the refusal is played
     monkeypatch.setattr(checks.tempfile, "TemporaryFile", refuse)
     check = checks.folder(tmp_path / "results")

@@ -36,7 +36,8 @@ def leave_record(folder: Path, age: float = 0.0, **changes: object) -> None:
 def test_two_processes_never_hold_it_both(tmp_path: Path) -> None:
     codes = race(tmp_path / "run", "turns")
     assert 200 not in codes
-    assert sum(codes) > 60  # several took turns, some died holding it
+    assert 10 in codes
+    assert min(codes) < 10, "none died holding it"
 
 
 def test_one_of_many_takes_over_a_stale_lock(tmp_path: Path) -> None:
@@ -152,7 +153,10 @@ def test_a_process_that_was_slow_since_it_looked_does_not_get_it(
     assert [path.name for path in tmp_path.iterdir()] == ["lock.2.json"]
 
 
-def test_damaged_record_counts_as_held_until_it_is_old(tmp_path: Path) -> None:
+def test_damaged_record_counts_as_held_until_it_is_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locks.time, "sleep", lambda seconds: None)
     record = tmp_path / "lock.3.json"
     record.write_text("{")
     with pytest.raises(UserError, match="unknown host"):

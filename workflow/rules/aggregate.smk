@@ -2,15 +2,10 @@
 
 
 rule aggregate_metrics:
-    message:
-        "Join the metric rows of all papers ({wildcards.tier})"
     input:
         "<results>/{tier}/metamers/metrics.parquet",
     output:
         "<results>/{tier}/metrics.parquet",
-    params:
-        code=code("rerender.reporting.rows"),
-        stack=stack("rerender.reporting.rows"),
     log:
         "<logs>/{tier}/metrics.log",
     benchmark:
@@ -19,13 +14,16 @@ rule aggregate_metrics:
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        code=code("rerender.reporting.rows"),
+        stack=stack("rerender.reporting.rows"),
+    message:
+        "Join the metric rows of all papers ({wildcards.tier})"
     script:
         "../scripts/aggregate_metrics.py"
 
 
 rule aggregate_verdicts:
-    message:
-        "Judge the claims ({wildcards.tier})"
     input:
         metrics="<results>/{tier}/metrics.parquet",
         claims=claims_files(),
@@ -38,11 +36,6 @@ rule aggregate_verdicts:
             labels={"table": "verdicts", "tier": "{tier}"},
         ),
         files=multiext("<results>/{tier}/verdicts", ".csv", ".md", ".parquet"),
-    params:
-        claims="config/claims",
-        blocked=blocked_models,
-        code=code("rerender.reporting.verdicts"),
-        stack=stack("rerender.reporting.verdicts"),
     log:
         "<logs>/{tier}/verdicts.log",
     benchmark:
@@ -51,30 +44,36 @@ rule aggregate_verdicts:
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        blocked=blocked_models,
+        code=code("rerender.reporting.verdicts"),
+        stack=stack("rerender.reporting.verdicts"),
+    message:
+        "Judge the claims ({wildcards.tier})"
     script:
         "../scripts/aggregate_verdicts.py"
 
 
 rule verdicts:
-    localrule: True
     input:
         expand("<results>/{tier}/verdicts.{ext}", tier=TIER, ext=["csv", "md", "html"]),
+    localrule: True
 
 
 rule all_tables:
-    localrule: True
     input:
         rules.metamers_tables.input,
         expand("<results>/{tier}/metrics.parquet", tier=TIER),
+    localrule: True
 
 
 rule all_figures:
-    localrule: True
     input:
         rules.metamers_figures.input,
+    localrule: True
 
 
 rule all_videos:
-    localrule: True
     input:
         rules.metamers_videos.input,
+    localrule: True

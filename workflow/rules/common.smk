@@ -11,7 +11,7 @@ from snakemake.exceptions import WorkflowError
 
 try:
     SESSION = Session(config)
-    check_targets(SESSION, sys.argv[1:], workflow.pathvars.get("results"))
+    check_targets(SESSION, sys.argv[1:], *map(workflow.pathvars.get, ["results", "resources"]))
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
@@ -41,12 +41,14 @@ def stack(*modules):
 
 def scene_assets(wildcards):
     """Prepared assets of a scene and its light."""
-    return metamers.scene_assets(SESSION, wildcards.tier, wildcards.scene, wildcards.envmap)
+    return metamers.scene_assets(
+        SESSION, wildcards.tier, wildcards.scene, wildcards.envmap
+    )
 
 
 def scene_value(wildcards):
     """What the registry says about a scene and its light."""
-    return metamers.scene_value(wildcards.scene, wildcards.envmap)
+    return metamers.scene_value(SESSION, wildcards.scene, wildcards.envmap)
 
 
 def reference_params(wildcards):
@@ -77,7 +79,7 @@ def names_params(wildcards):
 
 
 def family_param(wildcards):
-    return metamers.family(wildcards.scene)
+    return metamers.family(SESSION, wildcards.scene)
 
 
 def all_runs(*names):

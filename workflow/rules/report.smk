@@ -2,9 +2,6 @@
 
 
 rule report:
-    message:
-        "Report of the tier {TIER}"
-    localrule: True
     input:
         rules.all_tables.input,
         rules.all_figures.input,
@@ -12,35 +9,39 @@ rule report:
         rules.verdicts.input,
     output:
         f"<results>/{TIER}/report.zip",
-    params:
-        tier=TIER,
-        code=code("rerender.workflow.script"),
     log:
         f"<logs>/{TIER}/report.log",
     benchmark:
         f"<benchmarks>/{TIER}/report.tsv"
+    localrule: True
     threads: 1
     resources:
         mem_mb=2000,
         runtime=20,
+    params:
+        tier=TIER,
+        code=code("rerender.workflow.script"),
+    message:
+        "Report of the tier {TIER}"
     script:
         "../scripts/report.py"
 
 
 rule fetch:
-    message:
-        "Download what the tier {TIER} needs (uses the network)"
-    localrule: True
-    params:
-        assets=needed_assets(),
-        code=code("rerender.catalogue.fetch"),
     log:
         "<logs>/fetch.log",
     benchmark:
         "<benchmarks>/fetch.tsv"
+    localrule: True
     threads: 1
     resources:
         mem_mb=500,
         runtime=240,
-    script:
-        "../scripts/fetch.py"
+    params:
+        assets=needed_assets(),
+        python=sys.executable,
+        code=code("rerender.commands.fetch"),
+    message:
+        "Download what the tier {TIER} needs (uses the network)"
+    shell:
+        "{params.python:q} -m rerender.cli fetch {params.assets} 2>&1 | tee {log}"

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 with script(snakemake):
     import polars as pl
+
     from rerender.core.files import atomic_path
     from rerender.reporting.rows import read_metrics
 

@@ -15,7 +15,7 @@ with script(snakemake):
     html = Path(snakemake.output.html)
     make_verdicts(
         Path(snakemake.input.metrics),
-        Path(snakemake.params.claims),
+        Path(snakemake.input.claims[0]).parent,
         html.with_suffix(""),
         snakemake.wildcards.tier,
         snakemake.params.blocked,

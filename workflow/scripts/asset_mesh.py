@@ -10,4 +10,6 @@ if TYPE_CHECKING:
 with script(snakemake):
     from rerender.catalogue.prepare import prepare_mesh
 
-    prepare_mesh(snakemake.wildcards.scene, asset_places(snakemake), snakemake.output.mesh, snakemake.output.provenance)
+    prepare_mesh(
+        snakemake.wildcards.scene, asset_places(snakemake), snakemake.output.mesh, snakemake.output.provenance
+    )

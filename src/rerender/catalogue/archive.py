@@ -6,6 +6,7 @@ and archives that claim or produce too much are refused before anything reaches 
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 import tarfile
@@ -61,6 +62,7 @@ def extract(archive: Path | str, target: Path | str, limits: Limits | None = Non
 
 
 def _unpack(archive: Path, work: Path, limits: Limits) -> None:
+    _check_gzip(archive, limits)
     with tarfile.open(archive, "r:*") as tar:
         total = 0
         for count, member in enumerate(tar, start=1):
@@ -79,6 +81,23 @@ def _unpack(archive: Path, work: Path, limits: Limits) -> None:
             # Python 3.11.0 to 3.11.3 do not have it
             options: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
             tar.extract(member, work, **options)
+
+
+def _check_gzip(archive: Path, limits: Limits) -> None:
+    """Read a gzip stream to its end, which checks its length and CRC: tar itself takes a cut-off end for the end."""
+    with open(archive, "rb") as handle:
+        if handle.read(2) != b"\x1f\x8b":
+            return
+    total = 0
+    slack = 1024 * limits.members + 2**20  # headers and padding
+    with gzip.open(archive) as stream:
+        while chunk := stream.read(1 << 20):
+            total += len(chunk)
+            if total > limits.total_bytes + slack:
+                raise UserError(
+                    f"the archive {archive} is unsafe: it unpacks to more than {limits.total_bytes} bytes",
+                    "Nothing was unpacked. Delete it and get it from its official address.",
+                )
 
 
 def _problem(member: tarfile.TarInfo, limits: Limits) -> str | None:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from rerender.catalogue.ledger import Asset
+from rerender.catalogue.ledger import NOT_DOWNLOADABLE, Asset
 from rerender.catalogue.resolve import AssetSettings, record_path, recorded_hash, verify
 from rerender.core.errors import UserError
 from rerender.core.files import explain_os_error, sha256_file, write_text
@@ -62,7 +62,7 @@ def fetch(
     target = settings.raw / asset.relative_path
     if _is_right(asset, target, settings):
         return target
-    if not asset.urls or asset.status in ("gone", "gated"):
+    if not asset.urls or asset.status in NOT_DOWNLOADABLE:
         raise UserError(
             f"the asset '{asset.id}' cannot be downloaded: {asset.status}. {asset.note}".rstrip(),
             f"Get it by hand and put it into a mirror as {asset.relative_path}.",

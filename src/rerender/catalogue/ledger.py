@@ -24,6 +24,7 @@ COLUMNS = (
 )  # fmt: skip
 KINDS: tuple[Kind, ...] = get_args(Kind)
 STATUSES: tuple[Status, ...] = get_args(Status)
+NOT_DOWNLOADABLE: tuple[Status, ...] = ("gone", "gated", "local")
 
 # Folder of each kind below a mirror and below the folder of fetched files.
 FOLDERS: Mapping[str, str] = {

@@ -126,25 +126,39 @@ def prepare_mesh(
     return provenance
 
 
-def ground_mesh(scene_id: str, settings: AssetSettings) -> Mesh | None:
-    """Return the ground of a scene in world space, or None if it has none.
+def prepare_ground(
+    scene_id: str, settings: AssetSettings, out_ply: Path | str, out_json: Path | str
+) -> Provenance:
+    """Write the ground of a scene in world space, and its sidecar; return its provenance.
 
-    The archive's own plane goes with the archive's own object; any other object stands on a plain square.
+    The archive's own plane goes with the archive's own object; any other object stands on a plain square. Raises
+    `UserError` when the scene has no ground.
     """
+    mesh, provenance = _ground(scene_id, settings)
+    write_ply(out_ply, mesh)
+    write_sidecar(out_json, provenance, vertices=len(mesh.vertices), faces=len(mesh.faces))
+    return provenance
+
+
+def ground_mesh(scene_id: str, settings: AssetSettings) -> Mesh | None:
+    """Return the ground that `prepare_ground` would write, or None if the scene has none."""
+    return None if find_scene(scene_id).ground is None else _ground(scene_id, settings)[0]
+
+
+def _ground(scene_id: str, settings: AssetSettings) -> tuple[Mesh, Provenance]:
     spec = find_scene(scene_id)
     if spec.ground is None:
-        return None
+        raise UserError(f"the scene '{scene_id}' has no ground", "Its object floats: use the mesh alone.")
     assets = load_ledger(settings)
     choice, _ = _choose_mesh(spec, settings, assets)
-    if (
-        spec.ground.mesh is not None
-        and choice.origin == "original"
-        and is_at_hand(assets, spec.ground.mesh, settings)
-    ):
-        mesh = read_mesh(_path(resolve(spec.ground.mesh, settings, assets)))
-        check_finite(mesh, spec.ground.mesh)
-        return mesh
-    return ground_square(spec.ground.half_size)
+    own = spec.ground.mesh
+    if own is not None and choice.origin == "original" and is_at_hand(assets, own, settings):
+        resolved = resolve(own, settings, assets)
+        mesh = read_mesh(_path(resolved))
+        check_finite(mesh, own)
+        return mesh, _provenance(scene_id, resolved, assets, "original", [])
+    note = f"a square of {2 * spec.ground.half_size:g} units"
+    return ground_square(spec.ground.half_size), _generated(scene_id, own or scene_id, "standin", note)
 
 
 def place(mesh: Mesh, placement: Placement) -> Mesh:

@@ -24,7 +24,8 @@ Spec = TypeVar("Spec", SceneSpec, EnvmapSpec, VisionModelSpec)
 Factory = Callable[[], Spec]
 
 PLUGIN_GROUP = "rerender.plugins"
-_BUILT_IN = ("scenes", "envmaps", "models")
+__reaches__ = ("rerender.catalogue.scenes", "rerender.catalogue.envmaps", "rerender.catalogue.models")
+"""What `_load` imports; the code fingerprints read this name, and then need not assume the whole catalogue."""
 
 
 @dataclass
@@ -34,6 +35,7 @@ class Kind(Generic[Spec]):
     name: str
     spec_type: type[Spec]
     factories: dict[str, Factory[Spec]] = field(default_factory=dict)
+    _built: Mapping[str, Spec] | None = None
 
     def __call__(self, name: str) -> Callable[[Factory[Spec]], Factory[Spec]]:
         """Return a decorator that registers a factory under `name`."""
@@ -42,9 +44,22 @@ class Kind(Generic[Spec]):
             if name in self.factories:
                 raise ValueError(f"a {self.name} called '{name}' is already registered")
             self.factories[name] = factory
+            self._built = None
             return factory
 
         return decorate
+
+    def specs(self) -> Mapping[str, Spec]:
+        """Return all specs by name. They are built once: frozen values can be shared."""
+        if self._built is None:
+            self._built = types.MappingProxyType(
+                {name: factory() for name, factory in self.factories.items()}
+            )
+        return self._built
+
+    def restore(self, factories: Mapping[str, Factory[Spec]]) -> None:
+        """Go back to earlier factories."""
+        self.factories, self._built = dict(factories), None
 
     def check(self, name: str) -> None:
         """Raise when the factory of `name` returns anything but a spec of that name."""
@@ -84,7 +99,7 @@ class Register:
                     kind.check(new)
         except Exception as error:  # a third party's code may fail in any way
             for kind, known in zip(self.kinds, before, strict=True):
-                kind.factories = known
+                kind.restore(known)
             text = f"the plug-in '{name}' is skipped: {type(error).__name__}: {error}"
             warnings.warn(text, stacklevel=2)
 
@@ -96,30 +111,26 @@ register = Register()
 @functools.cache
 def _load() -> Register:
     """Register what is built in, then the installed plug-ins; once a process."""
-    for module in _BUILT_IN:
-        importlib.import_module(f"rerender.catalogue.{module}")
+    for module in __reaches__:
+        importlib.import_module(module)
     for point in entry_points(group=PLUGIN_GROUP):
         register.load_plugin(point.name, point.load)
     return register
 
 
-def _build(kind: Kind[Spec]) -> Mapping[str, Spec]:
-    return types.MappingProxyType({name: factory() for name, factory in kind.factories.items()})
-
-
 def scenes() -> Mapping[str, SceneSpec]:
     """Return all scenes by name."""
-    return _build(_load().scene)
+    return _load().scene.specs()
 
 
 def envmaps() -> Mapping[str, EnvmapSpec]:
     """Return all environment maps by name."""
-    return _build(_load().envmap)
+    return _load().envmap.specs()
 
 
 def vision_models() -> Mapping[str, VisionModelSpec]:
     """Return all vision models by name."""
-    return _build(_load().vision_model)
+    return _load().vision_model.specs()
 
 
 def _get(kind: str, name: str, known: Mapping[str, Spec]) -> Spec:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from rerender.catalogue.ledger import SKY, Asset, get_asset, read_ledger
+from rerender.catalogue.ledger import NOT_DOWNLOADABLE, SKY, Asset, get_asset, read_ledger
 from rerender.core.errors import Blocked, UserError
 
 Source = Literal["mirror", "fetched", "standin", "procedural"]
@@ -125,14 +125,12 @@ def resolve(asset_id: str, settings: AssetSettings, assets: Mapping[str, Asset] 
 
 def missing(asset: Asset) -> UserError:
     """Build the error for an asset that is not at hand and has no allowed stand-in: says what to type."""
-    if asset.status == "gone":
-        advice = "its official address is gone; put a copy into a mirror"
+    where = f"archives/ of '{asset.archive}'" if asset.archive is not None else asset.relative_path
+    place = f"set {MIRROR_VARIABLE} to a folder that has it as {where}."
+    if asset.status in NOT_DOWNLOADABLE:
+        hint = f"It cannot be downloaded ({asset.status}): {place}"
     else:
-        advice = f"Type `rerender fetch {asset.id}`"
-    place = f"set {MIRROR_VARIABLE} to a folder that has it as " + (
-        f"archives/ of '{asset.archive}'" if asset.archive is not None else asset.relative_path
-    )
-    hint = f"{advice}, or {place}."
+        hint = f"Type `rerender fetch {asset.id}`, or {place}"
     if asset.kind == "weights":
         return Blocked("weights", hint)
     if asset.standin is not None:

@@ -158,7 +158,7 @@ def translucent() -> SceneSpec:
         lr=0.03,
         max_depth=12,
         ground=Ground(mesh="mrd_material_plane"),
-        builtin_envmap="material_scene",
+        builtin_envmap="builtin",
         tags=("paper", "laptop"),
     )
 
@@ -180,6 +180,6 @@ def diffuse() -> SceneSpec:
         max_depth=10,
         ground=Ground(mesh="mrd_material_plane"),
         spotlight=_WARM_LIGHT,
-        builtin_envmap="material_scene",
+        builtin_envmap="builtin",
         tags=("paper", "laptop"),
     )

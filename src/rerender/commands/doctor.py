@@ -12,6 +12,8 @@ from rerender.runtime.doctor import Check, diagnose, exit_code, render
 if TYPE_CHECKING:
     from rerender.workflow.session import Session
 
+REAL = ("mirror", "fetched")
+
 
 def add_parser(subparsers: Any) -> None:
     """Add the sub-command."""
@@ -50,7 +52,7 @@ def configuration(session: Session) -> Check:
 def assets_of(session: Session) -> list[Check]:
     """Where the tier's meshes, lights and textures come from, and which models lack their weights."""
     used = sources(session)
-    standins = [role for role, source in used.items() if source["source"] == "standin"]
+    standins = [role for role, used_one in used.items() if used_one["source"] not in REAL]
     mirrors = ", ".join(map(str, session.places.mirrors)) or "none"
     found = f"{len(used) - len(standins)} of {len(used)} real (mirror: {mirrors})"
     missing = f"{found}; not at hand: {listed(standins)}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,10 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rerender.core.errors import UserError
-from rerender.provenance.fingerprint import PACKAGE_ROOT, CodeTree
-from rerender.provenance.manifest import NAME
-from rerender.provenance.verify import flat, verify
+from rerender.core.errors import UserError, closest_first, unknown_name
 
 if TYPE_CHECKING:
     from rerender.commands.dag import Job, Plan
@@ -42,6 +41,7 @@ def add_parser(subparsers: Any) -> None:
         help="as for snakemake, for example tier=smoke",
     )
     parser.add_argument("--all", action="store_true", help="list all modules, parameters and jobs")
+    parser.add_argument("--why", metavar="MODULE", help="say how the rule's code comes to reach a module")
     parser.set_defaults(run=run)
 
 
@@ -51,12 +51,18 @@ def run(args: argparse.Namespace) -> int:
 
     target = target_of(args.target)
     found = plan(target, config=dict(map(_setting, args.config)))
-    print("\n".join(explain(target, found, many=10**6 if args.all else _MANY)))
+    if args.why:
+        lines = why(found.job, args.why)
+    else:
+        lines = explain(target, found, many=10**6 if args.all else _MANY)
+    print("\n".join(lines))
     return 0
 
 
 def target_of(name: str) -> str:
     """Turn what the user typed into a target: a run's folder stands for its manifest."""
+    from rerender.provenance.manifest import NAME
+
     path = Path(name)
     if path.is_dir():
         path = path / NAME
@@ -142,27 +148,51 @@ def _before(jobs: Sequence[Job], many: int) -> Iterator[str]:
     yield from _lines("because", texts, many)
 
 
-def _code(job: Job, path: Path, many: int) -> Iterator[str]:
-    """Tell which modules the rule's fingerprint covers, and which were edited since the file was made."""
+def why(job: Job, module: str) -> Iterator[str]:
+    """Yield the chain of imports by which a rule's code reaches `module`."""
+    from rerender.provenance.fingerprint import CodeTree
+
+    tree = CodeTree.read()
+    if module not in tree.modules:
+        raise unknown_name("module", module, closest_first(module, tree.modules)[:_MANY])
+    chains = [chain for entry in _entries(job) if (chain := tree.chain(entry, module))]
+    yield from (" -> ".join(chain) for chain in chains)
+    if not chains:
+        yield f"The code of rule {job.rule} cannot reach {module}: editing it reruns nothing here."
+
+
+def _entries(job: Job) -> tuple[str, ...]:
     from rerender.commands.dag import modules_of_rule
 
-    entries = modules_of_rule(Path(job.snakefile).read_text(encoding="utf-8"), job.rule)
+    return modules_of_rule(Path(job.snakefile).read_text(encoding="utf-8"), job.rule)
+
+
+def _code(job: Job, path: Path, many: int) -> Iterator[str]:
+    """Tell which modules the rule's fingerprint covers, and which were touched since the file was made.
+
+    A manifest beside the file knows better which of them really changed.
+    """
+    from rerender.provenance.fingerprint import CodeTree
+    from rerender.provenance.manifest import NAME
+
+    entries = _entries(job)
     if not entries:
         return
     reached = sorted(CodeTree.read().reaches(*entries))
-    yield _line(
-        "code", f"{job.params.get('code', '')}: {len(reached)} modules reached from {', '.join(entries)}"
-    )
+    told = f"{len(reached)} modules reached from {', '.join(entries)}"
+    yield _line("code", f"{job.params.get('code', '')}: {told}")
     if many > _MANY:
         yield from _lines("", reached, many)
-    if path.is_file():
+    if path.is_file() and not (path.parent / NAME).is_file():
         made = path.stat().st_mtime
         edited = [module for module in reached if _source(module).stat().st_mtime > made]
-        yield from _lines("edited since", edited, many)
+        yield from _lines("touched", edited, many)
 
 
 def _source(module: str) -> Path:
     """Return the file of a module of this package."""
+    from rerender.provenance.fingerprint import PACKAGE_ROOT
+
     path = PACKAGE_ROOT.parent.joinpath(*module.split("."))
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
@@ -170,6 +200,8 @@ def _source(module: str) -> Path:
 def _manifest(path: Path) -> Iterator[str]:
     """Tell what the manifest beside the file says about today."""
     from rerender.commands.verify import parameters_now
+    from rerender.provenance.manifest import NAME
+    from rerender.provenance.verify import verify
 
     if not (path.parent / NAME).is_file():
         return
@@ -186,7 +218,15 @@ def _manifest(path: Path) -> Iterator[str]:
 
 def _parameters(params: Mapping[str, Any]) -> list[str]:
     """Write parameters as dotted keys, without the fingerprint, which has a line of its own."""
-    return [f"{key} = {value}" for key, value in flat(params).items() if key != "code"]
+    from rerender.provenance.verify import flat
+
+    nested = json.loads(json.dumps(dict(params), default=_fields))
+    return [f"{key} = {value}" for key, value in flat(nested).items() if key != "code"]
+
+
+def _fields(value: Any) -> Any:
+    """Turn settings objects into mappings, and anything else into text."""
+    return dataclasses.asdict(value) if dataclasses.is_dataclass(value) else str(value)  # type: ignore[arg-type]
 
 
 def _claim(claim: Claim) -> str:

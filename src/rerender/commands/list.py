@@ -24,7 +24,9 @@ def add_parser(subparsers: Any) -> None:
         epilog="Example: rerender list models; rerender list figures --tier smoke",
     )
     parser.add_argument("what", nargs="*", metavar="WHAT", help=f"{', '.join(SECTIONS)}; none: all but runs")
-    parser.add_argument("--tier", choices=TIER_NAMES, help="tier of the artefacts (default: the configured one)")
+    parser.add_argument(
+        "--tier", choices=TIER_NAMES, help="tier of the artefacts (default: the configured one)"
+    )
     parser.set_defaults(run=run)
 
 
@@ -53,7 +55,14 @@ def _scenes(session: Session, tier: str) -> Lines:
     rows = []
     for name, spec in registry.scenes().items():
         found = session.mesh(name)
-        rows.append((_star(name in chosen) + name, spec.family, spec.title, f"mesh: {found['source']} {found['asset']}"))
+        rows.append(
+            (
+                _star(name in chosen) + name,
+                spec.family,
+                spec.title,
+                f"mesh: {found['source']} {found['asset']}",
+            )
+        )
     yield from _columns(rows)
 
 
@@ -65,7 +74,14 @@ def _envmaps(session: Session, tier: str) -> Lines:
     rows = []
     for name, light in registry.envmaps().items():
         found = session.source(*light.assets) if light.assets else {"source": "no file needed", "asset": ""}
-        rows.append((_star(name in chosen) + name, "/".join(light.families), light.title, f"{found['source']} {found['asset']}"))
+        rows.append(
+            (
+                _star(name in chosen) + name,
+                "/".join(light.families),
+                light.title,
+                f"{found['source']} {found['asset']}",
+            )
+        )
     yield from _columns(rows)
 
 
@@ -89,7 +105,9 @@ def _artefacts(kind: str, paths: Callable[[Session, str], Iterable[str]]) -> Cal
     def section(session: Session, tier: str) -> Lines:
         yield f"{kind} ({tier})"
         files = [Path(path.replace("<results>", "results")) for path in paths(session, tier)]
-        yield from _columns([("  " + ("present" if path.is_file() else "absent"), str(path)) for path in files])
+        yield from _columns(
+            [("  " + ("present" if path.is_file() else "absent"), str(path)) for path in files]
+        )
 
     return section
 
@@ -97,7 +115,10 @@ def _artefacts(kind: str, paths: Callable[[Session, str], Iterable[str]]) -> Cal
 def _tables(session: Session, tier: str) -> Iterable[str]:
     from rerender.workflow import metamers
 
-    return [*(path for path in metamers.tables(tier) if path.endswith(".md")), f"<results>/{tier}/verdicts.md"]
+    return [
+        *(path for path in metamers.tables(tier) if path.endswith(".md")),
+        f"<results>/{tier}/verdicts.md",
+    ]
 
 
 def _figures(session: Session, tier: str) -> Iterable[str]:

@@ -69,7 +69,9 @@ def describe(session: Session, tier: str, benchmarks: Path = BENCHMARKS) -> Iter
     blocked = sorted({cell.model for cell in cells if cell.blocked})
     steps = sum(metamers.optimise_params(session, tier, cell.scene)["iterations"] for cell in ready)
     yield f"{tier}: {len(ready)} runs, {steps} optimiser steps" + (
-        f"; {len(cells) - len(ready)} more runs are blocked: {', '.join(blocked)} have no weights here" if blocked else ""
+        f"; {len(cells) - len(ready)} more runs are blocked: {', '.join(blocked)} have no weights here"
+        if blocked
+        else ""
     )
     found = list(tier_steps(session, tier, benchmarks))
     for step in found:
@@ -99,7 +101,11 @@ def tier_steps(session: Session, tier: str, benchmarks: Path = BENCHMARKS) -> It
         "figures": len(metamers.FIGURES),
     }
     for name, count in jobs.items():
-        times = [time for file in (benchmarks / tier / "metamers" / name).rglob("*.tsv") if (time := read_benchmark(file))]
+        times = [
+            time
+            for file in (benchmarks / tier / "metamers" / name).rglob("*.tsv")
+            if (time := read_benchmark(file))
+        ]
         mean = [sum(column) / len(times) for column in zip(*times, strict=True)] if times else [None, None]
         yield Step(name, count, len(times), *mean)
 
@@ -124,4 +130,6 @@ def _cost(step: Step) -> str:
 def _probe(tier: str, ready: Any) -> str:
     from rerender.workflow import metamers
 
-    return metamers.run_file(tier, ready[0], "metrics.json").replace("<results>", "results") if ready else tier
+    return (
+        metamers.run_file(tier, ready[0], "metrics.json").replace("<results>", "results") if ready else tier
+    )

@@ -5,19 +5,18 @@ from __future__ import annotations
 import argparse
 import functools
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rerender.config import TIER_NAMES, read_config
 from rerender.core.errors import UserError
-from rerender.provenance.verify import ParametersNow, report, verify
 
 if TYPE_CHECKING:
+    from rerender.provenance.verify import ParametersNow
     from rerender.workflow.session import Session
 
 RESULTS = Path("results")
-SETTINGS = "settings"
-"""The part of a manifest's parameters that the configuration decides."""
 
 
 def add_parser(subparsers: Any) -> None:
@@ -40,6 +39,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print one line a run and a summary; return 1 if any run has a problem."""
+    from rerender.provenance.verify import report, verify
+
     paths: list[Path] = args.paths or [RESULTS / args.tier if args.tier else RESULTS]
     checked = verify(
         paths,
@@ -53,27 +54,44 @@ def run(args: argparse.Namespace) -> int:
 
 
 def parameters_now() -> ParametersNow:
-    """Return a function from a manifest to the parameters that the configuration asks for now.
+    """Return a function from a manifest to the parameters that the configuration and the registry give now.
 
-    It returns None for what the configuration does not decide: other stages, scenes that are gone, and
-    folders that are not of the form `…/{tier}/metamers/runs/{scene}/{envmap}/{model}/s{seed}`.
+    Only what the manifest records is compared, since new settings come with new code. It returns None for
+    what is not of the form `…/{tier}/metamers/runs/{scene}/{envmap}/{model}/s{seed}`.
     """
     session = functools.cache(_session)
 
     def look_up(path: Path, manifest: Mapping[str, Any]) -> Any:
         parts = path.resolve().parts[-8:-1]
-        recorded = manifest["parameters"]
-        if len(parts) < 7 or parts[1:3] != ("metamers", "runs") or SETTINGS not in recorded:
+        if len(parts) < 7 or parts[1:3] != ("metamers", "runs"):
             return None
-        from rerender.workflow.metamers import optimise_params
-
         try:
-            settings = optimise_params(session(), parts[0], parts[3])
+            now = _metamers_run(session(), tier=parts[0], scene=parts[3], envmap=parts[4])
         except UserError:
             return None
-        return {**recorded, SETTINGS: settings}
+        return _recorded_part(manifest["parameters"], now)
 
     return look_up
+
+
+def _metamers_run(session: Session, *, tier: str, scene: str, envmap: str) -> dict[str, Any]:
+    """Return the parameters of one metamers run, under the names that its manifest uses."""
+    from rerender.workflow.metamers import optimise_params, scene_value
+
+    value = scene_value(scene, envmap)
+    return {
+        "settings": optimise_params(session, tier, scene),
+        "target": asdict(value["scene"]),
+        "light": asdict(value["envmap"]),
+        "variant": session.config.variant,
+    }
+
+
+def _recorded_part(recorded: Any, now: Any) -> Any:
+    """Return `recorded` with the present value of everything that `now` knows."""
+    if not (isinstance(recorded, Mapping) and isinstance(now, Mapping)):
+        return now
+    return {key: _recorded_part(value, now[key]) if key in now else value for key, value in recorded.items()}
 
 
 def _session() -> Session:

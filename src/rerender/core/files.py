@@ -83,35 +83,41 @@ def save_tree(path: Path | str, tree: Tree) -> None:
     Array leaves are stored as members `a0`, `a1`, …; the structure is JSON in the member `tree`.
     """
     arrays: dict[str, np.ndarray] = {}
-
-    def strip(node: Tree) -> Tree:
-        if isinstance(node, Mapping):
-            return {"d": {str(key): strip(value) for key, value in node.items()}}
-        if isinstance(node, list | tuple):
-            return {"l": [strip(value) for value in node]}
-        if isinstance(node, np.ndarray | np.generic):
-            name = f"a{len(arrays)}"
-            arrays[name] = np.asarray(node)
-            return {"a": name}
-        if node is None or isinstance(node, bool | int | float | str):
-            return {"v": node}
-        raise TypeError(f"cannot save a {type(node).__name__}")
-
-    skeleton = json.dumps(strip(tree))
+    skeleton = json.dumps(_strip(tree, arrays))
     with atomic_path(path) as partial, open(partial, "wb") as handle:
-        np.savez(handle, tree=np.array(skeleton), **arrays)
+        np.savez(handle, allow_pickle=False, tree=np.array(skeleton), **arrays)
 
 
 def load_tree(path: Path | str) -> Tree:
     """Read a tree written by `save_tree`."""
     with np.load(path, allow_pickle=False) as stored:
+        return _restore(json.loads(str(stored["tree"])), stored)
 
-        def restore(node: Tree) -> Tree:
-            ((kind, value),) = node.items()
-            if kind == "d":
-                return {key: restore(child) for key, child in value.items()}
-            if kind == "l":
-                return [restore(child) for child in value]
-            return stored[value] if kind == "a" else value
 
-        return restore(json.loads(str(stored["tree"])))
+# Not closures: one that calls itself is a reference cycle, which would keep the arrays in memory until some
+# later garbage collection, hundreds of megabytes in a loop that saves often.
+
+
+def _strip(node: Tree, arrays: dict[str, np.ndarray]) -> Tree:
+    """Return `node` as JSON, with its arrays moved to `arrays`."""
+    if isinstance(node, Mapping):
+        return {"d": {str(key): _strip(value, arrays) for key, value in node.items()}}
+    if isinstance(node, list | tuple):
+        return {"l": [_strip(value, arrays) for value in node]}
+    if isinstance(node, np.ndarray | np.generic):
+        name = f"a{len(arrays)}"
+        arrays[name] = np.asarray(node)
+        return {"a": name}
+    if node is None or isinstance(node, bool | int | float | str):
+        return {"v": node}
+    raise TypeError(f"cannot save a {type(node).__name__}")
+
+
+def _restore(node: Tree, arrays: Mapping[str, np.ndarray]) -> Tree:
+    """Undo `_strip`."""
+    ((kind, value),) = node.items()
+    if kind == "d":
+        return {key: _restore(child, arrays) for key, child in value.items()}
+    if kind == "l":
+        return [_restore(child, arrays) for child in value]
+    return arrays[value] if kind == "a" else value

@@ -55,14 +55,18 @@ def luminance(linear: Image) -> Image:
     return np.asarray(linear @ np.asarray(REC709, dtype=_floating(linear)))
 
 
-def latlong_directions(height: int, width: int) -> NDArray[np.float64]:
+def latlong_directions(
+    height: int, width: int, rows: tuple[int, int] | None = None
+) -> NDArray[np.float64]:
     """Return the unit direction of every pixel centre of a lat-long map, y up, shape (height, width, 3).
+
+    With `rows` = (first, end) only those rows of it.
 
     Mitsuba's `envmap`: u in [0, 1) across and v in [0, 1] down give
     (sin 2 pi u sin pi v, cos pi v, -cos 2 pi u sin pi v).
     """
     azimuth = 2.0 * np.pi * (np.arange(width) + 0.5) / width
-    polar = np.pi * (np.arange(height) + 0.5) / height
+    polar = np.pi * (np.arange(*(rows or (0, height))) + 0.5) / height
     ring = np.sin(polar)[:, None]
     x, z = np.sin(azimuth) * ring, -np.cos(azimuth) * ring
     return np.stack([x, np.broadcast_to(np.cos(polar)[:, None], x.shape), z], axis=-1)

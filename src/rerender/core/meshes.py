@@ -157,8 +157,7 @@ def merged_with_index(mesh: Mesh) -> tuple[Mesh, np.ndarray]:
     """Merge vertices at exactly one position (dropping texture coordinates).
 
     Returns the merged mesh and, shape (V,), the merged index of every old vertex. Vertices keep the order of their
-    first occurrence; a mesh without coinciding vertices comes back with the same arrays. Vertices that are not
-    finite are left alone.
+    first occurrence; a mesh without coinciding vertices comes back with the same arrays.
     """
     positions = mesh.vertices + 0.0  # -0.0 and 0.0 are one position
     _, first, inverse = np.unique(

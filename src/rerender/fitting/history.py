@@ -43,10 +43,11 @@ class Columns:
         return {name: np.array(column, dtype=np.float64) for name, column in self._columns.items()}
 
     def frame(self) -> pl.DataFrame:
-        """Return a polars table; `iteration` is an integer, always present, and first."""
+        """Return a polars table; it begins with `iteration`, an integer, and `wall_s` even without rows."""
         import polars as pl
 
-        data = {"iteration": np.empty(0), **self.to_tree()}
+        always = {name: np.full(self.rows, np.nan) for name in ("iteration", "wall_s")}
+        data = {**always, **self.to_tree()}
         table = pl.DataFrame(data).with_columns(pl.col(pl.Float64).fill_nan(None))
         return table.with_columns(pl.col("iteration").cast(pl.Int64))
 
@@ -54,7 +55,7 @@ class Columns:
 def merge(history: pl.DataFrame, observations: pl.DataFrame) -> pl.DataFrame:
     """Add to `history` the scalars observed at each iteration; a name taken already gets `_observed`."""
     return history.join(
-        observations.drop("wall_s", strict=False),
+        observations.drop("wall_s"),
         on="iteration",
         how="left",
         suffix="_observed",

@@ -212,7 +212,7 @@ class _Run:
         self.windows = self.windows.add(loss, self.rule)
         if self.windows.improved:
             self.best, self.best_iteration = to_arrays(self.problem.state()), self.iteration
-        self.good = self.optimisers.copy()
+        self.good = self.optimisers.copy(self.good)
 
     def renew(self) -> None:
         """Make fresh optimisers for the parameters that the problem has now."""
@@ -220,7 +220,7 @@ class _Run:
 
     def record(self, numbers: dict[str, float], scalars: Mapping[str, float]) -> None:
         """Add the row of this iteration and count it."""
-        row = {"iteration": self.iteration, **numbers, "wall_s": self.wall_s}
+        row = {"iteration": self.iteration, "wall_s": self.wall_s, **numbers}
         self.history.append({**row, **{name: x for name, x in scalars.items() if name not in row}})
         self.iteration += 1
 

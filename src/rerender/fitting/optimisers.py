@@ -111,12 +111,11 @@ class Optimisers:
         return max(parameter.lr for parameter in self.parameters.values()) * lr_factor
 
     def grad_norm(self) -> float:
-        """Return the Euclidean norm over all gradients, summed in float64."""
+        """Return the Euclidean norm over all gradients; infinite only if one of them is."""
         grads = [p.tensor.grad for p in self.parameters.values() if p.tensor.grad is not None]
         if not grads:
             raise RuntimeError("the step left no gradient in any parameter: did it call backward()?")
-        norms = [torch.linalg.vector_norm(grad, dtype=torch.float64) for grad in grads]
-        return math.sqrt(sum(float(norm) ** 2 for norm in norms))
+        return math.hypot(*(_norm(grad) for grad in grads))
 
     def non_finite_gradients(self) -> list[str]:
         """Name the parameters whose gradient holds NaN or infinity."""
@@ -127,9 +126,13 @@ class Optimisers:
         """Name the parameters that hold NaN or infinity."""
         return [name for name, parameter in self.parameters.items() if not _finite(parameter.tensor)]
 
-    def copy(self) -> dict[str, torch.Tensor]:
-        """Return copies of the parameters, on their device."""
-        return {name: p.tensor.detach().clone() for name, p in self.parameters.items()}
+    def copy(self, into: dict[str, torch.Tensor] | None = None) -> dict[str, torch.Tensor]:
+        """Return copies of the parameters, on their device; `into` gives the memory of an older copy."""
+        if into is None:
+            return {name: p.tensor.detach().clone() for name, p in self.parameters.items()}
+        for name, parameter in self.parameters.items():
+            into[name].copy_(parameter.tensor.detach())
+        return into
 
     def put_back(self, values: Mapping[str, torch.Tensor]) -> None:
         """Overwrite the parameters with values from `copy`."""
@@ -181,4 +184,12 @@ def to_tensors(node: Tree) -> Any:
 
 
 def _finite(tensor: torch.Tensor) -> bool:
-    return bool(torch.isfinite(tensor).all())
+    low, high = torch.aminmax(tensor)  # hands NaN on, and takes a tenth of the time of isfinite
+    return math.isfinite(low) and math.isfinite(high)
+
+
+def _norm(tensor: torch.Tensor) -> float:
+    norm = float(torch.linalg.vector_norm(tensor))
+    if not math.isfinite(norm):  # the squares may have overflowed
+        norm = float(torch.linalg.vector_norm(tensor, dtype=torch.float64))
+    return norm

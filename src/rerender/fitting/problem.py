@@ -150,8 +150,8 @@ _ALLOWED = {
 class FitResult:
     """What a fit gives back.
 
-    `history`         one row per iteration: iteration, loss, lr, grad_norm, wall_s (over all attempts), the
-                      step's scalars, and the scalars observed at that iteration (null elsewhere). `loss` and
+    `history`         one row per iteration: iteration, wall_s (over all attempts), loss, lr (the largest),
+                      grad_norm, the step's scalars, and the scalars observed at that iteration (null elsewhere). `loss` and
                       observed scalars in one row belong to the same parameters.
     `observations`    one row per observation: iteration (updates done), wall_s and its scalars; has the end
                       as well.

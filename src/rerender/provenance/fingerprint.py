@@ -17,6 +17,7 @@ import hashlib
 import json
 import os
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import astuple, dataclass
@@ -80,21 +81,37 @@ class CodeTree:
 
     def reaches(self, *entries: str) -> frozenset[str]:
         """Return every module that the entries can import, with the packages on the way."""
-        waiting = [module for entry in entries for module in self._entry(entry)]
-        found: set[str] = set()
+        return frozenset(self._search(entries))
+
+    def chain(self, entry: str, module: str) -> tuple[str, ...]:
+        """Return a shortest chain of imports from `entry` to `module`; empty if it cannot reach it."""
+        came_from = self._search((entry,))
+        links: list[str] = []
+        step: str | None = module if module in came_from else None
+        while step is not None:
+            links.append(step)
+            step = came_from[step]
+        return tuple(reversed(links))
+
+    def _search(self, entries: Iterable[str]) -> dict[str, str | None]:
+        """Map every module within reach to the one that led to it, nearest first."""
+        found: dict[str, str | None] = {module: None for entry in entries for module in self._entry(entry)}
+        waiting = deque(found)
         while waiting:
-            module = waiting.pop()
-            if module in found:
-                continue
-            found.add(module)
+            module = waiting.popleft()
             code = self.modules[module]
             if code.error:
                 raise UserError(
                     f"cannot read module {module}: {code.error}", "Mend the syntax and run again."
                 )
-            waiting += self._parents(module)
-            waiting += [target for name in code.imports for target in self._resolve(name)]
-        return frozenset(found)
+            for target in (
+                *self._parents(module),
+                *(target for name in code.imports for target in self._resolve(name)),
+            ):
+                if target not in found:
+                    found[target] = module
+                    waiting.append(target)
+        return found
 
     def digests(self, *entries: str) -> dict[str, str]:
         """Map every reachable module to the digest of its statements, sorted by name."""

@@ -59,38 +59,50 @@ class Renderer:
         unknown = [key for key in keys if key not in self.keys]
         if unknown:
             raise KeyError(f"{unknown} not among the driven parameters {self.keys}")
+        if self.batched and list(views) != list(range(self.view_count)):
+            raise ValueError("a batched scene renders all of its views at once")
+        calls = [(0, seeds[0])] if self.batched else list(zip(views, seeds, strict=True))
         flat = [values[key].reshape(-1).to(torch.float32) for key in keys]
-        if self.batched:
-            if list(views) != list(range(self.view_count)):
-                raise ValueError("a batched scene renders all of its views at once")
-            wide = self._call(keys, flat, 0, seeds[0], spp, spp_grad)
-            height, total, channels = wide.shape
-            split = wide.reshape(height, self.view_count, total // self.view_count, channels)
-            return split.permute(1, 0, 2, 3)
-        images = [
-            self._call(keys, flat, view, seed, spp, spp_grad) for view, seed in zip(views, seeds, strict=True)
-        ]
-        return torch.stack(images)
+        images = self._call(keys, flat, calls, spp, spp_grad or spp)
+        if not self.batched:
+            return images
+        height, total = images.shape[1:3]
+        split = images.reshape(height, self.view_count, total // self.view_count, 3)
+        return split.permute(1, 0, 2, 3)
 
     def _call(
-        self, keys: tuple[str, ...], flat: list[torch.Tensor], view: int, seed: int, spp: int, grad: int | None
+        self,
+        keys: tuple[str, ...],
+        flat: list[torch.Tensor],
+        calls: Sequence[tuple[int, int]],
+        spp: int,
+        spp_grad: int,
     ) -> torch.Tensor:
+        """Render the (sensor, seed) pairs. Scene parameters are set once, so an acceleration structure is built once."""
         import drjit as dr
         import mitsuba as mi
 
         parameters, scene = self.parameters, self.scene
+
+        def render_all(driven: Any) -> Any:
+            images = [
+                mi.render(scene, driven, sensor=view, spp=spp, spp_grad=spp_grad, seed=seed)
+                for view, seed in calls
+            ]
+            joined = dr.concat([image.array for image in images]) if len(images) > 1 else images[0].array
+            return mi.TensorXf(joined, (len(images), *images[0].shape))
 
         @dr.wrap(source="torch", target="drjit")
         def traced(*tensors: Any) -> Any:
             for key, tensor in zip(keys, tensors, strict=True):
                 parameters[key] = _as_parameter(parameters[key], tensor)
             parameters.update()
-            return mi.render(scene, parameters, sensor=view, spp=spp, spp_grad=grad or spp, seed=seed)
+            return render_all(parameters)
 
         if flat:
             result: torch.Tensor = traced(*flat)
             return result
-        return radiance_tensor(mi.render(scene, sensor=view, spp=spp, seed=seed))
+        return radiance_tensor(render_all(None))
 
     def set(self, values: Mapping[str, np.ndarray]) -> None:
         """Set scene parameters from arrays, outside of any gradient."""

@@ -14,9 +14,9 @@ TIERS: Mapping[str, str] = {
     "paper": "Paper tier: the published resolution, samples and number of steps.",
 }
 SOURCES: Mapping[str, str] = {
-    "original": "original assets",
-    "mirror": "verified copies of the originals from a mirror",
-    "standin": "procedural stand-ins",
+    "original": "the paper's own files",
+    "mirror": "real public files, not the paper's own,",
+    "standin": "procedural stand-ins (marked *)",
 }
 
 
@@ -60,12 +60,14 @@ def tier_sentence(tier: str) -> str:
 def seeds_sentence(seeds: Sequence[int]) -> str:
     """Say how many seeds there are, and warn when they allow no interval."""
     if len(seeds) == 1:
-        return "One seed: no spread can be given."
+        return "One seed: no spread over seeds."
     return f"{len(seeds)} seeds." if seeds else "No finished run."
 
 
 def assets_sentence(used: Mapping[tuple[str, str], str], names: Names) -> str:
     """Say which inputs were real: `used` maps (scene, envmap) to `original`, `mirror` or `standin`.
+
+    `mirror` is a real asset that is not the paper's own file, `standin` a procedural one.
 
     A scene whose lights all agree is named alone, otherwise with the light.
     """

@@ -115,7 +115,7 @@ def error_bar(figure: Figure, place: tuple[float, float, float, float], label: s
     axes = axes_at(figure, *place)
     mappable = ScalarMappable(Normalize(0, ERROR_MAX), ERROR_COLOURS)
     bar = figure.colorbar(mappable, cax=axes, orientation="horizontal", extend="max", extendfrac=0.04)
-    bar.set_ticks([0, ERROR_MAX / 2, ERROR_MAX])
+    bar.set_ticks(np.arange(0, ERROR_MAX + 1e-9, 0.1).tolist())
     bar.ax.tick_params(labelsize=6, length=2, pad=1)
     bar.set_label(label, fontsize=6.5, labelpad=1)
 

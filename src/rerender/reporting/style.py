@@ -26,7 +26,7 @@ WIDTH = 8.0
 """Width of every figure [in]."""
 DPI = 200
 MAX_PIXELS = 1600
-ERROR_MAX = 0.4
+ERROR_MAX = 0.25
 """Upper end of the error scale: mean absolute difference of display values over the three channels."""
 ERROR_COLOURS = "inferno"
 

@@ -1,13 +1,12 @@
-"""One writer for publication tables: `.parquet`, `.csv`, `.md`, `.tex` and `.html` with the same numbers.
+"""One writer for publication tables: `.parquet`, `.csv`, `.md` and `.tex` with the same numbers.
 
 A `Table` is rows of labels and cells. A cell is a mean with its spread and count, or text, or the reason
 why there is no value. Parquet and CSV hold full precision (columns `key`, `key_sd`, `key_ci95`, `key_note`, …);
-Markdown, LaTeX (booktabs, nothing else) and HTML (one file, no scripts) hold what a paper prints: rounded, mean ± SD, best in bold.
+Markdown and LaTeX (booktabs, nothing else) hold what a paper prints: rounded, mean ± SD, best in bold.
 """
 
 from __future__ import annotations
 
-import html
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 ARROWS: Mapping[str, str] = {"higher": "↑", "lower": "↓", "none": ""}
 NOT_APPLICABLE = "not applicable"
-SUFFIXES = (".parquet", ".csv", ".md", ".tex", ".html")
+SUFFIXES = (".parquet", ".csv", ".md", ".tex")
 
 
 @dataclass(frozen=True)
@@ -339,68 +338,6 @@ def _latex_cells(row: Row, texts: Sequence[str]) -> list[str]:
     ]
 
 
-_HTML = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<title>{title}</title>
-<style>
-body {{ font: 14px/1.4 sans-serif; margin: 1em; color: #222; }}
-table {{ border-collapse: collapse; border-top: 2px solid #222; border-bottom: 2px solid #222; }}
-th {{ border-bottom: 1px solid #222; text-align: right; vertical-align: bottom; }}
-th, td {{ padding: 2px 8px; }}
-td {{ text-align: right; white-space: nowrap; }}
-th.label, td.label {{ text-align: left; }}
-tr.group td {{ border-top: 1px solid #bbb; }}
-td.note {{ text-align: center; color: #777; }}
-p {{ max-width: 60em; }}
-</style>
-</head>
-<body>
-<h1 style="font-size: 1.2em">{title}</h1>
-<table>
-<thead><tr>{head}</tr></thead>
-<tbody>
-{body}
-</tbody>
-</table>
-<p>{caption}</p>
-</body>
-</html>
-"""
-
-
-def to_html(table: Table) -> str:
-    """Return a page with the table: plain HTML for the report, no script, nothing loaded from elsewhere."""
-    left = len(table.label_titles)
-    classes = [' class="label"' if index < left else "" for index in range(len(headings(table)))]
-    head = "".join(
-        f"<th{kind}>{html.escape(title)}</th>" for kind, title in zip(classes, headings(table), strict=True)
-    )
-    lines = []
-    group = table.rows[0].group if table.rows else ""
-    for row, labels, cells in printed_rows(table):
-        start = ' class="group"' if row.group != group else ""
-        group = row.group
-        first = "".join(
-            f"<td{kind}>{html.escape(text)}</td>" for kind, text in zip(classes, labels, strict=False)
-        )
-        lines.append(f"<tr{start}>{first}{''.join(_html_cells(row, cells))}</tr>")
-    title, caption = html.escape(table.title), html.escape(table.caption)
-    return _HTML.format(title=title, head=head, body="\n".join(lines), caption=caption)
-
-
-def _html_cells(row: Row, texts: Sequence[str]) -> list[str]:
-    """Return the cells of a row; a reason that all of them share is written once, across them."""
-    escaped = [html.escape(text) for text in texts]
-    if shared_note(row):
-        return [f'<td class="note" colspan="{len(escaped)}">{escaped[0]}</td>']
-    return [
-        f"<td><b>{text}</b></td>" if cell.best else f"<td>{text}</td>"
-        for cell, text in zip(row.cells, escaped, strict=True)
-    ]
-
-
 def write_table(table: Table, out_stem: Path | str) -> tuple[Path, ...]:
     """Write all formats beside each other; `out_stem` is the path without a suffix. Each file is atomic."""
     import pandas as pd
@@ -413,7 +350,6 @@ def write_table(table: Table, out_stem: Path | str) -> tuple[Path, ...]:
     write_text(paths[1], pd.DataFrame(columns).to_csv(index=False, lineterminator="\n"))
     write_text(paths[2], to_markdown(table))
     write_text(paths[3], to_latex(table))
-    write_text(paths[4], to_html(table))
     return paths
 
 

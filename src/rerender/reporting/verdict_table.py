@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rerender.core.files import atomic_path, write_text
-from rerender.reporting.captions import SOURCES, tier_sentence
+from rerender.reporting.captions import tier_sentence
 from rerender.reporting.verdicts import STATES, Verdict
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _FLOATS = frozenset({"ours", "low", "high", "asked", "spread", "difference"})
 _INTEGERS = frozenset({"n", "groups", "passed"})
+_INPUTS = {"original": "the paper's", "mirror": "real, not the paper's", "standin": "stand-in"}
 _READINGS = {
     "stated": "the source says so",
     "inferred": "concluded from its code or context",
@@ -80,7 +81,7 @@ def _row(verdict: Verdict) -> str:
         _ours(verdict),
         _asked(verdict),
         f"{verdict.passed}/{verdict.groups}" if verdict.groups else "",
-        ", ".join(SOURCES.get(source, source) for source in verdict.assets.split()),
+        ", ".join(_INPUTS.get(source, source) for source in verdict.assets.split()),
         "; ".join(part for part in (verdict.reason, verdict.missing, verdict.cause) if part),
     )
     return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"

@@ -122,7 +122,7 @@ def folder(path: Path) -> Check:
             pass
     except OSError as error:
         return Check(name, "fail", f"{where} is not writable: {error.strerror}", f"Type: chmod u+w {where}")
-    return Check(name, "ok", f"writable ({where})" if where == path else "will be made")
+    return Check(name, "ok", "writable" if where == path.absolute() else "will be made")
 
 
 def nearest_existing(path: Path) -> Path:

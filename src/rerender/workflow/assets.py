@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from rerender.catalogue import registry
 from rerender.catalogue.resolve import is_at_hand
 from rerender.workflow.session import Session
 
+
 def mesh_params(session: Session, scene: str) -> dict[str, Any]:
     """Return the scene's choices of meshes and which of them will be used."""
-    spec = registry.scene(scene)
+    spec = session.scene(scene)
     return {"meshes": spec.meshes, "open_target": spec.open_target, "source": session.mesh(scene)}
 
 
 def has_own_ground(session: Session, scene: str) -> bool:
     """Say whether the scene stands on a ground mesh of its own: the archive's, and only with the archive's object."""
-    spec = registry.scene(scene)
+    spec = session.scene(scene)
     if spec.ground is None or spec.ground.mesh is None:
         return False
     used = session.mesh(scene)["asset"]
@@ -27,13 +27,13 @@ def has_own_ground(session: Session, scene: str) -> bool:
 
 def ground_params(session: Session, scene: str) -> dict[str, Any]:
     """Return which file the scene's ground comes from."""
-    ground = registry.scene(scene).ground
+    ground = session.scene(scene).ground
     return {"ground": ground, "source": session.source(ground.mesh) if ground and ground.mesh else {}}
 
 
 def envmap_params(session: Session, envmap: str) -> dict[str, Any]:
     """Return the light's entry, and which file or sky will be used."""
-    light = registry.envmap(envmap)
+    light = session.envmap(envmap)
     source = session.source(*light.assets) if light.assets else {}
     return {"envmap": replace(light, title="", licence="", paper="", tags=()), "source": source}
 
@@ -48,11 +48,11 @@ def needed(session: Session, tier: str) -> list[str]:
     settings = session.metamers(tier)
     wanted: dict[str, None] = {}
     for name in (*settings.geometry.scenes, *settings.material.scenes):
-        spec = registry.scene(name)
+        spec = session.scene(name)
         wanted |= dict.fromkeys(choice.asset for choice in spec.meshes)
         wanted |= dict.fromkeys([spec.bsdf.base_color] if isinstance(spec.bsdf.base_color, str) else [])
     for name in (*settings.geometry.envmaps, "builtin"):
-        wanted |= dict.fromkeys(registry.envmap(name).assets)
+        wanted |= dict.fromkeys(session.envmap(name).assets)
     for name in (*settings.geometry.models, *settings.material.models):
-        wanted |= dict.fromkeys(registry.vision_model(name).weights)
+        wanted |= dict.fromkeys(session.model(name).weights)
     return [name for name in wanted if session.ledger[name].kind != "procedural"]

@@ -10,13 +10,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from rerender.catalogue import registry
 from rerender.catalogue.specs import EnvmapSpec, SceneSpec
 from rerender.papers.metamers import grid
 from rerender.papers.metamers.runfiles import Expected
 from rerender.papers.metamers.settings import GeometrySettings, MaterialSettings
 from rerender.workflow import assets
-from rerender.workflow.session import Session
+from rerender.workflow.session import Session, remembered
 
 FOLDER = "<results>/{tier}/metamers"
 RUN = FOLDER + "/runs/{scene}/{envmap}/{model}/s{seed}"
@@ -24,6 +23,7 @@ REFERENCES = FOLDER + "/references/{scene}/{envmap}/views.npz"
 
 TABLES = ("t1", "t2", "t3", "t4")
 FIGURES = ("f1", "f2", "f3", "f4")
+FIGURE_SUFFIXES = ("png", "pdf", "parquet")
 TABLE_SUFFIXES = ("csv", "parquet", "tex", "md", "html")
 
 
@@ -58,9 +58,10 @@ def figures(tier: str) -> list[str]:
     return [f"<results>/{tier}/metamers/figures/{name}.{ext}" for name in FIGURES for ext in ("png", "pdf")]
 
 
+@remembered
 def scene_assets(session: Session, tier: str, scene: str, envmap: str) -> dict[str, str]:
     """Return the prepared assets that rendering a scene needs, by role. Constant lights need no file."""
-    spec, light = registry.scene(scene), registry.envmap(envmap)
+    spec, light = session.scene(scene), session.envmap(envmap)
     files = {"mesh": f"<resources>/meshes/{scene}.ply"}
     if light.radiance is None:
         height = family_settings(session, tier, scene).envmap_height
@@ -72,69 +73,79 @@ def scene_assets(session: Session, tier: str, scene: str, envmap: str) -> dict[s
     return files
 
 
-def scene_value(scene: str, envmap: str) -> dict[str, SceneSpec | EnvmapSpec]:
+@remembered
+def scene_value(session: Session, scene: str, envmap: str) -> dict[str, SceneSpec | EnvmapSpec]:
     """Return what the registry says about scene and light, so that a changed entry reruns its own steps only.
 
     Titles, licences and tags are left out: they change no number.
     """
-    spec, light = registry.scene(scene), registry.envmap(envmap)
+    spec, light = session.scene(scene), session.envmap(envmap)
     return {
         "scene": replace(spec, title="", licence="", paper="", tags=()),
         "envmap": replace(light, title="", licence="", paper="", tags=()),
     }
 
 
+@remembered
 def family_settings(session: Session, tier: str, scene: str) -> GeometrySettings | MaterialSettings:
     """Return the tier's settings of the family that the scene belongs to."""
     settings = session.metamers(tier)
-    return settings.geometry if registry.scene(scene).family == "geometry" else settings.material
+    return settings.geometry if session.scene(scene).family == "geometry" else settings.material
 
 
+@remembered
 def reference_params(session: Session, tier: str, scene: str) -> dict[str, Any]:
     """Return what `references` needs besides its files."""
-    spec: SceneSpec = registry.scene(scene)
+    spec: SceneSpec = session.scene(scene)
     return family_settings(session, tier, scene).references(spec).model_dump()
 
 
+@remembered
 def optimise_params(session: Session, tier: str, scene: str) -> dict[str, Any]:
     """Return what `optimise` needs besides its files. How often it saves is left out: it changes no result."""
-    spec: SceneSpec = registry.scene(scene)
+    spec: SceneSpec = session.scene(scene)
     return family_settings(session, tier, scene).run(spec).model_dump(exclude={"checkpoint_seconds"})
 
 
+@remembered
 def evaluate_params(session: Session, tier: str, scene: str) -> dict[str, Any]:
     """Return what `evaluate` needs besides its files."""
-    spec: SceneSpec = registry.scene(scene)
+    spec: SceneSpec = session.scene(scene)
     settings = family_settings(session, tier, scene)
     return settings.evaluation(spec, grid.judges(settings, session.blocked)).model_dump()
 
 
+@remembered
 def grid_params(session: Session, tier: str) -> dict[str, Any]:
     """Return the whole grid of a tier as a small value."""
     return grid.describe(session.metamers(tier), session.blocked)
 
 
+@remembered
 def names_params(session: Session, tier: str) -> dict[str, dict[str, str]]:
     """Return the display names of everything in the tier's grid, so that a new title redraws and nothing more."""
     cells = session.cells(tier)
     return {
-        "models": {name: registry.vision_model(name).title for name in dict.fromkeys(cell.model for cell in cells)},
-        "scenes": {name: registry.scene(name).title for name in dict.fromkeys(cell.scene for cell in cells)},
-        "envmaps": {name: registry.envmap(name).title for name in dict.fromkeys(cell.envmap for cell in cells)},
+        "models": {name: session.model(name).title for name in dict.fromkeys(cell.model for cell in cells)},
+        "scenes": {name: session.scene(name).title for name in dict.fromkeys(cell.scene for cell in cells)},
+        "envmaps": {
+            name: session.envmap(name).title for name in dict.fromkeys(cell.envmap for cell in cells)
+        },
     }
 
 
-def family(scene: str) -> str:
+def family(session: Session, scene: str) -> str:
     """Return the family of a scene."""
-    return registry.scene(scene).family
+    return session.scene(scene).family
 
 
 def weights(session: Session, models: Iterable[str]) -> dict[str, dict[str, str | None]]:
     """Return which files with pretrained weights the models need: asset id -> source and hash."""
-    needed = dict.fromkeys(name for model in models for name in registry.vision_model(model).weights)
+    needed = dict.fromkeys(name for model in models for name in session.model(model).weights)
     return {name: session.source(name) for name in needed}
 
 
+@remembered
 def judge_weights(session: Session, tier: str, scene: str) -> dict[str, dict[str, str | None]]:
     """Return the weights of the models that judge a run."""
     return weights(session, grid.judges(family_settings(session, tier, scene), session.blocked))
@@ -145,7 +156,11 @@ def figure_runs(session: Session, tier: str, name: str) -> list[str]:
     cells = grid.runnable(session.cells(tier))
     if name == "f1":
         firsts = {cell.family: cell for cell in reversed(cells)}
-        return [run_file(tier, cell, file) for cell in firsts.values() for file in ("views.npz", "frames.npz", "metrics.json")]
+        return [
+            run_file(tier, cell, file)
+            for cell in firsts.values()
+            for file in ("views.npz", "frames.npz", "metrics.json")
+        ]
     if name == "f4":
         return run_files(session, tier, "trace.parquet", "metrics.json")
     family = {"f2": "geometry", "f3": "material"}[name]

@@ -30,4 +30,8 @@ def run_settings(snakemake: Any) -> GeometryRun | MaterialRun:
         **snakemake.params.settings,
         "checkpoint_seconds": load_config(snakemake.config).checkpoint_seconds,
     }
-    return GeometryRun(**values) if snakemake.params.value["scene"].family == "geometry" else MaterialRun(**values)
+    return (
+        GeometryRun(**values)
+        if snakemake.params.value["scene"].family == "geometry"
+        else MaterialRun(**values)
+    )

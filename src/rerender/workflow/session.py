@@ -5,21 +5,26 @@ Made once in `workflow/rules/common.smk`. It reads files lazily and remembers th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from functools import cache, cached_property
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from rerender.catalogue import registry
 from rerender.catalogue.ledger import Asset
 from rerender.catalogue.resolve import AssetSettings as AssetPlaces
 from rerender.catalogue.resolve import is_at_hand, load_ledger, locate
-from rerender.config import TIER_FOLDER, Config, TierSettings, asset_settings, load_config, tier_settings
+from rerender.catalogue.specs import EnvmapSpec, SceneSpec, VisionModelSpec
+from rerender.config import TIER_FOLDER, Config, asset_settings, load_config, tier_settings
 from rerender.papers.metamers import grid
 from rerender.papers.metamers.runfiles import Expected
 from rerender.papers.metamers.settings import MetamersSettings
 from rerender.provenance.fingerprint import CodeTree
 from rerender.provenance.stack import plugin_distributions, stack
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 NUMERICAL = {
     "cholespy": "cholespy",
@@ -40,6 +45,22 @@ NUMERICAL = {
 """Importable name -> distribution, for the libraries whose version can change a number or a picture."""
 
 
+def remembered(
+    function: Callable[Concatenate[Session, Arguments], Result],
+) -> Callable[Concatenate[Session, Arguments], Result]:
+    """Remember in the session what a function of it returned: rules ask the same for every one of many jobs."""
+
+    def answer(session: Session, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        key = (function, args, tuple(sorted(kwargs.items())))
+        if key not in session.memory:
+            session.memory[key] = function(session, *args, **kwargs)
+        result: Result = session.memory[key]
+        return result
+
+    functools.update_wrapper(answer, function)
+    return answer
+
+
 class Session:
     """Configuration and everything derived from it that rules ask for."""
 
@@ -47,10 +68,7 @@ class Session:
         self.config: Config = load_config(raw, tier_folder)
         self.places: AssetPlaces = asset_settings(self.config)
         self._folder = tier_folder
-        self.cells = cache(self._cells)
-        self.blocked = cache(self._blocked)
-        self._tier = cache(lambda tier: tier_settings(tier, self.config, self._folder))
-        self._version = cache(lambda name: stack(name)[name.lower()])
+        self.memory: dict[Any, Any] = {}
 
     @cached_property
     def tree(self) -> CodeTree:
@@ -62,19 +80,38 @@ class Session:
         """The asset ledger."""
         return load_ledger(self.places)
 
+    @remembered
     def metamers(self, tier: str) -> MetamersSettings:
         """Return the metamers experiment of `tier`; an unknown tier raises `UserError`."""
-        settings: TierSettings = self._tier(tier)
-        return settings.metamers
+        return tier_settings(tier, self.config, self._folder).metamers
 
-    def _cells(self, tier: str) -> tuple[Expected, ...]:
+    @remembered
+    def scene(self, name: str) -> SceneSpec:
+        """Return the registry's entry of a scene."""
+        return registry.scene(name)
+
+    @remembered
+    def envmap(self, name: str) -> EnvmapSpec:
+        """Return the registry's entry of a light."""
+        return registry.envmap(name)
+
+    @remembered
+    def model(self, name: str) -> VisionModelSpec:
+        """Return the registry's entry of a vision model."""
+        return registry.vision_model(name)
+
+    @remembered
+    def cells(self, tier: str) -> tuple[Expected, ...]:
+        """Return every cell of the grid of `tier`; those that cannot run here carry the reason."""
         return grid.cells(grid.describe(self.metamers(tier), self.blocked))
 
-    def _blocked(self, model: str) -> str | None:
+    @remembered
+    def blocked(self, model: str) -> str | None:
         """Return "weights" when a file that the model needs is not at hand, else None."""
-        needed = registry.vision_model(model).weights
+        needed = self.model(model).weights
         return None if all(is_at_hand(self.ledger, name, self.places) for name in needed) else "weights"
 
+    @remembered
     def source(self, *choices: str) -> dict[str, str | None]:
         """Return which of several assets, tried in order, will be used: its id, source and expected hash.
 
@@ -87,9 +124,10 @@ class Session:
                 return {"asset": name, "source": found[1], "sha256": self.ledger[name].sha256}
         return {"asset": choices[0], "source": "standin", "sha256": None}
 
+    @remembered
     def mesh(self, scene: str) -> dict[str, str | None]:
         """Return which of a scene's meshes will be used; a procedural one counts as at hand."""
-        choices = [choice.asset for choice in registry.scene(scene).meshes]
+        choices = [choice.asset for choice in self.scene(scene).meshes]
         for name in choices:
             if self.ledger[name].kind == "procedural":
                 return {"asset": name, "source": "procedural", "sha256": None}
@@ -101,13 +139,21 @@ class Session:
         """Return the fingerprint of a stage's code."""
         return self.tree.fingerprint(*modules, files=files)
 
+    @remembered
     def stack(self, *modules: str) -> dict[str, str]:
         """Return the versions of the numerical libraries that a stage can reach, and of plug-ins."""
-        reached = self.tree.external(*modules)
+        reached = set(self.tree.external(*modules))
+        if "mitsuba" in reached:  # which imports them itself
+            reached |= {"drjit", "cholespy"}
         names = [NUMERICAL[name] for name in sorted(reached & NUMERICAL.keys())]
-        return {name: self._version(name) for name in (*names, *plugin_distributions())}
+        return {name: version for name, version in self.versions.items() if name in (*names, *self.plugins)}
 
+    @cached_property
+    def plugins(self) -> tuple[str, ...]:
+        """The distributions that offer plug-ins."""
+        return plugin_distributions()
 
-def scene_families() -> dict[str, str]:
-    """Return scene -> family for all registered scenes."""
-    return {name: spec.family for name, spec in registry.scenes().items()}
+    @cached_property
+    def versions(self) -> dict[str, str]:
+        """The versions of all numerical libraries and plug-ins."""
+        return stack(*NUMERICAL.values(), *self.plugins)

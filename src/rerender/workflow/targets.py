@@ -4,76 +4,116 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from rerender.catalogue import registry
 from rerender.config import TIER_NAMES
 from rerender.core.errors import UserError, unknown_name
 from rerender.papers.metamers import grid
-from rerender.papers.metamers.runfiles import Expected
 from rerender.workflow import metamers
 from rerender.workflow.session import Session
 
 PAPERS = ("metamers",)
-KINDS = {"tables": metamers.TABLES, "figures": metamers.FIGURES}
+TOP_FILES = (
+    "metrics.parquet",
+    "report.zip",
+    *(f"verdicts.{ext}" for ext in ("csv", "html", "md", "parquet")),
+)
+RESOURCES: Mapping[str, str] = {"meshes": "ply", "grounds": "ply", "envmaps": "exr", "textures": "exr"}
+RUN_FILES = (
+    *("final.npz", "final.ply", "base_color.exr", "trace.parquet", "fit.json", "frames.npz"),
+    *("manifest.json", "views.npz", "metrics.json", "video.mp4"),
+)
 
 
-def check_targets(session: Session, targets: Iterable[str], results: str = "results") -> None:
-    """Raise `UserError` for the first target below `results` whose path names something that does not exist."""
+def check_targets(
+    session: Session, targets: Iterable[str], results: str = "results", resources: str = "resources"
+) -> None:
+    """Raise `UserError` for the first target below `results` or `resources` that names what does not exist."""
     for target in targets:
         path = os.path.relpath(target) if os.path.isabs(target) else os.path.normpath(target)
         parts = path.split(os.sep)
-        if parts[0] == results and len(parts) > 1:
-            _check(session, parts[1:], path)
+        if parts[0] == results and len(parts) > 2:
+            _Check(session, path).result(parts[1], parts[2:])
+        elif parts[0] == resources and len(parts) == 3 and parts[1] in RESOURCES:
+            _Check(session, path).resource(parts[1], parts[2])
 
 
-def _check(session: Session, parts: list[str], path: str) -> None:
-    tier, rest = parts[0], parts[1:]
-    if tier not in TIER_NAMES:
-        raise unknown_name("tier", tier, TIER_NAMES, f"It stands in {path}.")
-    if len(rest) < 2:
-        return
-    if rest[0] not in PAPERS:
-        raise unknown_name("paper", rest[0], PAPERS, f"It stands in {path}.")
-    kind, *names = rest[1:]
-    if kind in KINDS and names:
-        stem = names[0].partition(".")[0]
-        if stem not in KINDS[kind]:
-            raise unknown_name(kind.removesuffix("s"), stem, KINDS[kind], f"It stands in {path}.")
-    elif kind == "runs" and len(names) >= 4:
-        _check_run(session, tier, names, path)
-    elif kind == "references" and len(names) >= 2:
-        _check_place(*names[:2], path)
-    elif kind == "videos" and names:
-        known = [name.rpartition("/")[2].removesuffix(".mp4") for name in metamers.mosaics(session, tier)]
-        if names[0].removesuffix(".mp4") not in known:
-            raise unknown_name("video", names[0].removesuffix(".mp4"), known, f"It stands in {path}.")
+class _Check:
+    """The checks of one path; every method raises `UserError` at the first name that is wrong."""
 
+    def __init__(self, session: Session, path: str) -> None:
+        self.session = session
+        self.path = path
 
-def _check_place(scene: str, envmap: str, path: str) -> None:
-    if scene not in registry.scenes():
-        raise unknown_name("scene", scene, registry.scenes(), f"It stands in {path}.")
-    spec = registry.scene(scene)
-    lights = [name for name, light in registry.envmaps().items() if spec.family in light.families]
-    if envmap not in lights:
-        raise unknown_name(f"envmap for the {spec.family} scene {scene}:", envmap, lights, f"It stands in {path}.")
+    def known(self, kind: str, name: str, allowed: Iterable[str]) -> None:
+        options = list(allowed)
+        if name not in options:
+            raise unknown_name(kind, name, options, f"It stands in {self.path}.")
 
+    def result(self, tier: str, rest: Sequence[str]) -> None:
+        self.known("tier", tier, TIER_NAMES)
+        if len(rest) == 1:
+            self.known("result", rest[0], [*PAPERS, *TOP_FILES])
+            return
+        self.known("paper", rest[0], PAPERS)
+        kind, *names = rest[1:]
+        if not names:
+            self.known("result", kind, ["metrics.parquet"])
+            return
+        self.known("kind of result", kind, ["tables", "figures", "videos", "runs", "references"])
+        if kind == "tables":
+            self.artefact("table", names[0], metamers.TABLES, metamers.TABLE_SUFFIXES)
+        elif kind == "figures":
+            self.artefact("figure", names[0], metamers.FIGURES, metamers.FIGURE_SUFFIXES)
+        elif kind == "videos":
+            paths = metamers.mosaics(self.session, tier)
+            self.artefact(
+                "video", names[0], [path.rpartition("/")[2].removesuffix(".mp4") for path in paths], ["mp4"]
+            )
+        elif len(names) >= 2:
+            self.place(names[0], names[1])
+            if kind == "runs" and len(names) >= 4:
+                self.run(names[0], *names[2:])
 
-def _check_run(session: Session, tier: str, names: list[str], path: str) -> None:
-    scene, envmap, model, seed = names[:4]
-    _check_place(scene, envmap, path)
-    grid.check_model(model, registry.scene(scene).family, "")
-    reason = session.blocked(model)
-    if reason is not None:
-        needed = ", ".join(registry.vision_model(model).weights)
-        raise UserError(
-            f"runs for the model '{model}' are blocked ({reason}): {path}",
-            f"It needs {needed}. Type `rerender fetch {needed.replace(',', '')}`, or set an asset mirror that has them.",
-        )
-    if not re.fullmatch(r"s[0-9]+", seed):
-        raise UserError(f"'{seed}' in {path} is not a seed", "Write s1, s2, …")
+    def artefact(self, kind: str, name: str, stems: Iterable[str], suffixes: Iterable[str]) -> None:
+        stem, _, suffix = name.rpartition(".")
+        self.known(kind, stem, stems)
+        self.known(f"format of a {kind}", suffix, suffixes)
 
+    def place(self, scene: str, envmap: str) -> None:
+        self.known("scene", scene, registry.scenes())
+        family = registry.scene(scene).family
+        lights = [name for name, light in registry.envmaps().items() if family in light.families]
+        self.known(f"envmap for the {family} scene {scene}:", envmap, lights)
 
-def allowed_run(session: Session, tier: str, cell: Expected) -> bool:
-    """Say whether a run is part of the tier's grid."""
-    return cell in grid.runnable(session.cells(tier))
+    def run(self, scene: str, model: str, seed: str, file: str = "final.npz") -> None:
+        grid.check_model(model, registry.scene(scene).family, "")
+        reason = self.session.blocked(model)
+        if reason is not None:
+            needed = registry.vision_model(model).weights
+            raise UserError(
+                f"runs for the model '{model}' are blocked ({reason}): {self.path}",
+                f"It needs {', '.join(needed)}. Type `rerender fetch {' '.join(needed)}`, or set an asset mirror that has them.",
+            )
+        if not re.fullmatch(r"s[0-9]+", seed):
+            raise UserError(f"'{seed}' in {self.path} is not a seed", "Write s1, s2, …")
+        other = {"geometry": "base_color.exr", "material": "final.ply"}[registry.scene(scene).family]
+        self.known("file of a run", file, [name for name in RUN_FILES if name != other])
+
+    def resource(self, kind: str, file: str) -> None:
+        stem = file.rpartition(".")[0]
+        if kind in ("meshes", "grounds"):
+            self.known("scene", stem, registry.scenes())
+        elif kind == "envmaps":
+            self.known("envmap", stem.rpartition("-")[0] or stem, registry.envmaps())
+        else:
+            self.known(
+                "texture",
+                stem,
+                [
+                    name
+                    for name, asset in self.session.ledger.items()
+                    if asset.kind in ("texture", "member", "procedural")
+                ],
+            )

@@ -94,7 +94,9 @@ def write_run(run: RunFiles, size: int, frames: int) -> None:
     count = int(iterations[-1]) + 1
     step = np.arange(count)
     loss = (0.3 * np.exp(-step / 25) + 0.02 * (1 - skill)) * np.exp(rng.normal(0, 0.1, count))
-    pl.DataFrame({"iteration": step, "loss": loss, "wall_s": step * 0.1}).write_parquet(run.trace)
+    similarity = 0.6 + 0.39 * skill * (1 - np.exp(-step / 25))
+    trace = {"iteration": step, "loss": loss, "similarity": similarity, "wall_s": step * 0.1}
+    pl.DataFrame(trace).write_parquet(run.trace)
     summary = {"iterations": count, "stop_reason": "finished", "best_iteration": count - 3}
     write_json(run.summary, summary)
     write_rows(run.metrics, metric_rows(run, skill, loss))

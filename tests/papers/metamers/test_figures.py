@@ -14,9 +14,18 @@ from PIL import Image
 
 from rerender.core.errors import UserError
 from rerender.core.files import load_tree, save_tree
-from rerender.papers.metamers.figure_curves import bin_centres, bin_edges, binned, curve_table, relative_curve
+from rerender.papers.metamers.figure_curves import (
+    bin_centres,
+    bin_edges,
+    binned,
+    curve_table,
+    relative_loss,
+    similarity_gap,
+)
+from rerender.papers.metamers.figure_overview import example
 from rerender.papers.metamers.figures import DRAWERS, make_figure
 from rerender.papers.metamers.pictures import Pictures
+from rerender.papers.metamers.runfiles import RunFiles
 from rerender.reporting.grids import as_bytes, error_map
 
 
@@ -54,6 +63,13 @@ def test_f1_shows_the_way_from_start_to_result(synthetic: Any, drawn: Any) -> No
     assert way["iteration"].is_sorted()
     size = movie["frames"].shape[1]
     np.testing.assert_array_equal(picture(way.to_dicts()[-1]), movie["frames"][-1][:, :size])
+
+
+def test_f1_prefers_a_light_that_shows_shape() -> None:
+    folders = ("suzanne/constant/mae/s1", "suzanne/venice_sunset/mae/s1", "dragon/venice_sunset/mae/s1")
+    runs = [RunFiles.at(folder, "geometry") for folder in folders]
+    assert example(runs) is runs[1]
+    assert example(runs[:1]) is runs[0]
 
 
 def test_f2_prints_the_numbers_of_the_runs_shown(synthetic: Any, drawn: Any) -> None:
@@ -96,13 +112,26 @@ def test_f3_pales_texels_that_no_view_sees(drawn: Any) -> None:
 def test_f4_is_the_mean_over_seeds_relative_to_the_start(drawn: Any) -> None:
     data = pl.read_parquet(drawn["f4"][2])
     assert set(data["model"]) == {"mae", "ssim", "dual_buffer"}
-    for _, line in data.group_by("scene", "model"):
+    for _, line in data.filter(pl.col("quantity") == "loss").group_by("scene", "model"):
         line = line.sort("iteration")
         assert line["iteration"][0] == 1.0
-        assert line["relative_loss"][0] == pytest.approx(1.0)
-        assert line["relative_loss"][-1] < 0.3
+        assert line["mean"][0] == pytest.approx(1.0)
+        assert line["mean"][-1] < 0.3
         assert line["n"].max() == 2
         assert line["sd"].drop_nulls().min() >= 0
+
+
+def test_f4_gap_ends_where_the_tables_do(synthetic: Any, drawn: Any) -> None:
+    data = pl.read_parquet(drawn["f4"][2]).filter(pl.col("quantity") == "gap")
+    assert set(data["model"]) == {"mae", "ssim"}
+    line = data.filter(pl.col("scene") == "suzanne", pl.col("model") == "ssim").sort("iteration")
+    assert line["mean"][0] == pytest.approx(1.0)
+    normalised = [
+        Pictures(run).values["similarity_normalised/ssim"]
+        for run in synthetic.runs
+        if (run.scene, run.model) == ("suzanne", "ssim")
+    ]
+    assert line["mean"][-1] == pytest.approx(1 - np.mean(normalised), abs=0.03)
 
 
 def test_bins_cover_every_iteration_once() -> None:
@@ -127,12 +156,21 @@ def test_binned_means() -> None:
 def test_curves_leave_out_what_a_log_axis_cannot_show() -> None:
     trace = pl.DataFrame({"iteration": [0, 1, 2, 3], "loss": [2.0, -1.0, None, 0.5]})
     edges = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
-    np.testing.assert_allclose(relative_curve(trace, edges), [1.0, np.nan, np.nan, 0.25])
+    np.testing.assert_allclose(relative_loss(trace, edges), [1.0, np.nan, np.nan, 0.25])
+
+
+def test_similarity_gap_goes_from_one_to_zero_and_needs_its_references() -> None:
+    trace = pl.DataFrame({"iteration": [0, 1, 2], "loss": [1.0] * 3, "similarity": [0.5, 0.7, 0.9]})
+    edges = np.array([1.0, 2.0, 3.0, 4.0])
+    np.testing.assert_allclose(similarity_gap(trace, edges, 0.5, 0.9), [1.0, 0.5, np.nan])
+    assert np.isnan(similarity_gap(trace, edges, None, 0.9)).all()
+    assert np.isnan(similarity_gap(trace, edges, 0.9, 0.9)).all()
+    assert np.isnan(similarity_gap(trace.drop("similarity"), edges, 0.5, 0.9)).all()
 
 
 def test_curves_of_runs_that_stopped_early_average_what_there_is(synthetic: Any) -> None:
     runs = [run for run in synthetic.runs if (run.scene, run.model) == ("suzanne", "mae")]
-    table = curve_table(runs).sort("iteration")
+    table = curve_table(runs).filter(pl.col("quantity") == "loss").sort("iteration")
     assert table["n"].to_list()[0] == 2
     assert table["iteration"].to_list()[-1] > 100
 

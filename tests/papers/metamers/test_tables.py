@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from rerender.core.errors import UserError
-from rerender.papers.metamers.results import registry_names, results_of
+from rerender.papers.metamers.results import results_of
 from rerender.papers.metamers.runfiles import Expected
 from rerender.papers.metamers.tables import make_table
 from rerender.reporting.rows import read_metrics
@@ -86,7 +86,7 @@ def test_t2_says_why_lpips_and_blocked_models_have_no_number(synthetic: Any, tmp
     assert only(frame, scene="suzanne", model="mae")["lpips_note"] == "blocked (weights)"
     assert only(frame, scene="suzanne", model="lpips")["note"] == "blocked (weights)"
     assert "Blocked (weights): LPIPS (VGG-16) – pretrained weights" in text
-    assert "procedural stand-ins for Dragon" in text
+    assert "procedural stand-ins (marked *) for Dragon" in text
     assert "2 seeds" in text
     assert "Smoke tier" in text
 
@@ -179,8 +179,12 @@ def test_an_unknown_table_is_refused_with_the_alternatives(synthetic: Any, tmp_p
         make(synthetic, "t9", tmp_path)
 
 
-def test_display_names_come_from_the_registry() -> None:
-    names = registry_names()
-    assert names.model("mae") == "Pixel MAE"
-    assert names.scene("suzanne") == "Suzanne"
-    assert names.envmap("constant") == "Constant"
+def test_a_metric_of_a_blocked_model_is_blocked_even_without_a_row(synthetic: Any, tmp_path: Path) -> None:
+    frame = pl.read_parquet(synthetic.metrics).filter(pl.col("metric") != "lpips")
+    frame.write_parquet(tmp_path / "metrics.parquet")
+    _, frame, _ = make(replace(synthetic, metrics=tmp_path / "metrics.parquet"), "t2", tmp_path)
+    assert only(frame, scene="suzanne", model="mae")["lpips_note"] == "blocked (weights)"
+
+
+def test_ids_are_printed_without_names(synthetic: Any, tmp_path: Path) -> None:
+    assert "| suzanne | constant | mae |" in make(synthetic, "t2", tmp_path, names=None)[2]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+
 import pytest
 import torch
 
 from rerender.core.errors import Blocked, UserError
 from rerender.perception.models import factory
 from rerender.perception.models.base import PairedModel, VisionModel, load_model
+from rerender.perception.models.pixel import MeanSquaredError
 from rerender.perception.weights import required_weights
 
 WEIGHT_FREE = ("mae", "mse", "dual_buffer", "ssim", "nlpd", "frontend", "portilla_simoncelli")
@@ -127,6 +130,20 @@ def test_without_weights_a_network_is_blocked(model_id, tmp_path) -> None:
         assert caught.value.message == "weights"
         assert all(spec.file in caught.value.hint for spec in required_weights(model_id))
         assert "rerender fetch" in caught.value.hint
+
+
+def test_another_package_can_offer_a_model(monkeypatch) -> None:
+    class Point:
+        def load(self):
+            return lambda paths, device, dtype: MeanSquaredError(name="mine")
+
+    def points(group: str, name: str) -> list[Point]:
+        return [Point()] if (group, name) == ("rerender.vision_models", "mine") else []
+
+    monkeypatch.setattr(importlib.metadata, "entry_points", points)
+    assert load_model("mine").name == "mine"
+    with pytest.raises(UserError, match="unknown vision model"):
+        load_model("yours")
 
 
 def test_only_the_dual_buffer_is_paired() -> None:

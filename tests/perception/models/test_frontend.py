@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-import pytest
 import torch
 
 from rerender.perception.models.frontend import REST, FrontEnd
 
 
 def test_equals_plenoptic(make_images) -> None:
-    plenoptic = pytest.importorskip("plenoptic")
+    import plenoptic
+
     images = make_images(2, 32, 5, torch.float64)
     reference = plenoptic.models.OnOff(31, pretrained=True, cache_filt=True).double()
     with torch.no_grad():

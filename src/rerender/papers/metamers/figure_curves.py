@@ -1,8 +1,12 @@
-"""F4: loss over iterations, relative to its start, on logarithmic axes, mean and SD over seeds."""
+"""F4: loss and similarity of every run's own model over iterations, on logarithmic axes, mean and SD over seeds.
+
+Loss is divided by its first value. The similarity gap is (ceiling − s) / (ceiling − start), one minus the
+normalised similarity of the tables: 1 is the start, 0 is the target rendered again with another seed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,10 +24,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Floats = npt.NDArray[np.float64]
-COLUMNS = 3
-PANEL = (2.05, 1.55)
-LEFT, STEP_X, STEP_Y, TOP = 0.55, 2.55, 2.1, 0.3
-BINS_PER_DECADE = 12
+PAIRS = 2
+PANEL = (1.37, 1.4)
+LEFT, STEP_X, STEP_Y, TOP = 0.53, 1.97, 1.95, 0.3
+BINS_PER_DECADE = 7
+QUANTITIES: Mapping[str, str] = {"loss": "loss / first loss", "gap": "similarity gap"}
 
 
 def bin_edges(last: int) -> Floats:
@@ -50,32 +55,55 @@ def binned(iterations: Floats, values: Floats, edges: Floats) -> Floats:
     return means
 
 
-def relative_curve(trace: pl.DataFrame, edges: Floats) -> Floats:
+def _column(trace: pl.DataFrame, name: str) -> Floats:
+    values: Floats = trace[name].cast(float).fill_null(float("nan")).to_numpy()
+    return values
+
+
+def _positive(curve: Floats) -> Floats:
+    """Replace what a logarithmic axis cannot show by NaN."""
+    return np.where(np.isfinite(curve) & (curve > 0), curve, np.nan)
+
+
+def relative_loss(trace: pl.DataFrame, edges: Floats) -> Floats:
     """Return the binned loss of a run over its first binned value; NaN where it is not positive."""
-    iterations = trace["iteration"].to_numpy().astype(np.float64) + 1
-    losses = trace["loss"].fill_null(float("nan")).to_numpy().astype(np.float64)
-    means = binned(iterations, losses, edges)
-    first = means[np.isfinite(means)][0] if np.isfinite(means).any() else np.nan
-    curve: Floats = means / first
-    return np.where(curve > 0, curve, np.nan)
+    means = binned(_column(trace, "iteration") + 1, _column(trace, "loss"), edges)
+    finite = means[np.isfinite(means)]
+    return _positive(means / (finite[0] if len(finite) else np.nan))
+
+
+def similarity_gap(trace: pl.DataFrame, edges: Floats, start: float | None, ceiling: float | None) -> Floats:
+    """Return the binned similarity gap of a run; all NaN without a similarity or its references."""
+    if "similarity" not in trace.columns or start is None or ceiling is None or ceiling <= start:
+        return np.full(len(edges) - 1, np.nan)
+    means = binned(_column(trace, "iteration") + 1, _column(trace, "similarity"), edges)
+    return _positive((ceiling - means) / (ceiling - start))
+
+
+def _run_curves(run: RunFiles, edges: Floats) -> dict[str, Floats]:
+    """Return the curves of one run by quantity."""
+    pictures = Pictures(run)
+    start, ceiling = (pictures.values.get(f"similarity_{name}/{run.model}") for name in ("start", "ceiling"))
+    gap = similarity_gap(pictures.trace, edges, start, ceiling)
+    return {"loss": relative_loss(pictures.trace, edges), "gap": gap}
 
 
 def curve_table(runs: Sequence[RunFiles]) -> pl.DataFrame:
-    """Return mean, SD and count over seeds of the relative loss, one row a scene, light, model and bin."""
+    """Return mean, SD and count over seeds; one row a scene, light, model, quantity and bin."""
     import polars as pl
 
     records: list[dict[str, Any]] = []
     for scene, envmap in places(runs):
         here = [run for run in runs if (run.scene, run.envmap) == (scene, envmap)]
-        traces = {run: Pictures(run).trace for run in here}
-        edges = bin_edges(max(trace.height for trace in traces.values()))
-        centres = bin_centres(edges)
+        edges = bin_edges(max(Pictures(run).trace.height for run in here))
         for model in models(here):
-            found = [run for run in here if run.model == model]
-            curves = np.stack([relative_curve(traces[run], edges) for run in found])
-            about = {"family": found[0].family, "scene": scene, "envmap": envmap, "model": model}
-            records += [{**about, **point} for point in _points(centres, curves)]
-    return pl.DataFrame(records)
+            curves = [_run_curves(run, edges) for run in here if run.model == model]
+            for quantity in QUANTITIES:
+                about = {"scene": scene, "envmap": envmap, "model": model, "quantity": quantity}
+                stacked = np.stack([curve[quantity] for curve in curves])
+                records += [{**about, **point} for point in _points(bin_centres(edges), stacked)]
+    schema = {"sd": pl.Float64}
+    return pl.DataFrame(records, schema_overrides=schema, infer_schema_length=None)
 
 
 def _points(centres: Floats, curves: Floats) -> list[dict[str, Any]]:
@@ -85,7 +113,7 @@ def _points(centres: Floats, curves: Floats) -> list[dict[str, Any]]:
         values = column[np.isfinite(column)]
         if len(values):
             spread = float(values.std(ddof=1)) if len(values) > 1 else None
-            point = {"iteration": float(centre), "relative_loss": float(values.mean())}
+            point = {"iteration": float(centre), "mean": float(values.mean())}
             points.append({**point, "sd": spread, "n": len(values)})
     return points
 
@@ -93,58 +121,75 @@ def _points(centres: Floats, curves: Floats) -> list[dict[str, Any]]:
 def draw_curves(
     runs: Sequence[RunFiles], tier: str, expected: Sequence[Expected], names: Names
 ) -> tuple[Figure, pl.DataFrame]:
-    """F4: a panel a scene and light, a line a model; pixel baselines are dashed."""
+    """F4: two panels a scene and light, a line a model; pixel baselines are broken lines."""
     table = curve_table(runs)
     order = models(runs)
-    families = list(dict.fromkeys(run.family for run in runs))
     note = footnote(
         tier,
         runs,
         expected,
         names,
-        families,
-        "Loss of the model that each run optimised, over its value at the first iteration, averaged in "
-        "logarithmic bins; line: mean over seeds, band: ± 1 SD. Losses of different models fall at "
-        "different rates by their nature. Bins whose mean is not positive (the dual buffer is unbiased and "
-        "can be negative) are not drawn.",
+        list(dict.fromkeys(run.family for run in runs)),
+        "Loss and similarity of the model that each run optimised, measured on the noisy renders of the "
+        "optimisation and averaged in logarithmic bins. Similarity gap: one minus normalised similarity. "
+        "Line: mean over seeds; band: ± 1 SD. Losses of different models fall at different rates by their "
+        "nature. Bins whose mean is not positive (the dual buffer is unbiased and can be negative) are not "
+        "drawn, nor is the gap of a model that gives no similarity.",
     )
-    panels = [
-        (family, *place) for family in families for place in places([r for r in runs if r.family == family])
-    ]
-    rows = -(-len(panels) // COLUMNS)
+    panels = [(run.family, run.scene, run.envmap) for run in runs]
+    panels = list(dict.fromkeys(panels))
+    rows = -(-len(panels) // PAIRS)
     figure = style.new_figure(TOP + rows * STEP_Y + 0.2 + style.footnote_height(note))
     for index, (family, scene, envmap) in enumerate(panels):
-        left, top = LEFT + index % COLUMNS * STEP_X, TOP + index // COLUMNS * STEP_Y
-        axes = axes_at(figure, left, top, *PANEL)
-        _draw_panel(axes, table, scene, envmap, order)
         light = f" · {names.envmap(envmap)}" if family == "geometry" else ""
-        axes.set_title(f"{names.scene(scene)}{light}", fontsize=8, loc="left", weight="bold", pad=4)
-        if index % COLUMNS == 0:
-            axes.set_ylabel("loss / first loss")
-        axes.set_xlabel("iteration", labelpad=1)
+        for column, (quantity, title) in enumerate(QUANTITIES.items()):
+            left = LEFT + (index % PAIRS * len(QUANTITIES) + column) * STEP_X
+            axes = axes_at(figure, left, TOP + index // PAIRS * STEP_Y, *PANEL)
+            _draw_panel(axes, table, (scene, envmap, quantity), order)
+            axes.set_ylabel(title, labelpad=1)
+            axes.set_xlabel("iteration", labelpad=1)
+            if column == 0:
+                axes.set_title(f"{names.scene(scene)}{light}", fontsize=8, loc="left", weight="bold", pad=4)
     _legend(figure, order, names, TOP + rows * STEP_Y - 0.12)
     style.add_footnote(figure, note)
     return figure, table
 
 
-def _draw_panel(axes: Axes, table: pl.DataFrame, scene: str, envmap: str, order: Sequence[str]) -> None:
-    """Draw the lines and bands of one scene and light."""
+def _draw_panel(axes: Axes, table: pl.DataFrame, panel: tuple[str, str, str], order: Sequence[str]) -> None:
+    """Draw the lines and bands of one scene, light and quantity."""
     import polars as pl
 
-    here = table.filter((pl.col("scene") == scene) & (pl.col("envmap") == envmap))
+    scene, envmap, quantity = panel
+    here = table.filter(pl.col("scene") == scene, pl.col("envmap") == envmap, pl.col("quantity") == quantity)
     for model in order:
         line = here.filter(pl.col("model") == model).sort("iteration")
         if not line.height:
             continue
-        x, mean = line["iteration"].to_numpy(), line["relative_loss"].to_numpy()
+        x, mean = line["iteration"].to_numpy(), line["mean"].to_numpy()
         spread = line["sd"].fill_null(0.0).to_numpy()
         colour = style.model_colour(model)
         axes.plot(x, mean, style.model_dashes(model), color=colour)
-        axes.fill_between(
-            x, np.maximum(mean - spread, mean * 0.05), mean + spread, color=colour, alpha=0.2, linewidth=0
-        )
+        low = np.maximum(mean - spread, mean * 0.05)
+        axes.fill_between(x, low, mean + spread, color=colour, alpha=0.2, linewidth=0)
+    if not here.height:
+        axes.text(0.5, 0.5, "no similarity", ha="center", color="#777777", transform=axes.transAxes)
+        axes.set(xticks=[], yticks=[])
+        return
     axes.set(xscale="log", yscale="log")
+    _plain_ticks(axes)
     axes.grid(True, which="major", color="#e5e5e5", linewidth=0.5)
+
+
+def _plain_ticks(axes: Axes) -> None:
+    """Write 0.1, 0.2, 0.5 instead of powers; where an axis spans many decades, whole decades only."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    for axis, (low, high) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
+        decades = np.log10(high / low)
+        steps = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0) if decades < 0.6 else (1.0, 2.0, 5.0)
+        axis.set_major_locator(LogLocator(subs=steps if decades < 1.7 else (1.0,)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(NullFormatter())
 
 
 def _legend(figure: Figure, order: Sequence[str], names: Names, top: float) -> None:

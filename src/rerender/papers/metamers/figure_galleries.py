@@ -205,6 +205,7 @@ def _empty(sheet: Sheet, column: int, top: float, reason: str) -> None:
     """Leave a cell empty and say why."""
     axes = axes_at(sheet.figure, sheet.left(column), top, sheet.side, sheet.side)
     axes.set(xticks=[], yticks=[], facecolor="#f4f4f4")
+    axes.spines[:].set_visible(False)
     axes.text(
         0.5, 0.5, reason, ha="center", va="center", fontsize=7, color="#777777", transform=axes.transAxes
     )

@@ -32,18 +32,19 @@ FREE: dict[Family, tuple[str, str]] = {
 def draw_overview(
     runs: Sequence[RunFiles], tier: str, expected: Sequence[Expected], names: Names
 ) -> tuple[Figure, pl.DataFrame]:
-    """Draw one row a family, each with the first run of that family."""
+    """Draw one row a family, each with one run of that family."""
     import polars as pl
 
-    shown = [found[0] for family in FREE if (found := select(runs, family))]
+    shown = [example(found) for family in FREE if (found := select(runs, family))]
     note = footnote(
         tier,
         shown,
         expected,
         names,
         [run.family for run in shown],
-        "Left: some of the views that are compared. Right: two of these views on the way from start to "
-        "result.",
+        "Single runs, as examples. Left: some of the views that are compared. Right: two of these views on "
+        "the way from start to result.",
+        spread=False,
     )
     figure = style.new_figure(0.1 + ROW_HEIGHT * len(shown) + style.footnote_height(note))
     records: list[dict[str, Any]] = []
@@ -51,6 +52,11 @@ def draw_overview(
         records += _draw_row(figure, 0.1 + index * ROW_HEIGHT, run, names, "AB"[index])
     style.add_footnote(figure, note)
     return figure, pl.DataFrame(records)
+
+
+def example(runs: Sequence[RunFiles]) -> RunFiles:
+    """Return the first run under a light with structure, which shows shape better than a constant one does."""
+    return next((run for run in runs if run.envmap != "constant"), runs[0])
 
 
 def _draw_row(figure: Figure, top: float, run: RunFiles, names: Names, letter: str) -> list[dict[str, Any]]:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from rerender.core.errors import UserError, unknown_name
 from rerender.papers.metamers import figure_curves, figure_galleries, figure_overview
-from rerender.papers.metamers.results import registry_names
 from rerender.papers.metamers.runfiles import Expected, RunFiles
 from rerender.reporting import style
 from rerender.reporting.captions import Names
@@ -49,7 +48,8 @@ def make_figure(
     """Draw figure `f1`, `f2`, `f3` or `f4` and write `out_stem` + `.png`, `.pdf`, `.parquet`.
 
     `runs` are finished runs in grid order, each with views, frames, trace and metrics; runs of families that
-    the figure does not show are ignored. `expected` is the whole grid, to say which models are blocked.
+    the figure does not show are ignored. `expected` is the whole grid, to say which models are blocked; without
+    `names` ids are printed.
     """
     if figure_id not in DRAWERS:
         raise unknown_name("metamers figure", figure_id, DRAWERS)
@@ -60,5 +60,5 @@ def make_figure(
             "Every model may be blocked: add one that needs no weights, such as mae or ssim.",
         )
     with style.look():
-        figure, data = DRAWERS[figure_id](shown, tier, tuple(expected), names or registry_names())
+        figure, data = DRAWERS[figure_id](shown, tier, tuple(expected), names or Names())
         return style.save_figure(figure, out_stem, data)

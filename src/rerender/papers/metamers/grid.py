@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from rerender.catalogue import registry
 from rerender.core.errors import UserError, closest_first, unknown_name
 from rerender.papers.metamers.runfiles import Expected, Family, RunFiles
 from rerender.papers.metamers.settings import GeometrySettings, MaterialSettings, MetamersSettings
 
+FAMILIES: tuple[Family, ...] = get_args(Family)
 BUILTIN = "builtin"
 """The light of every material scene."""
 
@@ -46,7 +47,8 @@ def cells(description: Mapping[str, Any]) -> tuple[Expected, ...]:
     """Return every cell of a described grid; cells that cannot run carry their reason."""
     reasons = description["blocked"]
     found: list[Expected] = []
-    for family, part in (("geometry", description["geometry"]), ("material", description["material"])):
+    for family in FAMILIES:
+        part = description[family]
         for scene in part["scenes"]:
             for envmap in part.get("envmaps", (BUILTIN,)):
                 for model in part["models"]:
@@ -103,7 +105,7 @@ def check_model(model: str, family: Family | str, key: str) -> None:
     if model not in allowed:
         raise UserError(
             f"model '{model}' cannot be used for {family} scenes, only for {' and '.join(specs[model].families)} scenes",
-            f"Allowed: {', '.join(closest_first(model, allowed))}. {_where(key)}",
+            f"Allowed: {', '.join(closest_first(model, allowed))}. {_where(key)}".strip(),
         )
 
 

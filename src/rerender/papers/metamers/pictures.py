@@ -72,8 +72,14 @@ class Pictures:
         return pl.read_parquet(self.run.trace)
 
     def judged(self, which: str) -> tuple[Array, bool]:
-        """Return the views `target`, `start` or `best` that galleries show, and whether they are held out."""
-        held = all(f"heldout_{name}" in self.views for name in ("target", "start", "best"))
+        """Return the views `target`, `start` or `best` that galleries show, and whether they are held out.
+
+        They are the ones that image metrics are measured on: shapes on unseen views; materials on the views of
+        the optimisation with fresh noise, since texels that no view saw have no right value.
+        """
+        held = self.run.family == "geometry" and all(
+            f"heldout_{name}" in self.views for name in ("target", "start", "best")
+        )
         return (self.views[f"heldout_{which}"], True) if held else (self.views[which], False)
 
     def strip_target(self) -> npt.NDArray[np.uint8]:
@@ -125,8 +131,12 @@ def footnote(
     names: Names,
     families: Sequence[Family],
     *remarks: str,
+    spread: bool = True,
 ) -> str:
-    """Return what stands under every figure: remarks, tier, seeds, inputs, blocked models."""
+    """Return what stands under every figure: remarks, tier, seeds, inputs, blocked models.
+
+    `spread` is False where a figure shows single runs only, so that the number of seeds says nothing.
+    """
     blocked: dict[str, str] = {}
     cells = tuple(expected)
     for family in families:
@@ -135,7 +145,7 @@ def footnote(
     return captions.sentences(
         *remarks,
         captions.tier_sentence(tier),
-        captions.seeds_sentence(sorted({run.seed for run in runs})),
+        captions.seeds_sentence(sorted({run.seed for run in runs})) if spread else "",
         captions.assets_sentence(used, names),
         captions.blocked_sentence(blocked, names),
     )

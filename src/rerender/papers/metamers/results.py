@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
-from rerender.papers.metamers.runfiles import Expected, Family
-from rerender.reporting.captions import Names, blocked_text
+from rerender.papers.metamers.runfiles import Expected, Family, blocked_models
+from rerender.reporting.captions import blocked_text
 from rerender.reporting.rows import ASSETS
 from rerender.reporting.tables import NOT_APPLICABLE, Cell, mean_cell
 
@@ -70,12 +70,15 @@ class Results:
         return self.values.get(run, {}).get(metric, (None, None))[0]
 
     def why_missing(self, run: Expected, metric: str) -> str:
-        """Say in a few words why a run has no value for a metric."""
+        """Say in a few words why a run has no value for a metric: the run's own reason, or the judge's."""
         if run.blocked:
             return blocked_text(run.blocked)
         if run not in self.values:
             return NOT_RUN
-        return self.values[run].get(metric, (None, None))[1] or NOT_MEASURED
+        judge = metric.rsplit("/", 1)[-1].removesuffix("_masked")
+        blocked = blocked_models(self.expected, run.family)
+        missing = blocked_text(blocked[judge]) if judge in blocked else NOT_MEASURED
+        return self.values[run].get(metric, (None, None))[1] or missing
 
     def cell(self, runs: Sequence[Expected], metric: str) -> Cell:
         """Return mean and spread of a metric over runs."""
@@ -119,14 +122,3 @@ def results_of(frame: pl.DataFrame, expected: Iterable[Expected], tier: str) -> 
 
 def _address(run: Expected) -> tuple[str, str, str, str, int]:
     return (run.family, run.scene, run.envmap, run.model, run.seed)
-
-
-def registry_names() -> Names:
-    """Return the display names that the registry holds."""
-    from rerender.catalogue import registry
-
-    return Names(
-        models={name: spec.title for name, spec in registry.vision_models().items()},
-        scenes={name: spec.title for name, spec in registry.scenes().items()},
-        envmaps={name: spec.title for name, spec in registry.envmaps().items()},
-    )

@@ -126,47 +126,80 @@ class GeometrySettings(Frozen):
         "Models whose weights are missing are shown as blocked, not run"
     )
     seeds: Count = Field(5, description="independent repetitions, seeds 1 to this number (original: one)")
-    image_size: Annotated[int, Field(ge=8, le=4096)] = Field(256, description="view width and height [px] (section 4.1)")
+    image_size: Annotated[int, Field(ge=8, le=4096)] = Field(
+        256, description="view width and height [px] (section 4.1)"
+    )
     spp: Count = Field(64, description="samples per pixel while optimising (section 4.2)")
     spp_grad: Count | None = Field(
-        None, description="samples per pixel of the adjoint pass; null: as spp (section 4.2). "
-        "An L1 loss needs samples in the primal more than in the adjoint"
+        None,
+        description="samples per pixel of the adjoint pass; null: as spp (section 4.2). "
+        "An L1 loss needs samples in the primal more than in the adjoint",
     )
     spp_target: Count = Field(64, description="samples per pixel of the target views (section 4.2)")
     spp_evaluate: Count = Field(64, description="samples per pixel of the evaluation renders (ours)")
-    n_views: Count | None = Field(None, description="target views; null: the scene's own, 25 or 8 (section 2.1)")
-    views_per_step: Count = Field(1, description="views rendered for one optimiser step (section 4.4: one)")
-    epochs: Count = Field(500, description="sweeps over all views; optimiser steps = epochs * views / views_per_step (section 7)")
-    large_steps_lambda: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="smoothness of the Large Steps latent; null: the scene's own, 15 or 25 (section 4.3)"
+    n_views: Count | None = Field(
+        None, description="target views; null: the scene's own, 25 or 8 (section 2.1)"
     )
-    lr: Annotated[float, Field(gt=0)] | None = Field(None, description="AdamUniform step; null: the scene's own, 0.1 (section 4.3)")
+    views_per_step: Count = Field(1, description="views rendered for one optimiser step (section 4.4: one)")
+    epochs: Count = Field(
+        500,
+        description="sweeps over all views; optimiser steps = epochs * views / views_per_step (section 7)",
+    )
+    large_steps_lambda: Annotated[float, Field(gt=0)] | None = Field(
+        None,
+        description="smoothness of the Large Steps latent; null: the scene's own, 15 or 25 (section 4.3)",
+    )
+    lr: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="AdamUniform step; null: the scene's own, 0.1 (section 4.3)"
+    )
     lr_final_factor: Annotated[float, Field(gt=0, le=1)] = Field(
-        1.0, description="lr falls exponentially to this share of itself at the last step; 1: constant, as published"
+        1.0,
+        description="lr falls exponentially to this share of itself at the last step; 1: constant, as published",
     )
     remesh_at: tuple[Annotated[int, Field(ge=0)], ...] | None = Field(
-        None, description="remesh at the end of these zero-based epochs; null: the scene's own; []: never (section 4.5)"
+        None,
+        description="remesh at the end of these zero-based epochs; null: the scene's own; []: never (section 4.5)",
     )
-    remesh_lr_factor: Annotated[float, Field(gt=0, le=1)] = Field(0.8, description="lr is multiplied by this at each remesh (section 4.3)")
+    remesh_lr_factor: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.8, description="lr is multiplied by this at each remesh (section 4.3)"
+    )
     start_subdivisions: Annotated[int, Field(ge=1, le=7)] = Field(
         5, description="subdivisions of the starting icosphere; 5 is 10 242 vertices (section 2.1)"
     )
     sppi: Annotated[int, Field(ge=0)] | None = Field(
-        None, description="samples for shadow boundaries; null: as spp (plugin behaviour); 0: off, much faster (section 2.1)"
+        None,
+        description="samples for shadow boundaries; null: as spp (plugin behaviour); 0: off, much faster (section 2.1)",
     )
-    guiding: Guiding = Field("octree", description="guiding of the boundary samples; octree is the plugin default, 30-60 times slower on a CPU")
-    observe_every: Count = Field(50, description="steps between two recorded frames (original: 25, one epoch)")
-    patience: Count | None = Field(50, description="stop after this many epochs without improvement; null: never (section 4.6)")
-    min_delta: Annotated[float, Field(ge=0)] = Field(1e-5, description="what counts as an improvement of the mean epoch loss (section 4.6)")
-    heldout_views: Count = Field(16, description="views that no optimisation saw, for the metrics (section 6.7; the number is ours)")
-    chamfer_samples: Count = Field(100_000, description="surface samples for Chamfer and Hausdorff distances (section 6.7)")
-    envmap_height: Annotated[int, Field(ge=8)] = Field(512, description="HDR maps are reduced to this height [px]; 512 is a 1k map")
+    guiding: Guiding = Field(
+        "octree",
+        description="guiding of the boundary samples; octree is the plugin default, 30-60 times slower on a CPU",
+    )
+    observe_every: Count = Field(
+        50, description="steps between two recorded frames (original: 25, one epoch)"
+    )
+    patience: Count | None = Field(
+        50, description="stop after this many epochs without improvement; null: never (section 4.6)"
+    )
+    min_delta: Annotated[float, Field(ge=0)] = Field(
+        1e-5, description="what counts as an improvement of the mean epoch loss (section 4.6)"
+    )
+    heldout_views: Count = Field(
+        16, description="views that no optimisation saw, for the metrics (section 6.7; the number is ours)"
+    )
+    chamfer_samples: Count = Field(
+        100_000, description="surface samples for Chamfer and Hausdorff distances (section 6.7)"
+    )
+    envmap_height: Annotated[int, Field(ge=8)] = Field(
+        512, description="HDR maps are reduced to this height [px]; 512 is a 1k map"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> GeometrySettings:
         _no_duplicates(self, "scenes", "envmaps", "models")
         if self.n_views is not None and self.views_per_step > self.n_views:
-            raise ValueError(f"views_per_step ({self.views_per_step}) is larger than n_views ({self.n_views})")
+            raise ValueError(
+                f"views_per_step ({self.views_per_step}) is larger than n_views ({self.n_views})"
+            )
         late = [epoch for epoch in self.remesh_at or () if epoch >= self.epochs]
         if late:
             raise ValueError(f"remesh_at has epochs {late}, but epochs ends at {self.epochs - 1}")
@@ -178,7 +211,9 @@ class GeometrySettings(Frozen):
 
     def references(self, scene: SceneDefaults) -> ReferenceSettings:
         """Return what rendering the targets of `scene` needs."""
-        return ReferenceSettings(family="geometry", image_size=self.image_size, spp=self.spp_target, n_views=self.views(scene))
+        return ReferenceSettings(
+            family="geometry", image_size=self.image_size, spp=self.spp_target, n_views=self.views(scene)
+        )
 
     def run(self, scene: SceneDefaults, checkpoint_seconds: float = 20.0) -> GeometryRun:
         """Return what one optimisation of `scene` needs."""
@@ -228,7 +263,9 @@ class MaterialSettings(Frozen):
         "Models whose weights are missing are shown as blocked, not run"
     )
     seeds: Count = Field(5, description="independent repetitions, seeds 1 to this number (original: one)")
-    image_size: Annotated[int, Field(ge=8, le=4096)] = Field(256, description="view width and height [px] (section 2.2)")
+    image_size: Annotated[int, Field(ge=8, le=4096)] = Field(
+        256, description="view width and height [px] (section 2.2)"
+    )
     spp: Count = Field(64, description="samples per pixel while optimising (section 5)")
     spp_grad: Count | None = Field(
         None, description="samples per pixel of the adjoint pass; null: as spp (section 5)"
@@ -236,28 +273,48 @@ class MaterialSettings(Frozen):
     spp_target: Count = Field(64, description="samples per pixel of the target views (section 5)")
     spp_evaluate: Count = Field(64, description="samples per pixel of the evaluation renders (ours)")
     epochs: Count = Field(500, description="optimiser steps; every step visits all four views (section 5)")
-    lr: Annotated[float, Field(gt=0)] | None = Field(None, description="Adam step; null: the scene's own, 0.03 (section 5)")
+    lr: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="Adam step; null: the scene's own, 0.03 (section 5)"
+    )
     lr_final_factor: Annotated[float, Field(gt=0, le=1)] = Field(
-        1.0, description="lr falls exponentially to this share of itself at the last step; 1: constant, as published"
+        1.0,
+        description="lr falls exponentially to this share of itself at the last step; 1: constant, as published",
     )
     batched_views: bool = Field(
-        False, description="render all views in one kernel with a box filter; false: one by one with the published filter"
+        False,
+        description="render all views in one kernel with a box filter; false: one by one with the published filter",
     )
     start_spec_trans: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(
-        (), description="where spec_trans is fitted, further starts of it that are tried for start_steps steps each; the start "
-        "with the lowest loss is carried on. The published start can end in a local minimum; []: only that start"
+        (),
+        description="where spec_trans is fitted, further starts of it that are tried for start_steps steps each; the start "
+        "with the lowest loss is carried on. The published start can end in a local minimum; []: only that start",
     )
-    start_steps: Annotated[int, Field(ge=0)] = Field(0, description="steps for which each start is tried; 0: only the published start")
-    max_depth: Count | None = Field(None, description="path length; null: the scene's own, 10 or 12 (section 2.2)")
+    start_steps: Annotated[int, Field(ge=0)] = Field(
+        0, description="steps for which each start is tried; 0: only the published start"
+    )
+    max_depth: Count | None = Field(
+        None, description="path length; null: the scene's own, 10 or 12 (section 2.2)"
+    )
     texture_size: tuple[Count, Count] | None = Field(
-        None, description="height and width of the fitted texture [texels]; null: the scene's own, 480 x 720 (section 2.2)"
+        None,
+        description="height and width of the fitted texture [texels]; null: the scene's own, 480 x 720 (section 2.2)",
     )
-    integrator: MaterialIntegrator = Field("prb", description="prb, or path as the original: same gradients, about five times slower (section 5)")
+    integrator: MaterialIntegrator = Field(
+        "prb", description="prb, or path as the original: same gradients, about five times slower (section 5)"
+    )
     observe_every: Count = Field(4, description="steps between two recorded frames (original: one)")
-    patience: Count | None = Field(50, description="stop after this many epochs without improvement; null: never (section 4.6)")
-    min_delta: Annotated[float, Field(ge=0)] = Field(1e-4, description="what counts as an improvement of the mean epoch loss (section 4.6)")
-    heldout_views: Count = Field(8, description="views that no optimisation saw, for the metrics (section 6.7; the number is ours)")
-    envmap_height: Annotated[int, Field(ge=8)] = Field(512, description="HDR maps are reduced to this height [px]; 512 is a 1k map")
+    patience: Count | None = Field(
+        50, description="stop after this many epochs without improvement; null: never (section 4.6)"
+    )
+    min_delta: Annotated[float, Field(ge=0)] = Field(
+        1e-4, description="what counts as an improvement of the mean epoch loss (section 4.6)"
+    )
+    heldout_views: Count = Field(
+        8, description="views that no optimisation saw, for the metrics (section 6.7; the number is ours)"
+    )
+    envmap_height: Annotated[int, Field(ge=8)] = Field(
+        512, description="HDR maps are reduced to this height [px]; 512 is a 1k map"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> MaterialSettings:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from rerender.core.errors import unknown_name
-from rerender.papers.metamers.results import NOT_RUN, Results, registry_names, results_of
+from rerender.papers.metamers.results import NOT_RUN, Results, results_of
 from rerender.papers.metamers.runfiles import Expected, Family, blocked_models
 from rerender.reporting import captions
 from rerender.reporting.captions import Names
@@ -70,12 +70,13 @@ def make_table(
 ) -> Table:
     """Make table `t1`, `t2`, `t3` or `t4` from `metrics.parquet` and write it to `out_stem` + four suffixes.
 
-    `expected` is the whole grid, blocked cells included, so that missing runs are shown with their reason.
+    `expected` is the whole grid, blocked cells included, so that missing runs are shown with their reason;
+    without `names` ids are printed.
     """
     if table_id not in BUILDERS:
         raise unknown_name("metamers table", table_id, BUILDERS)
     results = results_of(read_metrics(metrics), expected, tier)
-    table = mark_best(BUILDERS[table_id](results, names or registry_names()))
+    table = mark_best(BUILDERS[table_id](results, names or Names()))
     write_table(table, out_stem)
     return table
 
@@ -112,13 +113,12 @@ def common_caption(results: Results, names: Names, families: Sequence[Family]) -
     )
 
 
-def scene_label(scene: str, results: Results, names: Names) -> str:
-    """Return the scene's name, starred where its own mesh or texture is a stand-in under every light."""
-    sources = {source for (name, _), source in results.assets.items() if name == scene}
-    return names.scene(scene) + (" *" if sources == {"standin"} else "")
+def scene_label(scene: str, envmap: str, results: Results, names: Names) -> str:
+    """Return the scene's name, starred where the scene or its light is a stand-in."""
+    return names.scene(scene) + (" *" if results.assets.get((scene, envmap)) == "standin" else "")
 
 
-STARRED = "* a procedural stand-in replaces an asset of this scene that was not to be had."
+STARRED = "* a procedural stand-in replaces an asset of this scene or its light that was not to be had."
 
 
 # ---------------------------------------------------------------- T1
@@ -140,7 +140,7 @@ def build_t1(results: Results, names: Names) -> Table:
         Row(
             labels=(
                 run.family,
-                scene_label(run.scene, results, names),
+                scene_label(run.scene, run.envmap, results, names),
                 names.envmap(run.envmap),
                 names.model(run.model),
                 "all" if run.blocked else str(run.seed),
@@ -156,7 +156,8 @@ def build_t1(results: Results, names: Names) -> Table:
         "Convergence, similarity under the run's own model, and cost of every run. Losses of different "
         "models are not comparable, so nothing is marked as best. Normalised similarity is (s − start) / "
         "(ceiling − start): 0 is the start, 1 is the target rendered again with another seed.",
-        "– marks a model that gives no similarity of two images. Cost is that of the optimisation alone, on the machine named in the run's manifest.",
+        "– marks a model that gives no similarity of two images. Cost is that of the optimisation alone, on "
+        "the machine named in the run's manifest.",
         STARRED,
         common_caption(results, names, ("geometry", "material")),
     )
@@ -219,10 +220,10 @@ def build_t2(results: Results, names: Names) -> Table:
         ]
     caption = captions.sentences(
         "Recovered geometry by the model optimised for; first over all scenes and lights, then for each. "
-        "Image metrics are on views that the optimisation never saw, with fresh noise. Chamfer is "
-        "symmetric, in scene units; its ratio says how many times closer than the starting sphere the "
-        "result is. Values are mean ± one sample standard deviation over the runs counted in column Runs "
-        "(t-intervals of 95% are in the CSV); bold is best in its group.",
+        "Image metrics are on views that the optimisation never saw, with fresh noise; masked: on the "
+        "object only. Chamfer is symmetric, in scene units; its ratio says how many times closer than the "
+        "starting sphere the result is. Values are mean ± one sample standard deviation over the runs "
+        "counted in column Runs (t-intervals of 95% are in the CSV); bold is best in its group.",
         STARRED,
         common_caption(results, names, ("geometry",)),
     )
@@ -243,7 +244,7 @@ def _t2_row(
     runs = results.runs("geometry", scene=scene, envmap=envmap, model=model)
     return Row(
         labels=(
-            scene_label(scene, results, names) if scene else "all",
+            scene_label(scene, envmap, results, names) if scene and envmap else "all",
             names.envmap(envmap) if envmap else "all",
             names.model(model),
         ),
@@ -278,10 +279,10 @@ def build_t3(results: Results, names: Names) -> Table:
     ]
     caption = captions.sentences(
         "Recovered materials by scene and by the model optimised for. Image metrics are on renders with "
-        "fresh noise. Scalars are followed by the truth in parentheses where the scene has one; texture "
-        "errors are over texels that some view sees. – means that the scene does not have the quantity. "
-        "Values are mean ± one sample standard deviation over the runs counted in column Runs (t-intervals "
-        "of 95% are in the CSV); bold is best in its scene.",
+        "fresh noise; masked: on the object only. Scalars are followed by the truth in parentheses where "
+        "the scene has one; texture errors are over texels that some view sees. – means that the scene does "
+        "not have the quantity. Values are mean ± one sample standard deviation over the runs counted in "
+        "column Runs (t-intervals of 95% are in the CSV); bold is best in its scene.",
         STARRED,
         common_caption(results, names, ("material",)),
     )
@@ -316,7 +317,7 @@ def _t3_row(
         scalars.append(_with_beside(value, truth))
         scalars.append(results.optional_cell(runs, f"abs_error/{name}"))
     return Row(
-        labels=(scene_label(scene, results, names), names.model(model)),
+        labels=(scene_label(scene, envmap, results, names), names.model(model)),
         ids=(scene, model),
         cells=(
             *(results.cell(runs, metric) for metric in IMAGE_METRICS),

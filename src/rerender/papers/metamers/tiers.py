@@ -13,7 +13,16 @@ from types import MappingProxyType
 from rerender.papers.metamers.settings import GeometrySettings, MaterialSettings, MetamersSettings
 
 _ALL_GEOMETRY_MODELS = ("mae", "mse", "ssim", "frontend", "portilla_simoncelli", "lpips", "resnet", "dino")
-_ALL_MATERIAL_MODELS = ("dual_buffer", "mse", "ssim", "frontend", "portilla_simoncelli", "lpips", "resnet", "dino")
+_ALL_MATERIAL_MODELS = (
+    "dual_buffer",
+    "mse",
+    "ssim",
+    "frontend",
+    "portilla_simoncelli",
+    "lpips",
+    "resnet",
+    "dino",
+)
 
 _SMOKE = MetamersSettings(
     geometry=GeometrySettings(
@@ -105,4 +114,6 @@ _PAPER = MetamersSettings(
     material=MaterialSettings(scenes=("diffuse", "translucent"), models=_ALL_MATERIAL_MODELS),
 )
 
-TIERS: Mapping[str, MetamersSettings] = MappingProxyType({"smoke": _SMOKE, "laptop": _LAPTOP, "paper": _PAPER})
+TIERS: Mapping[str, MetamersSettings] = MappingProxyType(
+    {"smoke": _SMOKE, "laptop": _LAPTOP, "paper": _PAPER}
+)

@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from rerender.core.errors import UserError
 from rerender.papers.metamers.pictures import Pictures, first_seeds
-from rerender.papers.metamers.results import registry_names
 from rerender.papers.metamers.runfiles import RunFiles
 from rerender.reporting.captions import Names
 from rerender.reporting.grids import colour_error, error_map, split_strip
@@ -44,7 +43,7 @@ def make_run_video(
 
     Without `fps` [frames a second] the rate is chosen so that the run lasts about eight seconds.
     """
-    names = names or registry_names()
+    names = names or Names()
     pictures = Pictures(run)
     target = pictures.strip_target()
     factor = whole_factor(target.shape[1], RUN_WIDTH)
@@ -111,7 +110,7 @@ def make_mosaic(
 
     Of each model the run with the lowest seed is shown. A run that stopped early keeps its last frame and says so.
     """
-    names = names or registry_names()
+    names = names or Names()
     shown = first_seeds(runs)
     _check_one_place(shown)
     reels = [_reel(run) for run in shown]

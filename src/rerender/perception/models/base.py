@@ -15,6 +15,8 @@ them from renders. Features are a tuple of tensors whose first axis is N, so vie
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from rerender.core.errors import unknown_name
@@ -26,6 +28,13 @@ if TYPE_CHECKING:
 
 Features = tuple["Tensor", ...]
 """What a model computed from N images; every tensor's first axis is N."""
+
+
+Builder = Callable[[Mapping[str, Path], "torch.device", "torch.dtype"], "VisionModel"]
+"""Builds a model from the files of its weights by asset id."""
+
+PLUGIN_GROUP = "rerender.vision_models"
+"""Entry points of this group, named as their model, offer a `Builder`."""
 
 
 @runtime_checkable
@@ -76,8 +85,21 @@ def load_model(
 
     from rerender.perception.models import factory
 
-    builders = factory.BUILDERS
-    if model_id not in builders:
-        raise unknown_name("vision model", model_id, builders)
+    builder = factory.BUILDERS.get(model_id) or _plugin(model_id)
+    if builder is None:
+        raise unknown_name("vision model", model_id, factory.BUILDERS)
     paths = find_weights(model_id, weights or {})
-    return builders[model_id](paths, torch.device(device), dtype or torch.float32)
+    return builder(paths, torch.device(device), dtype or torch.float32)
+
+
+def _plugin(model_id: str) -> Builder | None:
+    """Return the builder that another package offers under the entry-point group, if any.
+
+    It finds its own weights: `paths` holds those of the built-in models only.
+    """
+    from importlib.metadata import entry_points
+
+    for point in entry_points(group=PLUGIN_GROUP, name=model_id):
+        builder: Builder = point.load()
+        return builder
+    return None

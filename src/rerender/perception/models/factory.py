@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
-
-import torch
+from collections.abc import Mapping
 
 from rerender.perception.models import deep
-from rerender.perception.models.base import VisionModel
+from rerender.perception.models.base import Builder, VisionModel
 from rerender.perception.models.frontend import FrontEnd
 from rerender.perception.models.laplacian import LaplacianPyramid
 from rerender.perception.models.pixel import DualBuffer, MeanAbsoluteError, MeanSquaredError
 from rerender.perception.models.portilla_simoncelli import PortillaSimoncelli
 from rerender.perception.models.ssim import StructuralSimilarity
-
-Builder = Callable[[Mapping[str, Path], torch.device, torch.dtype], VisionModel]
 
 
 def _weightless(model: VisionModel) -> Builder:
