@@ -268,19 +268,16 @@ def harness(folder: Path, *modes: str, prefix: tuple[str, ...] = ()) -> subproce
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=300)
 
 
-KILLS = ("die_at_random_steps", "die_at_random_times", "stop_by_signals")
-
-
-@pytest.fixture(scope="module")
-def kills(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
-    return harness(tmp_path_factory.mktemp("kills"), *KILLS)
-
-
-@pytest.mark.parametrize("mode", KILLS)
-def test_resumed_run_is_bitwise_the_uninterrupted_one(
-    kills: subprocess.CompletedProcess[str], mode: str
-) -> None:
-    assert f"{mode}: passed" in kills.stdout, kills.stdout + kills.stderr
+def test_resumed_run_is_bitwise_the_uninterrupted_one(tmp_path: Path) -> None:
+    """Killed at random steps and at random moments, and asked to stop by signals; with remeshes on the way."""
+    modes = (
+        "die_at_random_steps",
+        "die_at_random_times",
+        "stop_by_signals",
+    )  # together: torch is slow to import
+    done = harness(tmp_path, *modes)
+    for mode in modes:
+        assert f"{mode}: passed" in done.stdout, done.stdout + done.stderr
 
 
 def test_real_full_disk_gives_one_message_and_loses_nothing(tmp_path: Path) -> None:
@@ -467,3 +464,16 @@ def test_the_loop_fits_on_a_screen() -> None:
     }
     assert "fit" in lengths
     assert max(lengths.values()) <= 60, lengths
+
+
+def test_example_in_the_documentation_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "fitting.md").read_text()
+    code = text.split("```python\n")[1].split("```")[0]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    np.testing.assert_allclose(names["result"].best["rgb"], [0.9, 0.3, 0.1], atol=0.05)
+    assert capsys.readouterr().out.startswith("completed 500 iterations")

@@ -8,7 +8,7 @@ import torch
 
 from rerender.core.errors import UserError
 from rerender.core.files import load_tree, save_tree
-from rerender.fitting.optimisers import Optimisers, to_arrays, to_tensors
+from rerender.fitting.optimisers import Optimisers, to_arrays
 from rerender.fitting.problem import OptimiserName, Parameter
 
 
@@ -192,13 +192,49 @@ def test_bad_parameters_are_refused() -> None:
         Optimisers({})
 
 
-def test_trees_are_copies_in_both_directions() -> None:
-    tensor = torch.zeros(2, requires_grad=True)
-    tree = to_arrays({"x": [tensor, 1, "a", None], "y": np.zeros(2)})
+def test_trees_are_copies() -> None:
+    tensor, array = torch.zeros(2, requires_grad=True), np.zeros(2)
+    tree = to_arrays({"x": [tensor, 1, "a", None], "y": array})
     with torch.no_grad():
         tensor += 1
+    array += 1
     assert tree["x"][0].tolist() == [0.0, 0.0]
     assert tree["x"][1:] == [1, "a", None]
-    back = to_tensors(tree)
-    back["y"] += 1
     assert tree["y"].tolist() == [0.0, 0.0]
+
+
+def test_copies_can_be_put_back_also_from_a_file(tmp_path: Path) -> None:
+    tensor = leaf([1.0, 2.0], torch.float32)
+    optimisers = single(tensor, 0.1, "adam")
+    first = optimisers.copy()
+    save_tree(tmp_path / "copy.npz", to_arrays(first))
+    tensor.data[:] = 5.0
+    assert optimisers.copy(first) is first  # the memory is used again
+    assert first["u"].tolist() == [5.0, 5.0]
+    stored = optimisers.copy_of(load_tree(tmp_path / "copy.npz"))
+    assert stored is not None
+    optimisers.put_back(stored)
+    assert tensor.tolist() == [1.0, 2.0]
+    assert optimisers.copy_of(None) is None
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.parametrize("kind", ["adam", "adam_uniform"])
+def test_gpu_steps_like_cpu(kind: OptimiserName) -> None:
+    gradients = np.random.default_rng(5).standard_normal((20, 4, 3)).astype(np.float32)
+    here = leaf(np.zeros((4, 3)), torch.float32)
+    there = torch.zeros((4, 3), device="cuda", requires_grad=True)
+    on_gpu = single(there, 0.1, kind)
+    for half in (gradients[:10], gradients[10:]):
+        for gradient in half:
+            there.grad = torch.from_numpy(gradient).cuda()
+            on_gpu.step(1.0)
+        state, copy = on_gpu.state(), to_arrays(on_gpu.copy())
+        on_gpu = single(there, 0.1, kind)
+        on_gpu.load_state(state)
+        stored = on_gpu.copy_of(copy)
+        assert stored is not None
+        assert stored["u"].is_cuda
+        on_gpu.put_back(stored)
+    path = descend(here, single(here, 0.1, kind), gradients)
+    np.testing.assert_allclose(there.detach().cpu().numpy(), path[-1], atol=1e-5)

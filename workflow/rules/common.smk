@@ -6,12 +6,16 @@ from pathlib import Path
 from rerender.core.errors import UserError
 from rerender.workflow import assets, metamers
 from rerender.workflow.session import Session
-from rerender.workflow.targets import check_targets
+from rerender.workflow.targets import check_targets, requested
 from snakemake.exceptions import WorkflowError
 
 try:
     SESSION = Session(config)
-    check_targets(SESSION, sys.argv[1:], *map(workflow.pathvars.get, ["results", "resources"]))
+    check_targets(
+        SESSION,
+        requested(sys.argv[1:]),
+        *map(workflow.pathvars.get, ["results", "resources"]),
+    )
 except UserError as error:
     raise WorkflowError(str(error)) from None
 

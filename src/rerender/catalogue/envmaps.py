@@ -19,15 +19,15 @@ def constant() -> EnvmapSpec:
 
 @register.envmap("builtin")
 def builtin() -> EnvmapSpec:
-    """The material scenes' own map, from the paper's archive; an analytic sky where that is absent.
+    """The material scenes' own map, from the paper's archive; a real map, or an analytic sky, where that is absent.
 
-    The stand-in has no sun: its caustics behind the glass dragon would drown everything else in noise.
+    The analytic sky has no sun: its caustics behind the glass would drown everything else in noise.
     """
     return EnvmapSpec(
         id="builtin",
         title="The scene's own",
         families=("material",),
-        assets=("mrd_material_envmap",),
+        assets=("mrd_material_envmap", "venice_sunset"),
         sky=SkySpec(sun_elevation_deg=40.0, sun_azimuth_deg=60.0, turbidity=4.0, albedo=0.3, sun_scale=0.0),
         tags=("paper", "laptop"),
     )

@@ -19,7 +19,7 @@ from rerender.core.files import Tree
 from rerender.core.seeds import SeedStream
 from rerender.fitting.checkpoint import Checkpoints
 from rerender.fitting.history import Columns, drop_frames, merge, write_frame
-from rerender.fitting.optimisers import Optimisers, to_arrays, to_tensors
+from rerender.fitting.optimisers import Optimisers, to_arrays
 from rerender.fitting.problem import FitResult, LoopSettings, Problem
 from rerender.fitting.progress import Progress, StreamProgress
 from rerender.fitting.stopping import WindowRule, WindowState
@@ -121,7 +121,7 @@ class _Run:
             run.failure = tree["failure"]
             run.windows = WindowState.from_tree(tree["windows"])
             run.best, run.best_iteration = tree["best"], tree["best_iteration"]
-            run.good = to_tensors(tree["good"])
+            run.good = run.optimisers.copy_of(tree["good"])
             run.history, run.observations = Columns(tree["history"]), Columns(tree["observations"])
             run.wall_before = tree["wall_s"]
         drop_frames(frames, run.observed + 1)

@@ -134,6 +134,13 @@ class Optimisers:
             into[name].copy_(parameter.tensor.detach())
         return into
 
+    def copy_of(self, stored: Tree | None) -> dict[str, torch.Tensor] | None:
+        """Return what `copy` gave before it was stored as arrays; each tensor on its parameter's device."""
+        if stored is None:
+            return None
+        device = {name: parameter.tensor.device for name, parameter in self.parameters.items()}
+        return {name: torch.from_numpy(array.copy()).to(device[name]) for name, array in stored.items()}
+
     def put_back(self, values: Mapping[str, torch.Tensor]) -> None:
         """Overwrite the parameters with values from `copy`."""
         with torch.no_grad():
@@ -172,19 +179,8 @@ def to_arrays(node: Any) -> Tree:
     return node
 
 
-def to_tensors(node: Tree) -> Any:
-    """Return a tree in which every NumPy array is a CPU tensor."""
-    if isinstance(node, np.ndarray):
-        return torch.from_numpy(node.copy())
-    if isinstance(node, Mapping):
-        return {key: to_tensors(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [to_tensors(value) for value in node]
-    return node
-
-
 def _finite(tensor: torch.Tensor) -> bool:
-    low, high = torch.aminmax(tensor)  # hands NaN on, and takes a tenth of the time of isfinite
+    low, high = torch.aminmax(tensor.detach())  # hands NaN on, and takes a tenth of the time of isfinite
     return math.isfinite(low) and math.isfinite(high)
 
 

@@ -37,9 +37,9 @@ def bake_sky(
     for row in range((height + 1) // 2):  # the upper half, one row of the map at a time
         directions = latlong_directions(fine, 2 * fine, (row * per_row, (row + 1) * per_row))
         radiance = _evaluate(emitter, directions)
-        above = directions[..., 1:] > 0
+        above = directions[..., 1:2] > 0
         baked[row] = resize_area(np.where(above, radiance, 0.0), 1, 2 * height)[0]
-        weight = np.clip(directions[..., 1:], 0.0, None) * np.hypot(directions[..., :1], directions[..., 2:])
+        weight = np.clip(directions[..., 1:2], 0.0, None) * np.hypot(directions[..., :1], directions[..., 2:])
         irradiance += (radiance * weight).sum((0, 1))
         weights += float(weight.sum())
     # the cosine-weighted mean of the upper half is irradiance / pi, which a diffuse ground reflects

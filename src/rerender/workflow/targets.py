@@ -26,6 +26,20 @@ RUN_FILES = (
 )
 
 
+VALUE_OPTIONS = frozenset(
+    {"--report", "--archive", "--configfile", "--configfiles", "--directory", "-d", "--snakefile", "-s"}
+)
+"""Options of Snakemake that are followed by a path that is no target."""
+
+
+def requested(arguments: Sequence[str]) -> list[str]:
+    """Return what may be targets among the command line's arguments: all after `--`, else all but option values."""
+    if "--" in arguments:
+        return list(arguments[arguments.index("--") + 1 :])
+    before = ["", *arguments[:-1]]
+    return [word for word, last in zip(arguments, before, strict=True) if last not in VALUE_OPTIONS]
+
+
 def check_targets(
     session: Session, targets: Iterable[str], results: str = "results", resources: str = "resources"
 ) -> None:

@@ -29,13 +29,14 @@ def scene_key(name: str) -> str:
 
 
 def start_values(world: World, settings: MaterialRun, changes: Mapping[str, float]) -> dict[str, np.ndarray]:
-    """Return the start of every optimised parameter, clipped to its bounds; `changes` replace scalars."""
+    """Return the start of every optimised parameter, clipped to its bounds; `changes` replace values by name."""
     bsdf = world.scene.start_bsdf
     assert bsdf is not None and not isinstance(bsdf.base_color, str)
     values: dict[str, np.ndarray] = {}
     for free in world.scene.optimised:
         if free.name == "base_color":
-            start: np.ndarray = np.full((*settings.texture_size, 3), bsdf.base_color)
+            colour = changes.get(free.name, bsdf.base_color)
+            start: np.ndarray = np.full((*settings.texture_size, 3), colour)
         else:
             start = np.array([changes.get(free.name, bsdf.scalars[free.name])])
         values[free.name] = start.clip(free.low, free.high).astype(np.float32)

@@ -105,12 +105,11 @@ def make_problem(request: RunRequest, session: Session) -> Problem:
         case MaterialRun() as material:
             starts = [MaterialProblem(session.world, objective, material)]
             fitted = {free.name for free in request.scene.optimised}
-            further = [(name, value) for name, value in material.start_values if name in fitted]
+            # a start that changes nothing of this scene would only repeat the published one
+            further = [changes for changes in material.further_starts if fitted & set(changes) - {"base_color"}]
             if not further or not material.start_steps:
                 return starts[0]
-            starts += [
-                MaterialProblem(session.world, objective, material, {name: value}) for name, value in further
-            ]
+            starts += [MaterialProblem(session.world, objective, material, changes) for changes in further]
             return MultiStart(starts, material.start_steps)
 
 

@@ -23,7 +23,7 @@ Names = Annotated[tuple[str, ...], Field(min_length=1)]
 class Frozen(BaseModel):
     """An immutable settings value; unknown keys are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
 
 class SceneDefaults(Protocol):
@@ -91,7 +91,7 @@ class MaterialRun(Frozen):
     iterations: Count
     lr: float
     lr_final_factor: float
-    start_values: tuple[tuple[str, float], ...] = Field((), description="further starts: (parameter, value)")
+    further_starts: tuple[dict[str, float], ...] = ()
     start_steps: int = 0
     max_depth: Count
     texture_size: tuple[Count, Count]
@@ -284,10 +284,11 @@ class MaterialSettings(Frozen):
         False,
         description="render all views in one kernel with a box filter; false: one by one with the published filter",
     )
-    start_spec_trans: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(
+    further_starts: tuple[dict[str, float], ...] = Field(
         (),
-        description="where spec_trans is fitted, further starts of it that are tried for start_steps steps each; the start "
-        "with the lowest loss is carried on. The published start can end in a local minimum; []: only that start",
+        description="other values of the fitted parameters to start from, such as {spec_trans: 0.9, base_color: 0.5}; the "
+        "published start and these are fitted for start_steps steps each, and the one with the lowest loss is carried on. "
+        "The published start can end in a local minimum (docs/known-differences.md); []: only that start",
     )
     start_steps: Annotated[int, Field(ge=0)] = Field(
         0, description="steps for which each start is tried; 0: only the published start"
@@ -343,7 +344,7 @@ class MaterialSettings(Frozen):
             iterations=self.epochs,
             lr=self.lr or scene.lr,
             lr_final_factor=self.lr_final_factor,
-            start_values=tuple(("spec_trans", value) for value in self.start_spec_trans),
+            further_starts=self.further_starts,
             start_steps=self.start_steps,
             max_depth=self.max_depth or scene.max_depth,
             texture_size=self.texture_size or scene.texture_size,

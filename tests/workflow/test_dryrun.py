@@ -1,0 +1,127 @@
+"""Every tier and every profile resolves from the root, with the jobs that its grid asks for."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.workflow.conftest import Workspace
+
+from rerender.catalogue import registry
+from rerender.papers.metamers.tiers import TIERS
+
+pytestmark = pytest.mark.workflow
+
+
+def expected_counts(tier: str) -> dict[str, int]:
+    """Count the jobs of a tier from its settings, with no asset at hand."""
+    geometry, material = TIERS[tier].geometry, TIERS[tier].material
+    models = registry.vision_models()
+    shapes = [name for name in geometry.models if not models[name].weights]
+    surfaces = [name for name in material.models if not models[name].weights]
+    shape_places = len(geometry.scenes) * len(geometry.envmaps)
+    shape_runs = shape_places * len(shapes) * geometry.seeds
+    material_runs = len(material.scenes) * len(surfaces) * material.seeds
+    return {
+        "asset_envmap": len([name for name in geometry.envmaps if name != "constant"]) + 1,
+        "asset_mesh": len(geometry.scenes) + len(material.scenes),
+        "asset_texture": 1,
+        "metamers_references": shape_places + len(material.scenes),
+        "metamers_optimise_geometry": shape_runs,
+        "metamers_optimise_material": material_runs,
+        "metamers_evaluate": shape_runs + material_runs,
+        "metamers_metrics": 1,
+        "metamers_table": 4,
+        "metamers_figure": 4,
+        "metamers_run_video": shape_runs + material_runs,
+        "metamers_mosaic": shape_places + len(material.scenes),
+        "aggregate_metrics": 1,
+        "aggregate_verdicts": 1,
+        "all": 1,
+    }
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_all_resolves_with_the_jobs_of_the_grid(workspace: Workspace, tier: str) -> None:
+    assert workspace.job_counts("--config", f"tier={tier}") == expected_counts(tier)
+
+
+def test_the_default_tier_is_laptop(workspace: Workspace) -> None:
+    said = workspace.snakemake("-n", "metamers_tables")
+    assert "results/laptop/metamers/tables/t1.csv" in said
+    assert "results/paper" not in said
+
+
+def test_the_slurm_profile_resolves_from_the_root_and_selects_the_paper_tier(workspace: Workspace) -> None:
+    said = workspace.snakemake("--profile", "slurm", "-n", "all_tables")
+    assert "results/paper/metamers/tables/t4.md" in said
+    assert "results/laptop" not in said
+
+
+@pytest.mark.parametrize(
+    "target", ["metamers_videos", "all_figures", "verdicts", "report", "fetch", "metamers"]
+)
+def test_every_target_resolves(workspace: Workspace, target: str) -> None:
+    assert workspace.job_counts(target, "--config", "tier=smoke")
+
+
+def test_the_workflow_folder_has_an_entry_as_well(workspace: Workspace) -> None:
+    counts = workspace.job_counts("--snakefile", "workflow/Snakefile", "--config", "tier=smoke")
+    expected = expected_counts("smoke")
+    expected["default"] = expected.pop("all")
+    assert counts == expected
+
+
+def test_one_figure_needs_only_its_own_family(workspace: Workspace) -> None:
+    counts = workspace.job_counts("results/smoke/metamers/figures/f3.png")
+    assert "metamers_optimise_geometry" not in counts
+    assert counts["metamers_optimise_material"] == expected_counts("smoke")["metamers_optimise_material"]
+
+
+def test_weights_at_hand_unblock_their_model(workspace: Workspace, tmp_path: Path) -> None:
+    spec = registry.vision_model("resnet")
+    ledger = (workspace.folder / "config" / "assets.tsv").read_text().splitlines()
+    header = ledger[0].split("\t")
+    files = {
+        line.split("\t")[0]: line.split("\t")[header.index("file")] for line in ledger[1:] if "\t" in line
+    }
+    (tmp_path / "weights").mkdir()
+    for asset in spec.weights:
+        (tmp_path / "weights" / files[asset]).write_bytes(b"a file of this name is enough to plan")
+    override = "tiers={smoke: {metamers: {geometry: {models: [mae, resnet]}}}}"
+    before = workspace.job_counts("--config", "tier=smoke", override)
+    after = workspace.job_counts("--config", "tier=smoke", override, f"assets={{mirror: {tmp_path}}}")
+    assert before["metamers_optimise_geometry"] == 1
+    assert after["metamers_optimise_geometry"] == 2
+
+
+def test_outputs_can_be_redirected(workspace: Workspace) -> None:
+    said = workspace.snakemake(
+        "-n", "metamers_tables", "--config", "tier=smoke", "pathvars={results: elsewhere}"
+    )
+    assert "elsewhere/smoke/metamers/tables/t1.csv" in said
+    assert " results/" not in said
+
+
+def test_parsing_loads_no_numerical_library(workspace: Workspace) -> None:
+    probe = (
+        "import sys\n"
+        "from rerender.workflow import assets, metamers, targets\n"
+        "from rerender.workflow.session import Session\n"
+        "session = Session({'tier': 'paper'})\n"
+        "metamers.grid_params(session, 'paper'), session.code('rerender.papers.metamers.optimise')\n"
+        "session.stack('rerender.papers.metamers.optimise'), metamers.evaluate_params(session, 'paper', 'suzanne')\n"
+        "heavy = {'numpy', 'torch', 'mitsuba', 'drjit', 'polars', 'pandas', 'scipy', 'matplotlib', 'skimage'}\n"
+        "print(sorted(heavy & sys.modules.keys()))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", probe],
+        cwd=workspace.folder,
+        env=workspace.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"

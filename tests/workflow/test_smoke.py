@@ -1,0 +1,205 @@
+"""The smoke tier from end to end in a copy of the checkout, without assets: results, reruns and the report."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from tests.workflow.conftest import Workspace
+
+from rerender.papers.metamers.tiers import TIERS
+
+pytestmark = pytest.mark.workflow
+SMOKE = ("--config", "tier=smoke")
+RESULTS = "results/smoke"
+AFTER_EVALUATE = {
+    *("metamers_evaluate", "metamers_metrics", "metamers_table", "metamers_figure", "metamers_run_video"),
+    *("metamers_mosaic", "aggregate_metrics", "aggregate_verdicts", "all"),
+}
+AFTER_OPTIMISE = AFTER_EVALUATE | {"metamers_optimise_geometry", "metamers_optimise_material"}
+
+
+@pytest.fixture(scope="module")
+def finished(make_workspace: Callable[[], Workspace]) -> Workspace:
+    """A workspace in which the smoke tier and its report were made."""
+    workspace = make_workspace()
+    workspace.snakemake("--cores", "2", *SMOKE, "--", "report")
+    return workspace
+
+
+@contextmanager
+def edited(workspace: Workspace, module: str, old: str, new: str) -> Iterator[None]:
+    """Edit a file for a while."""
+    before = (workspace.folder / module).read_text()
+    workspace.edit(module, old, new)
+    try:
+        yield
+    finally:
+        (workspace.folder / module).write_text(before)
+
+
+def test_a_second_run_does_nothing(finished: Workspace) -> None:
+    assert "Nothing to be done" in finished.snakemake("--cores", "2", *SMOKE)
+
+
+def test_every_artefact_is_there(finished: Workspace) -> None:
+    folder = finished.folder / RESULTS
+    wanted = [
+        *(
+            f"metamers/tables/t{i}.{ext}"
+            for i in range(1, 5)
+            for ext in ("csv", "parquet", "tex", "md", "html")
+        ),
+        *(f"metamers/figures/f{i}.{ext}" for i in range(1, 5) for ext in ("png", "pdf", "parquet")),
+        *("metrics.parquet", "verdicts.csv", "verdicts.md", "verdicts.html"),
+    ]
+    assert [name for name in wanted if not (folder / name).is_file()] == []
+    runs = sorted((folder / "metamers" / "runs").glob("*/*/*/s*"))
+    models = [name for name in TIERS["smoke"].geometry.models if name != "lpips"]
+    assert {run.parent.name for run in runs if run.parents[1].name != "builtin"} == set(models)
+    for run in runs:
+        assert (run / "video.mp4").stat().st_size > 0
+        assert json.loads((run / "manifest.json").read_text())["stage"] == "metamers_optimise"
+
+
+def test_blocked_models_are_shown_and_not_run(finished: Workspace) -> None:
+    assert "blocked (weights)" in (finished.folder / RESULTS / "metamers/tables/t2.md").read_text()
+    assert not list((finished.folder / RESULTS / "metamers/runs").glob("*/*/lpips"))
+
+
+def test_finished_runs_leave_no_state_and_nothing_half_written(finished: Workspace) -> None:
+    folder = finished.folder / RESULTS
+    assert not list((folder / "metamers" / "state").glob("*"))
+    assert not [path for path in finished.folder.rglob("*.part*") if ".snakemake" not in path.parts]
+
+
+def test_every_job_left_a_log_and_a_benchmark(finished: Workspace) -> None:
+    logs = {
+        path.relative_to(finished.folder / "logs").with_suffix("")
+        for path in (finished.folder / "logs").rglob("*.log")
+    }
+    marks = finished.folder / "benchmarks" / "out"
+    assert logs == {path.relative_to(marks).with_suffix("") for path in marks.rglob("*.tsv")}
+
+
+def test_a_comment_or_a_docstring_reruns_nothing(finished: Workspace) -> None:
+    with (
+        edited(finished, "src/rerender/core/seeds.py", '"""Seeds derived', '"""Seeds, derived'),
+        edited(
+            finished,
+            "src/rerender/papers/metamers/evaluate.py",
+            "import numpy as np\n",
+            "import numpy as np  # !\n",
+        ),
+    ):
+        assert finished.job_counts(*SMOKE) == {}
+
+
+@pytest.mark.parametrize(
+    ("module", "rules"),
+    [
+        ("src/rerender/papers/metamers/videos.py", {"metamers_run_video", "metamers_mosaic", "all"}),
+        ("src/rerender/papers/metamers/figure_curves.py", {"metamers_figure", "all"}),
+        ("src/rerender/reporting/verdicts.py", {"aggregate_verdicts", "all"}),
+        ("src/rerender/papers/metamers/evaluate.py", AFTER_EVALUATE),
+        ("src/rerender/papers/metamers/optimise.py", AFTER_OPTIMISE),
+        ("src/rerender/fitting/loop.py", AFTER_OPTIMISE),
+        ("src/rerender/papers/metamers/references.py", AFTER_OPTIMISE | {"metamers_references"}),
+        ("src/rerender/papers/metamers/tiers.py", set()),
+        ("src/rerender/catalogue/fetch.py", set()),
+        ("src/rerender/runtime/doctor.py", set()),
+        ("src/rerender/commands/list.py", set()),
+    ],
+)
+def test_a_statement_reruns_exactly_the_stages_that_reach_it(
+    finished: Workspace, module: str, rules: set[str]
+) -> None:
+    first = "from __future__ import annotations\n"
+    with edited(finished, module, first, f"{first}\nEDITED = True\n"):
+        assert finished.job_counts(*SMOKE).keys() == rules
+
+
+def test_a_setting_reruns_the_steps_that_use_it(finished: Workspace) -> None:
+    change = "tiers={smoke: {metamers: {geometry: {heldout_views: 3}}}}"
+    counts = finished.job_counts(*SMOKE, change)
+    assert counts.keys() == AFTER_EVALUATE
+    shapes = [name for name in TIERS["smoke"].geometry.models if name != "lpips"]
+    assert counts["metamers_evaluate"] == len(shapes) * TIERS["smoke"].geometry.seeds
+
+
+def test_how_often_a_run_saves_reruns_nothing(finished: Workspace) -> None:
+    assert finished.job_counts(*SMOKE, "checkpoint_seconds=3") == {}
+
+
+def test_the_manifests_agree_with_files_and_code(finished: Workspace) -> None:
+    command = [finished.command()[0], "-m", "rerender.cli", "verify", RESULTS]
+    done = subprocess.run(
+        command, cwd=finished.folder, env=finished.environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def report_page(workspace: Workspace, into: Path) -> Path:
+    """Unpack the report and return its page."""
+    with zipfile.ZipFile(workspace.folder / RESULTS / "report.zip") as archive:
+        archive.extractall(into)
+    return into / "report" / "report.html"
+
+
+def test_the_report_holds_every_table_figure_and_video(finished: Workspace, tmp_path: Path) -> None:
+    page = report_page(finished, tmp_path)
+    names = [path.name for path in (page.parent / "data").rglob("*") if path.is_file()]
+    assert {
+        *(f"t{i}.html" for i in range(1, 5)),
+        *(f"f{i}.png" for i in range(1, 5)),
+        "verdicts.html",
+    } <= set(names)
+    runs = list((finished.folder / RESULTS / "metamers/runs").glob("*/*/*/s*"))
+    assert names.count("video.mp4") == len(runs)
+    assert len([name for name in names if name.endswith(".mp4")]) > len(runs)
+    assert (finished.folder / RESULTS / "report.zip").stat().st_size < 100e6
+
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.mark.report
+@pytest.mark.skipif(CHROMIUM is None and not os.environ.get("CI"), reason="no Chromium on this machine")
+def test_the_report_opens_in_a_browser(finished: Workspace, tmp_path: Path) -> None:
+    assert CHROMIUM is not None, "CI asks for Chromium, and there is none"
+    page = report_page(finished, tmp_path / "report")
+    shown = browse(CHROMIUM, page, tmp_path / "profile")
+    menu = shown.split('id="app"')[1]
+    for text in ("Workflow", "Statistics", "metamers", "verdicts"):
+        assert text in menu
+    table = next((page.parent / "data").rglob("t2.html"))
+    assert "blocked (weights)" in browse(CHROMIUM, table, tmp_path / "profile")
+
+
+def browse(browser: str, page: Path, profile: Path) -> str:
+    """Return the document after its scripts ran; an error in a script fails the test."""
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0"]
+    command = [
+        browser,
+        *options,
+        f"--user-data-dir={profile}",
+        "--virtual-time-budget=10000",
+        "--dump-dom",
+        page.as_uri(),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=True)
+    errors = [
+        line
+        for line in done.stderr.splitlines()
+        if "CONSOLE" in line and ("Error" in line or "Uncaught" in line)
+    ]
+    assert errors == []
+    # the page carries its own scripts; what they rendered is in the document's body
+    return done.stdout
