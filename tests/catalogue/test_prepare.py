@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tests.catalogue.ledgers import line, put, sha, write_ledger
 
-from rerender.catalogue import prepare
+from rerender.catalogue import origins, prepare
 from rerender.catalogue.resolve import AssetSettings, asset_settings
 from rerender.catalogue.specs import Placement
 from rerender.core.errors import UserError
@@ -242,8 +242,8 @@ def test_sidecars_say_where_a_file_comes_from_and_the_weakest_origin_wins(
     facts = read_json(tmp_path / "a.json")
     assert facts["height"] == 4
     assert {"id", "source", "sha256", "url", "licence", "standin", "note", "origin"} <= set(facts)
-    assert prepare.read_origin(tmp_path / "a.json") == "original"
-    assert prepare.read_origin(tmp_path / "a.json", tmp_path / "b.json") == "standin"
+    assert origins.read_origin(tmp_path / "a.json") == "original"
+    assert origins.read_origin(tmp_path / "a.json", tmp_path / "b.json") == "standin"
 
 
 def test_the_archives_own_dragon_stands_on_its_own_plane(root: Path, tmp_path: Path) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from tests.rendering.worlds import sphere_scene, textured
 
 from rerender.core.meshes import icosphere
 from rerender.rendering.differentiable import Renderer
 from rerender.rendering.tonemap import reinhard_srgb
-from tests.rendering.worlds import sphere_scene, textured
 
 POSITIONS = "object.vertex_positions"
 PROJECTIVE = {"type": "direct_projective", "sppi": 0, "guiding": "none"}

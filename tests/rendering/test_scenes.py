@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import numpy as np
+from tests.rendering.worlds import grey, sphere_scene
 
 from rerender.rendering.differentiable import Renderer
-from tests.rendering.worlds import grey, sphere_scene
 
 
 def render(scene: object, seed: int, spp: int = 32) -> np.ndarray:

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import numpy as np
+from tests.rendering.worlds import sphere_scene
 
 from rerender.rendering.visibility import first_hits, silhouettes, visible_texels
-from tests.rendering.worlds import sphere_scene
 
 
 def test_the_silhouette_of_a_unit_sphere_has_its_analytic_area() -> None:

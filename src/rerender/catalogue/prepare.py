@@ -90,14 +90,6 @@ def write_sidecar(path: Path | str, provenance: Provenance, **facts: Any) -> Non
     write_json(path, {**asdict(provenance), **facts})
 
 
-def read_origin(*sidecars: Path | str) -> str:
-    """Return the weakest origin among sidecars: standin before mirror before original."""
-    from rerender.core.files import read_json
-
-    ranks = ("original", "mirror", "standin")
-    return max((str(read_json(path)["origin"]) for path in sidecars), key=ranks.index, default="original")
-
-
 def prepare_mesh(
     scene_id: str, settings: AssetSettings, out_ply: Path | str, out_json: Path | str
 ) -> Provenance:

@@ -131,6 +131,11 @@ _MATERIAL_DRAGON = (
         origin="standin",
     ),
 )
+# At 64 px a glass dragon refracts below the pixel, and its index and roughness leave no trace; a drop shows both.
+_GLASS = (
+    _MATERIAL_DRAGON[0],
+    MeshChoice(asset="drop_standin", placement=Placement(diagonal=5.2, on_ground=True), origin="standin"),
+)
 # Spectral constant 100 is this RGB triple in Mitsuba's RGB variants (section 2.2).
 _WARM_LIGHT = Spotlight(position=(10.0, 2.0, 0.0), intensity=(120.5, 94.8, 90.9))
 _BLACK = Bsdf(plugin="principled", base_color=0.0)
@@ -144,7 +149,7 @@ def translucent() -> SceneSpec:
         id="translucent",
         title="Translucent",
         family="material",
-        meshes=_MATERIAL_DRAGON,
+        meshes=_GLASS,
         open_target=True,
         bsdf=Bsdf(plugin="principled", base_color="gradient", roughness=0.001, eta=1.49, spec_trans=1.0),
         start_bsdf=Bsdf(plugin="principled", base_color=0.0, roughness=0.69, eta=1.64, spec_trans=0.11),

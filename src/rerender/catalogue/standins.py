@@ -13,7 +13,7 @@ import numpy as np
 
 from rerender.catalogue.implicit import Ellipsoid, Slab, Step, Tube, polygonise
 from rerender.core.errors import unknown_name
-from rerender.core.meshes import Mesh
+from rerender.core.meshes import Mesh, icosphere
 
 
 def standin_mesh(name: str) -> Mesh:
@@ -99,6 +99,16 @@ def dragon() -> Mesh:
                 blend=0.03,
             )
     return with_planar_texcoords(polygonise([*steps, *_ridge(spine)], 0.022, name="dragon_standin"))
+
+
+def drop() -> Mesh:
+    """A smooth lopsided drop, 1.2 high: a glass body whose refractions are larger than a pixel of the laptop tier."""
+    sphere = icosphere(5)
+    x, y, z = sphere.vertices.T
+    radius = 1.0 + 0.12 * np.sin(3.0 * x + 1.0) * np.cos(2.5 * y) + 0.1 * np.cos(3.0 * z)
+    vertices = sphere.vertices * radius[:, None] * np.array([0.9, 1.15, 0.8])
+    height = float(np.ptp(vertices[:, 1]))
+    return with_planar_texcoords(Mesh(vertices * 1.2 / height, sphere.faces))
 
 
 def _ridge(spine: tuple[tuple[float, float, float, float], ...]) -> list[Step]:
@@ -236,6 +246,7 @@ def rocker_arm() -> Mesh:
 MESHES: Mapping[str, Callable[[], Mesh]] = MappingProxyType(
     {
         "dragon_standin": dragon,
+        "drop_standin": drop,
         "bunny_standin": bunny,
         "suzanne_standin": suzanne,
         "spot_standin": spot,

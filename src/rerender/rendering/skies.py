@@ -8,7 +8,6 @@ import numpy as np
 
 from rerender.core.images import latlong_directions, resize_area
 
-
 SUN_ROWS = 2048
 """Rows of the fine grid. The sun is half a degree wide, so coarser ones miss part of it: at 2048 rows the rendered
 mean is off by 0.3%, at 512 by 16%."""
@@ -75,4 +74,4 @@ def _evaluate(emitter: Any, directions: np.ndarray) -> np.ndarray:
     local = np.stack([flat[:, 0], -flat[:, 2], flat[:, 1]])
     interaction.wi = -mi.Vector3f(local.astype(np.float32))
     values = np.array(emitter.eval(interaction)).T.reshape(directions.shape)
-    return np.nan_to_num(values, nan=0.0)
+    return np.asarray(np.nan_to_num(values, nan=0.0))

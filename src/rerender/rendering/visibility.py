@@ -19,7 +19,7 @@ def first_hits(scene: Scene, shape_id: str, *, samples: int = 1) -> tuple[np.nda
 
     built = build_scene(scene)
     shapes = built.shapes()
-    wanted = [shape for shape in shapes if shape.id() == shape_id][0]
+    wanted = next(shape for shape in shapes if shape.id() == shape_id)
     height, width = scene.film.height, scene.film.width
     shares, coordinates = [], []
     for sensor in _single_sensors(built, scene):

@@ -199,8 +199,10 @@ def is_alive(pid: int, started: float) -> bool:
         # fast.
         same = abs(process.create_time() - started) < 10.0
         return bool(same and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.AccessDenied:
+        return True
     except psutil.NoSuchProcess:
-        return False
+        return bool(psutil.pid_exists(pid))  # some systems hide the processes of other users
 
 
 def _this_process() -> Owner:

@@ -82,7 +82,7 @@ def optimise_run(request: RunRequest, record: RunRecord, *, folder: Path, state_
         loop_settings(request.settings),
         state,
         run_id=identity,
-        seeds=SeedStream((identity, request.seed)),
+        seeds=run_seeds(request),
     )
     if result.failed and result.iterations == 0:
         raise UserError(f"the run failed in its first step: {result.stop_reason}")
@@ -91,6 +91,11 @@ def optimise_run(request: RunRequest, record: RunRecord, *, folder: Path, state_
     write_json(run.summary, summary(request, result, watch.stop(), rejected_remeshes(problem)))
     _write_manifest(run, request, record, identity, session, result, watch, outputs)
     shutil.rmtree(state, ignore_errors=True)
+
+
+def run_seeds(request: RunRequest) -> SeedStream:
+    """Return the run's own random stream. Code and library versions do not enter it, so that results stay comparable."""
+    return SeedStream(("metamers", request.scene.id, request.envmap.id, request.model, request.seed))
 
 
 def make_problem(request: RunRequest, session: Session) -> Problem:
@@ -257,7 +262,7 @@ def _write_manifest(
         outputs=outputs,
         code=record.code,
         stack=record.stack,
-        seeds={"optimise": [identity, request.seed], "target": [request.scene.id, request.envmap.id]},
+        seeds={"optimise": list(run_seeds(request).keys), "target": [request.scene.id, request.envmap.id, "target"]},
         backend=session.backend,
         cost=watch.stop(gpus=int(session.device.type == "cuda")),
         attempts=result.attempts,

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from rerender.catalogue.prepare import read_origin
+from rerender.catalogue.origins import read_origin
 from rerender.catalogue.specs import Bsdf, EnvmapSpec, Ground, SceneSpec
 from rerender.catalogue.standins import ground_square
 from rerender.core.cameras import (
