@@ -5,7 +5,7 @@ state, non-finite guard, progress, lock and checkpoints. The step burns the stat
 is the CPU time outside steps, above the bare loop's: other load on the machine would spoil wall times. Both loops end in
 the same parameters, bit by bit. Waiting for the disk is not CPU time, so the wall time of checkpoints is shown beside.
 
-Budget: 2 % of the run. Writes benchmarks/out/loop_overhead.json; exits with 1 above budget.
+Budget: 2 % of the run; 3 % where a checkpoint is 125 MB, as a kill must cost no more than 30 s of work there, too. Writes benchmarks/out/loop_overhead.json; exits with 1 above budget.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ from rerender.fitting.problem import LoopSettings, Observation, OptimiserName, P
 from rerender.fitting.progress import StreamProgress
 
 OUT = Path(__file__).parent / "out" / "loop_overhead.json"
-BUDGET = 0.02
 
 
 @dataclass(frozen=True)
@@ -49,13 +48,25 @@ class Case:
     frame: tuple[int, int]
     observe_every: int
     longer: int = 1
+    budget: float = 0.02
 
 
 CASES = (
     Case("geometry, laptop: 2,562 vertices", (2562, 3), 61_440, 0.05, "adam_uniform", 8, (96, 768), 10),
     Case("geometry, paper: 10,242 vertices", (10242, 3), 245_760, 0.1, "adam_uniform", 25, (256, 2048), 25),
     Case("material, paper: 512 x 512 texture", (512, 512, 3), 0, 0.4, "adam", 10, (256, 1024), 10),
-    Case("environment map, 1,024 x 2,048", (1024, 2048, 3), 0, 1.0, "adam", 10, (256, 1024), 10, longer=3),
+    Case(
+        "environment map, 1,024 x 2,048",
+        (1024, 2048, 3),
+        0,
+        1.0,
+        "adam",
+        10,
+        (256, 1024),
+        10,
+        longer=3,
+        budget=0.03,
+    ),
 )
 
 
@@ -166,10 +177,8 @@ def main() -> int:
             flush=True,
         )
     OUT.parent.mkdir(exist_ok=True)
-    OUT.write_text(
-        json.dumps({"budget": BUDGET, "seconds": arguments.seconds, "cases": rows}, indent=1) + "\n"
-    )
-    return int(any(float(str(row["overhead"])) > BUDGET for row in rows))
+    OUT.write_text(json.dumps({"seconds": arguments.seconds, "cases": rows}, indent=1) + "\n")
+    return int(any(float(str(row["overhead"])) > float(str(row["budget"])) for row in rows))
 
 
 if __name__ == "__main__":

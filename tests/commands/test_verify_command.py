@@ -65,8 +65,9 @@ def test_parameters_are_those_of_the_configuration(workdir: Path, capsys: pytest
     from rerender.workflow.metamers import optimise_params, scene_value
     from rerender.workflow.session import Session
 
-    now = optimise_params(Session(read_config().model_dump()), "smoke", "suzanne")
-    scene = scene_value("suzanne", "constant")["scene"]
+    session = Session(read_config().model_dump())
+    now = optimise_params(session, "smoke", "suzanne")
+    scene = scene_value(session, "suzanne", "constant")["scene"]
     good = Path("results/smoke/metamers/runs/suzanne/constant/mse/s1")
     recorded = {key: value for key, value in now.items() if key != "checkpoint_seconds"}
     make(good, {"settings": recorded, "target": scene, "variant": "auto", "seed": 1})

@@ -118,3 +118,11 @@ def test_the_profiles_share_no_key() -> None:
 
 def test_the_snakefile_fits_on_a_screen() -> None:
     assert len((ROOT / "Snakefile").read_text().splitlines()) <= 50
+
+
+def test_the_map_of_artefacts_names_every_rule_that_makes_a_file() -> None:
+    text = (ROOT / "docs" / "artefacts.md").read_text()
+    named = set(re.findall(r"\| `(\w+)` \| `", text))
+    assert named == set(WORKING) - {"fetch"}
+    for module in re.findall(r"`((?:papers|reporting|catalogue|rendering)/[\w/]+\.py)`", text):
+        assert (ROOT / "src" / "rerender" / module).is_file(), module

@@ -112,6 +112,7 @@ def test_a_comment_or_a_docstring_reruns_nothing(finished: Workspace) -> None:
         ("src/rerender/papers/metamers/optimise.py", AFTER_OPTIMISE),
         ("src/rerender/fitting/loop.py", AFTER_OPTIMISE),
         ("src/rerender/papers/metamers/references.py", AFTER_OPTIMISE | {"metamers_references"}),
+        ("src/rerender/catalogue/scenes.py", set()),
         ("src/rerender/papers/metamers/tiers.py", set()),
         ("src/rerender/catalogue/fetch.py", set()),
         ("src/rerender/runtime/doctor.py", set()),
@@ -124,6 +125,18 @@ def test_a_statement_reruns_exactly_the_stages_that_reach_it(
     first = "from __future__ import annotations\n"
     with edited(finished, module, first, f"{first}\nEDITED = True\n"):
         assert finished.job_counts(*SMOKE).keys() == rules
+
+
+def test_a_registry_entry_reruns_its_own_runs_only(finished: Workspace) -> None:
+    lr, other = (
+        "lr=0.1,\n        remesh_epochs=_SUZANNE_REMESH",
+        "lr=0.2,\n        remesh_epochs=_SUZANNE_REMESH",
+    )
+    with edited(finished, "src/rerender/catalogue/scenes.py", lr, other):
+        counts = finished.job_counts(*SMOKE)
+    shapes = [name for name in TIERS["smoke"].geometry.models if name != "lpips"]
+    assert counts["metamers_optimise_geometry"] == len(shapes) * TIERS["smoke"].geometry.seeds
+    assert not counts.keys() & {"metamers_optimise_material", "asset_mesh"}
 
 
 def test_a_setting_reruns_the_steps_that_use_it(finished: Workspace) -> None:

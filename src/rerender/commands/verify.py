@@ -78,7 +78,7 @@ def _metamers_run(session: Session, *, tier: str, scene: str, envmap: str) -> di
     """Return the parameters of one metamers run, under the names that its manifest uses."""
     from rerender.workflow.metamers import optimise_params, scene_value
 
-    value = scene_value(scene, envmap)
+    value = scene_value(session, scene, envmap)
     return {
         "settings": optimise_params(session, tier, scene),
         "target": asdict(value["scene"]),

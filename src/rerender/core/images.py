@@ -55,9 +55,7 @@ def luminance(linear: Image) -> Image:
     return np.asarray(linear @ np.asarray(REC709, dtype=_floating(linear)))
 
 
-def latlong_directions(
-    height: int, width: int, rows: tuple[int, int] | None = None
-) -> NDArray[np.float64]:
+def latlong_directions(height: int, width: int, rows: tuple[int, int] | None = None) -> NDArray[np.float64]:
     """Return the unit direction of every pixel centre of a lat-long map, y up, shape (height, width, 3).
 
     With `rows` = (first, end) only those rows of it.

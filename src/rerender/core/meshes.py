@@ -180,7 +180,9 @@ def merge_duplicates(mesh: Mesh) -> Mesh:
     merged, _ = merged_with_index(mesh)
     merged = drop_degenerate(merged)
     low = merged.faces.argmin(axis=1)
-    turned = merged.faces[np.arange(len(low))[:, None], (low[:, None] + np.arange(3)) % 3]  # lowest corner first
+    turned = merged.faces[
+        np.arange(len(low))[:, None], (low[:, None] + np.arange(3)) % 3
+    ]  # lowest corner first
     unique = np.unique(turned, axis=0)
     _, group, uses = np.unique(np.sort(unique, axis=1), axis=0, return_inverse=True, return_counts=True)
     single = unique[uses[group.ravel()] == 1]

@@ -20,7 +20,7 @@ from rerender.config import TIER_FOLDER, Config, asset_settings, load_config, ti
 from rerender.papers.metamers import grid
 from rerender.papers.metamers.runfiles import Expected
 from rerender.papers.metamers.settings import MetamersSettings
-from rerender.provenance.fingerprint import CodeTree
+from rerender.provenance.fingerprint import CodeTree, combine
 from rerender.provenance.stack import plugin_distributions, stack
 
 Arguments = ParamSpec("Arguments")
@@ -136,8 +136,15 @@ class Session:
         return self.source(*choices)
 
     def code(self, *modules: str, files: Iterable[Path | str] = ()) -> str:
-        """Return the fingerprint of a stage's code."""
-        return self.tree.fingerprint(*modules, files=files)
+        """Return the fingerprint of a stage's code.
+
+        The modules that fill the registry are left out: what a stage uses of them is in its params, so adding a
+        scene, a light or a model reruns nothing that exists.
+        """
+        digests = self.tree.digests(*modules)
+        return combine(
+            {name: digest for name, digest in digests.items() if name not in registry.__reaches__}, files
+        )
 
     @remembered
     def stack(self, *modules: str) -> dict[str, str]:

@@ -95,7 +95,12 @@ def evaluate_run(request: EvaluateRequest) -> None:
 
 
 def described(
-    request: EvaluateRequest, session: Session, cameras: Sequence[Camera], state: Tree | None, *, batched: bool
+    request: EvaluateRequest,
+    session: Session,
+    cameras: Sequence[Camera],
+    state: Tree | None,
+    *,
+    batched: bool,
 ) -> Scene:
     """Describe the target (`state` None) or a state of the run, with the primal integrator."""
     integrator = primal_integrator(request.scene, request.settings.max_depth)
@@ -142,6 +147,8 @@ def render_all(request: EvaluateRequest, session: Session, final: Tree) -> Rende
             (seen, result.seen, settings.batched_views),
             (unseen, result.unseen, False),
         ):
+            if purpose == "ceiling" and store is result.unseen:
+                continue  # similarities are taken on the training views alone
             renderer = Renderer(described(request, session, cameras, state, batched=batched))
             seeds = [stream.seed(len(cameras), view) for view in range(len(cameras))]
             radiance = renderer.render({}, views=range(len(cameras)), seeds=seeds, spp=settings.spp)
@@ -170,7 +177,9 @@ def image_rows(
     )
     masks = silhouettes(described(request, session, cameras, None, batched=False), OBJECT)
     if geometry:
-        masks = masks | silhouettes(described(request, session, cameras, final["best"], batched=False), OBJECT)
+        masks = masks | silhouettes(
+            described(request, session, cameras, final["best"], batched=False), OBJECT
+        )
     judge = load_judges(request, session, ("lpips",)).get("lpips")
     found = image_metrics(list(images["best"]), list(images["target"]), list(masks), judge)
     return {name: (value, len(cameras)) for name, value in found.items()}
@@ -181,9 +190,7 @@ def load_judges(
 ) -> dict[str, VisionModel]:
     """Load the judging models, or those `among` them."""
     names = [name for name in request.settings.judges if among is None or name in among]
-    return {
-        name: load_model(name, weights=dict(request.weights), device=session.device) for name in names
-    }
+    return {name: load_model(name, weights=dict(request.weights), device=session.device) for name in names}
 
 
 def similarity_rows(

@@ -79,9 +79,7 @@ class MaterialProblem:
     def parameters(self) -> Mapping[str, Parameter]:
         """Return the optimised parameters with plain Adam and their bounds."""
         return {
-            free.name: Parameter(
-                self.tensors[free.name], lr=self.settings.lr, low=free.low, high=free.high
-            )
+            free.name: Parameter(self.tensors[free.name], lr=self.settings.lr, low=free.low, high=free.high)
             for free in self.free
         }
 

@@ -111,7 +111,9 @@ def make_problem(request: RunRequest, session: Session) -> Problem:
             starts = [MaterialProblem(session.world, objective, material)]
             fitted = {free.name for free in request.scene.optimised}
             # a start that changes nothing of this scene would only repeat the published one
-            further = [changes for changes in material.further_starts if fitted & set(changes) - {"base_color"}]
+            further = [
+                changes for changes in material.further_starts if fitted & set(changes) - {"base_color"}
+            ]
             if not further or not material.start_steps:
                 return starts[0]
             starts += [MaterialProblem(session.world, objective, material, changes) for changes in further]
@@ -262,7 +264,10 @@ def _write_manifest(
         outputs=outputs,
         code=record.code,
         stack=record.stack,
-        seeds={"optimise": list(run_seeds(request).keys), "target": [request.scene.id, request.envmap.id, "target"]},
+        seeds={
+            "optimise": list(run_seeds(request).keys),
+            "target": [request.scene.id, request.envmap.id, "target"],
+        },
         backend=session.backend,
         cost=watch.stop(gpus=int(session.device.type == "cuda")),
         attempts=result.attempts,

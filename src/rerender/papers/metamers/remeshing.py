@@ -20,7 +20,11 @@ def remesh(mesh: Mesh, *, max_vertices: int | None = None) -> tuple[Mesh, str]:
     import gpytoolbox
 
     vertices, faces = gpytoolbox.remesh_botsch(
-        mesh.vertices.astype(np.float64), mesh.faces.astype(np.int32), ITERATIONS, mean_edge_length(mesh), True
+        mesh.vertices.astype(np.float64),
+        mesh.faces.astype(np.int32),
+        ITERATIONS,
+        mean_edge_length(mesh),
+        True,
     )
     limit = max_vertices or int(GROWTH_LIMIT * len(mesh.vertices))
     if not np.isfinite(vertices).all():
