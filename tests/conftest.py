@@ -62,6 +62,11 @@ def variant() -> str:
         raise
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the tests that run whole workflows first, so that no worker is left alone with one at the end."""
+    items.sort(key=lambda item: "tests/workflow" not in item.nodeid)
+
+
 def core_files() -> set[Path]:
     """Find core dumps in the checkout's top folder and in the current one."""
     named = re.compile(r"^core(\.\d+)?$")

@@ -99,6 +99,35 @@ def test_same_seed_same_image_and_gradient() -> None:
     assert torch.equal(*gradients)
 
 
+@pytest.mark.parametrize("batched", [False, True])
+def test_both_renders_of_one_call_give_gradients(batched: bool) -> None:
+    pixels = np.full((4, 4, 3), 0.4, dtype=np.float32)
+    key = "object.bsdf.base_color.data"
+    renderer = Renderer(sphere_scene(bsdf=textured(pixels), integrator=PRB, batched=batched), [key])
+
+    def slope(select: list[int]) -> float:
+        leaf = torch.from_numpy(pixels).requires_grad_(True)
+        images = renderer.render({key: leaf}, views=(0, 1, 0, 1), seeds=(1, 2, 3, 4), spp=32)
+        images[select].sum().backward()  # type: ignore[no-untyped-call]
+        assert leaf.grad is not None
+        return float(leaf.grad.sum())
+
+    first, second, both = slope([0, 1]), slope([2, 3]), slope([0, 1, 2, 3])
+    assert first > 0 and second == pytest.approx(first, rel=0.1) and first != second
+    assert both == pytest.approx(first + second, rel=1e-3)
+
+
+def test_late_gradients_are_refused_and_not_misdirected() -> None:
+    pixels = np.full((4, 4, 3), 0.4, dtype=np.float32)
+    key = "object.bsdf.base_color.data"
+    renderer = Renderer(sphere_scene(bsdf=textured(pixels), integrator=PRB), [key])
+    leaf = torch.from_numpy(pixels).requires_grad_(True)
+    first = renderer.render({key: leaf}, views=(0,), seeds=(1,), spp=4)
+    renderer.render({key: leaf}, views=(0,), seeds=(2,), spp=4)
+    with pytest.raises(RuntimeError, match="before the next one"):
+        first.sum().backward()  # type: ignore[no-untyped-call]
+
+
 def test_unknown_keys_are_named() -> None:
     with pytest.raises(KeyError, match="no scene parameter"):
         Renderer(sphere_scene(), ["object.bsdf.nonsense"])

@@ -91,16 +91,16 @@ def all_runs(*names):
     return lambda wildcards: metamers.run_files(SESSION, wildcards.tier, *names)
 
 
-def place_runs(*names):
-    """Input function: files of every run of one scene under one light."""
-    return lambda wildcards: metamers.run_files(
-        SESSION, wildcards.tier, *names, scene=wildcards.scene, envmap=wildcards.envmap
-    )
-
-
 def figure_runs(wildcards):
     """Files of the runs that a figure is drawn from."""
     return metamers.figure_runs(SESSION, wildcards.tier, wildcards.name)
+
+
+def mosaic_runs(wildcards):
+    """Files of the runs that are shown side by side."""
+    return metamers.mosaic_runs(
+        SESSION, wildcards.tier, wildcards.scene, wildcards.envmap
+    )
 
 
 def model_weights(wildcards):

@@ -239,7 +239,6 @@ rule metamers_run_video:
         frames="<results>/{tier}/metamers/runs/{scene}/{envmap}/{model}/s{seed}/frames.npz",
         views="<results>/{tier}/metamers/runs/{scene}/{envmap}/{model}/s{seed}/views.npz",
         trace="<results>/{tier}/metamers/runs/{scene}/{envmap}/{model}/s{seed}/trace.parquet",
-        metrics="<results>/{tier}/metamers/runs/{scene}/{envmap}/{model}/s{seed}/metrics.json",
     output:
         report(
             "<results>/{tier}/metamers/runs/{scene}/{envmap}/{model}/s{seed}/video.mp4",
@@ -275,7 +274,7 @@ rule metamers_run_video:
 
 rule metamers_mosaic:
     input:
-        place_runs("frames.npz", "views.npz", "trace.parquet", "metrics.json"),
+        mosaic_runs,
     output:
         report(
             "<results>/{tier}/metamers/videos/{scene}-{envmap}.mp4",

@@ -18,6 +18,10 @@ from rerender.rendering.scenes import Scene, build_scene
 class Renderer:
     """A Mitsuba scene with a few of its parameters driven by PyTorch tensors.
 
+    The adjoint pass reads the scene as it is then. So gradients must be taken before the next `render`; a later
+    `backward` raises, rather than give the gradient to the wrong call. Several renders for one loss go
+    into one call.
+
     `keys` are names of Mitsuba scene parameters. Only their values change between calls; a mesh with a
     new number of vertices needs a new `Renderer`.
     """
@@ -27,7 +31,7 @@ class Renderer:
 
         self.view_count = len(scene.cameras)
         self.batched = scene.batched
-        self.width = scene.film.width
+        self.renders = 0
         self.scene = build_scene(scene)
         self.parameters = mi.traverse(self.scene)
         self.keys = tuple(keys)
@@ -51,24 +55,28 @@ class Renderer:
     ) -> torch.Tensor:
         """Render the views and return linear radiance, shape (len(views), H, W, 3).
 
-        `values` maps scene parameter keys to tensors (any shape of the right size); gradients flow back
+        A view may come several times, for independent renders of it. `values` maps scene parameter keys to tensors (any shape of the right size); gradients flow back
         to those that require them. `spp` and `spp_grad` are samples per pixel of the primal and of the
-        adjoint pass. Each view takes its own seed, a batched scene the first.
+        adjoint pass. Each entry takes its own seed; a batched scene renders all
+        of its views in order, once or several times, with the seed of the first of them.
         """
         keys = tuple(values)
         unknown = [key for key in keys if key not in self.keys]
         if unknown:
             raise KeyError(f"{unknown} not among the driven parameters {self.keys}")
-        if self.batched and list(views) != list(range(self.view_count)):
-            raise ValueError("a batched scene renders all of its views at once")
-        calls = [(0, seeds[0])] if self.batched else list(zip(views, seeds, strict=True))
+        calls = list(zip(views, seeds, strict=True))
+        if self.batched:
+            rounds = len(calls) // self.view_count
+            if rounds < 1 or list(views) != list(range(self.view_count)) * rounds:
+                raise ValueError("a batched scene renders all of its views at once")
+            calls = calls[:: self.view_count]
         flat = [values[key].reshape(-1).to(torch.float32) for key in keys]
         images = self._call(keys, flat, calls, spp, spp_grad or spp)
         if not self.batched:
             return images
-        height, total = images.shape[1:3]
-        split = images.reshape(height, self.view_count, total // self.view_count, 3)
-        return split.permute(1, 0, 2, 3)
+        rounds, height, total = images.shape[:3]
+        split = images.reshape(rounds, height, self.view_count, total // self.view_count, 3)
+        return split.transpose(1, 2).flatten(0, 1)
 
     def _call(
         self,
@@ -101,8 +109,22 @@ class Renderer:
 
         if flat:
             result: torch.Tensor = traced(*flat)
+            self._guard(result)
             return result
         return radiance_tensor(render_all(None))
+
+    def _guard(self, result: torch.Tensor) -> None:
+        """Refuse gradients of a render that is no longer the last one."""
+        self.renders += 1
+        this = self.renders
+        if not result.requires_grad:
+            return
+
+        def check(gradient: torch.Tensor) -> None:
+            if self.renders != this:
+                raise RuntimeError("take the gradients of a render before the next one of the same Renderer")
+
+        result.register_hook(check)
 
     def set(self, values: Mapping[str, np.ndarray]) -> None:
         """Set scene parameters from arrays, outside of any gradient."""

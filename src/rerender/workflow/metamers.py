@@ -21,6 +21,8 @@ FOLDER = "<results>/{tier}/metamers"
 RUN = FOLDER + "/runs/{scene}/{envmap}/{model}/s{seed}"
 REFERENCES = FOLDER + "/references/{scene}/{envmap}/views.npz"
 
+FIRST_SEED = 1
+
 TABLES = ("t1", "t2", "t3", "t4")
 FIGURES = ("f1", "f2", "f3", "f4")
 FIGURE_SUFFIXES = ("png", "pdf", "parquet")
@@ -152,16 +154,21 @@ def judge_weights(session: Session, tier: str, scene: str) -> dict[str, dict[str
 
 
 def figure_runs(session: Session, tier: str, name: str) -> list[str]:
-    """Return the files of finished runs that a figure is drawn from."""
+    """Return the files of finished runs that a figure is drawn from. Pictures show the first seed, numbers all."""
     cells = grid.runnable(session.cells(tier))
     if name == "f1":
         firsts = {cell.family: cell for cell in reversed(cells)}
-        return [
-            run_file(tier, cell, file)
-            for cell in firsts.values()
-            for file in ("views.npz", "frames.npz", "metrics.json")
-        ]
+        files = ("views.npz", "frames.npz", "metrics.json")
+        return [run_file(tier, cell, file) for cell in firsts.values() for file in files]
     if name == "f4":
         return run_files(session, tier, "trace.parquet", "metrics.json")
     family = {"f2": "geometry", "f3": "material"}[name]
-    return run_files(session, tier, "views.npz", "metrics.json", family=family)
+    return [
+        *run_files(session, tier, "metrics.json", family=family),
+        *run_files(session, tier, "views.npz", family=family, seed=FIRST_SEED),
+    ]
+
+
+def mosaic_runs(session: Session, tier: str, scene: str, envmap: str) -> list[str]:
+    """Return the files of finished runs that a mosaic is made of: the first seed of every model."""
+    return run_files(session, tier, "frames.npz", "views.npz", scene=scene, envmap=envmap, seed=FIRST_SEED)

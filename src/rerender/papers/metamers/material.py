@@ -85,11 +85,10 @@ class MaterialProblem:
 
     def step(self, iteration: int, seeds: SeedStream) -> StepResult:
         """Render all views once, or twice for a paired loss, and add up the gradients."""
-        first = self._render(seeds.child("optimise", 0), self.settings.spp)
-        second = (
-            self._render(seeds.child("optimise", 1), self.settings.spp) if self.objective.paired else None
-        )
-        loss, similarity = self.objective(first, range(len(self.cameras)), second)
+        count = len(self.cameras)
+        radiance = self._render(seeds.child("optimise"), self.settings.spp, 2 if self.objective.paired else 1)
+        second = radiance[count:] if self.objective.paired else None
+        loss, similarity = self.objective(radiance[:count], range(count), second)
         loss.backward()  # type: ignore[no-untyped-call]
         scalars = {name: float(t.detach()) for name, t in self.tensors.items() if t.numel() == 1}
         return StepResult(float(loss.detach()), {"similarity": similarity, **scalars})
@@ -115,12 +114,13 @@ class MaterialProblem:
     def _leaf(self, value: np.ndarray) -> torch.Tensor:
         return torch.tensor(value, dtype=torch.float32, device=self.device, requires_grad=True)
 
-    def _render(self, seeds: SeedStream, spp: int) -> torch.Tensor:
-        views = range(len(self.cameras))
+    def _render(self, seeds: SeedStream, spp: int, rounds: int = 1) -> torch.Tensor:
+        """Render all views, `rounds` times with independent noise: (rounds * N, H, W, 3)."""
+        views = list(range(len(self.cameras))) * rounds
         return self.renderer.render(
             {scene_key(name): tensor for name, tensor in self.tensors.items()},
             views=views,
-            seeds=[seeds.seed(view) for view in views],
+            seeds=[seeds.seed(k // len(self.cameras), view) for k, view in enumerate(views)],
             spp=spp,
             spp_grad=self.settings.spp_grad,
         )
