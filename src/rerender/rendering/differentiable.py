@@ -124,7 +124,7 @@ class Renderer:
             if self.renders != this:
                 raise RuntimeError("take the gradients of a render before the next one of the same Renderer")
 
-        result.register_hook(check)
+        result.register_hook(check)  # type: ignore[no-untyped-call]
 
     def set(self, values: Mapping[str, np.ndarray]) -> None:
         """Set scene parameters from arrays, outside of any gradient."""
