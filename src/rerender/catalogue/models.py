@@ -50,11 +50,11 @@ def ssim() -> VisionModelSpec:
 
 @register.vision_model("frontend")
 def frontend() -> VisionModelSpec:
-    """A Laplacian-pyramid front end of early vision (local luminance subtraction and contrast gain control)."""
+    """On and off channels of early vision with luminance and contrast gain control (Berardino et al. 2017)."""
     return VisionModelSpec(
         id="frontend",
         title="Early-vision front end",
-        loss="mean squared difference of the responses",
+        loss="share of the target's response energy that differs",
         tags=("extra", "early-vision"),
     )
 

@@ -36,7 +36,7 @@ def requested(arguments: Sequence[str]) -> list[str]:
     """Return what may be targets among the command line's arguments: all after `--`, else all but option values."""
     if "--" in arguments:
         return list(arguments[arguments.index("--") + 1 :])
-    before = ["", *arguments[:-1]]
+    before = ["", *arguments][: len(arguments)]
     return [word for word, last in zip(arguments, before, strict=True) if last not in VALUE_OPTIONS]
 
 
