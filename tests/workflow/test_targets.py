@@ -8,7 +8,7 @@ import pytest
 
 from rerender.core.errors import UserError
 from rerender.workflow.session import Session
-from rerender.workflow.targets import check_targets, requested
+from rerender.workflow.targets import check_targets, check_writable, requested
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -102,3 +102,25 @@ def test_a_redirected_results_folder_is_the_one_that_is_checked(session: Session
 )
 def test_values_of_options_are_no_targets(arguments: list[str], targets: list[str]) -> None:
     assert requested(arguments) == targets
+
+
+def test_folders_that_exist_or_can_be_made_pass(tmp_path: Path) -> None:
+    check_writable([str(tmp_path), str(tmp_path / "new" / "deeper")])
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_without_write_permission_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked = tmp_path / "results"
+    locked.mkdir()
+    # root may write everywhere, so the answer of the system is given here
+    monkeypatch.setattr("os.access", lambda path, mode: Path(path) != locked)
+    with pytest.raises(UserError, match=r"(?s)no permission to write to .*results.*chmod u\+w"):
+        check_writable([str(locked / "laptop")])
+
+
+def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
+    (tmp_path / "results").write_text("")
+    with pytest.raises(UserError, match="is a file"):
+        check_writable([str(tmp_path / "results")])

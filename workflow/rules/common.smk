@@ -6,7 +6,7 @@ from pathlib import Path
 from rerender.core.errors import UserError
 from rerender.workflow import assets, metamers
 from rerender.workflow.session import Session
-from rerender.workflow.targets import check_targets, requested
+from rerender.workflow.targets import check_targets, check_writable, requested
 from snakemake.exceptions import WorkflowError
 
 try:
@@ -16,6 +16,10 @@ try:
         requested(sys.argv[1:]),
         *map(workflow.pathvars.get, ["results", "resources"]),
     )
+    if not workflow.output_settings.dryrun:
+        check_writable(
+            map(workflow.pathvars.get, ["results", "resources", "logs", "benchmarks"])
+        )
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
@@ -105,7 +109,7 @@ def mosaic_runs(wildcards):
 
 def model_weights(wildcards):
     """Pretrained weights of the model that a run optimises for."""
-    return metamers.weights(SESSION, [wildcards.model])
+    return metamers.weights(SESSION, (wildcards.model,))
 
 
 def judge_weights(wildcards):

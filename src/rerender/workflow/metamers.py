@@ -6,7 +6,6 @@ own values changed. Paths start with `<results>` and `<resources>`, which Snakem
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -141,7 +140,8 @@ def family(session: Session, scene: str) -> str:
     return session.scene(scene).family
 
 
-def weights(session: Session, models: Iterable[str]) -> dict[str, dict[str, str | None]]:
+@remembered
+def weights(session: Session, models: tuple[str, ...]) -> dict[str, dict[str, str | None]]:
     """Return which files with pretrained weights the models need: asset id -> source and hash."""
     needed = dict.fromkeys(name for model in models for name in session.model(model).weights)
     return {name: session.source(name) for name in needed}

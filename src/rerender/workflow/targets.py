@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from rerender.catalogue import registry
 from rerender.config import TIER_NAMES
@@ -51,6 +52,21 @@ def check_targets(
             _Check(session, path).result(parts[1], parts[2:])
         elif parts[0] == resources and len(parts) == 3 and parts[1] in RESOURCES:
             _Check(session, path).resource(parts[1], parts[2])
+
+
+def check_writable(folders: Iterable[str]) -> None:
+    """Raise `UserError` for the first output folder that exists, or would be made, where nothing can be written."""
+    for folder in map(Path, folders):
+        existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+        if not existing.is_dir():
+            raise UserError(
+                f"{existing} is a file, but results go to a folder of that name", "Move the file away."
+            )
+        if not os.access(existing, os.W_OK | os.X_OK):
+            raise UserError(
+                f"no permission to write to {existing}",
+                f"Make it writable (chmod u+w {existing}), or redirect it: --config 'pathvars={{results: /other/folder}}'.",
+            )
 
 
 class _Check:
