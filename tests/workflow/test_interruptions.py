@@ -40,6 +40,12 @@ def start(workspace: Workspace) -> subprocess.Popen[bytes]:
     return process
 
 
+def freeze(process: subprocess.Popen[bytes]) -> None:
+    """Suspend Snakemake and everything below it: still there and holding its locks, and not done by the next line."""
+    for member in [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]:
+        member.suspend()
+
+
 def kill_all(process: subprocess.Popen[bytes]) -> None:
     """Kill Snakemake and everything below it, as a power cut would."""
     family = [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]
@@ -78,6 +84,7 @@ def killed(make_workspace: Callable[[], Workspace]) -> tuple[Workspace, str]:
     """A workspace in which Snakemake and its job were killed with signal 9, and what a second one said meanwhile."""
     workspace = make_workspace()
     process = start(workspace)
+    freeze(process)
     meanwhile = workspace.snakemake("--cores", "1", *LONG, "--", f"{RUN}/final.npz", code=1)
     kill_all(process)
     return workspace, meanwhile
@@ -126,6 +133,7 @@ def test_a_job_that_lost_its_snakemake_is_found(make_workspace: Callable[[], Wor
     workspace = make_workspace()
     process = start(workspace)
     orphan = optimiser(process)
+    orphan.suspend()  # or it would be done before the next Snakemake asks for its lock
     process.kill()
     process.wait(30)
     try:
