@@ -22,6 +22,7 @@ from rerender.core.errors import UserError
 
 VARIABLE = "DRJIT_LIBLLVM_PATH"
 MINIMUM = 17
+NO_LLVM = (-1, -1, -1)
 # Renders were checked with these; the first is what our published numbers come from.
 TESTED = (19, 22)
 # Lists the packages of an unpacked LLVM, and marks its folder as ours.
@@ -148,23 +149,42 @@ def _loads(path: Path) -> bool:
 
 
 def check() -> LlvmStatus:
-    """Ask Dr.Jit which LLVM it loaded. Runs no kernel, so it is safe with LLVM 15 and 16 as well."""
+    """Say which LLVM Dr.Jit uses. Runs no kernel, so it is safe with LLVM 15 and 16 as well.
+
+    Dr.Jit is not asked where the answer is known before: on an old or missing library its start-up thread logs a
+    warning and waits for Python's lock, while the question waits for that thread with the lock held.
+    """
     prepare()
+    library = locate()
+    if library is None:
+        old = _old_libraries(search_folders())
+        return describe((major_version(old[0]) or -1, 0, 0), old[0]) if old else describe(NO_LLVM, None)
+    if not library.is_file():
+        return describe(NO_LLVM, library)
+    major = major_version(library)
+    if major is not None and major < MINIMUM:
+        return describe((major, 0, 0), library)
     import drjit
 
     version = tuple(drjit.detail.llvm_version())
-    named = os.environ.get(VARIABLE)
-    return describe(version, Path(named) if named else None)
+    return describe(version, library)
+
+
+def _old_libraries(folders: Iterable[Path]) -> list[Path]:
+    """Return the libraries that are there but too old, newest first."""
+    found = [path for folder in folders for pattern in _LIBRARY_PATTERNS for path in folder.glob(pattern)]
+    old = [path for path in found if path.is_file() and 0 < (major_version(path) or 0) < MINIMUM]
+    return sorted(old, key=lambda path: -(major_version(path) or 0))
 
 
 def describe(version: tuple[int, int, int], path: Path | None) -> LlvmStatus:
-    """Judge the version that Dr.Jit reports; (-1, -1, -1) means that it has none."""
+    """Judge a version; `NO_LLVM` means that there is none."""
     text = ".".join(map(str, version))
     where = f" ({path})" if path else ""
     if version[0] >= MINIMUM:
         return LlvmStatus(True, version, path, f"{text}{where}", "")
     fix = install_hint()
-    if path:
+    if os.environ.get(VARIABLE):
         fix = f"Unset {VARIABLE}, which names {path}; then, if this check still fails: {fix}"
     if version[0] < 0:
         return LlvmStatus(False, None, path, f"no LLVM that Dr.Jit can load{where}", fix)
