@@ -23,6 +23,7 @@ from rerender.core.errors import UserError
 VARIABLE = "DRJIT_LIBLLVM_PATH"
 MINIMUM = 17
 NO_LLVM = (-1, -1, -1)
+PROBE_SECONDS = 120
 # Renders were checked with these; the first is what our published numbers come from.
 TESTED = (19, 22)
 # Lists the packages of an unpacked LLVM, and marks its folder as ours.
@@ -203,19 +204,27 @@ def require() -> None:
 def probe(library: Path | None = None) -> str:
     """Run one kernel in a process of its own; return "" if it works, else what happened.
 
-    This is the real test of an LLVM that nobody tried before: a bad one kills only the child.
+    This is the real test of an LLVM that nobody tried before: a bad one kills only the child. One that is known to
+    be too old is not tried, since Dr.Jit can hang on it (see `check`).
     """
+    major = major_version(library) if library else None
+    if major is not None and major < MINIMUM:
+        return f"LLVM {major} is too old"
     environment = {**os.environ, **({VARIABLE: str(library)} if library else {})}
     with tempfile.TemporaryDirectory(prefix="rerender-llvm-") as folder:
         environment["DRJIT_CACHE_DIR"] = folder
-        done = subprocess.run(
-            [sys.executable, "-c", _KERNEL],
-            env=environment,
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [sys.executable, "-c", _KERNEL],
+                env=environment,
+                cwd=folder,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=PROBE_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            return f"no answer in {PROBE_SECONDS} s"
     if done.returncode == 0:
         return ""
     last = (done.stderr.strip().splitlines() or ["no message"])[-1]
