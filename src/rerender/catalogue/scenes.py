@@ -131,7 +131,7 @@ _MATERIAL_DRAGON = (
         origin="standin",
     ),
 )
-# At 64 px a glass dragon refracts below the pixel, and its index and roughness leave no trace; a drop shows both.
+# An easier body than the dragon, chosen after it failed at 64 px: docs/known-differences.md.
 _GLASS = (
     _MATERIAL_DRAGON[0],
     MeshChoice(asset="drop_standin", placement=Placement(diagonal=5.2, on_ground=True), origin="standin"),

@@ -1,7 +1,7 @@
 """Reading and writing images: EXR (linear) with OpenEXR, HDR, PFM, PNG and JPG with Mitsuba's bitmaps.
 
-EXR does not go through Mitsuba 3.9.1: under load its bundled OpenEXR 2.5 thread pool waits for ever, in one of
-six processes on the reference machine (docs/known-differences.md).
+EXR does not go through Mitsuba 3.9.1: under load its bundled OpenEXR 2.5 thread pool often waits for ever
+(docs/known-differences.md).
 """
 
 from __future__ import annotations
