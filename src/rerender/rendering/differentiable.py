@@ -7,12 +7,16 @@ PyTorch. So a problem calls `render(...)`, then `loss.backward()`, and gradients
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 
+from rerender.rendering import direct_views
 from rerender.rendering.scenes import Scene, build_scene
+
+SHAPE_INTEGRATOR = "direct_projective"
 
 
 class Renderer:
@@ -30,9 +34,14 @@ class Renderer:
         import mitsuba as mi
 
         self.view_count = len(scene.cameras)
-        self.batched = scene.batched
+        # a batch sensor has no silhouettes: moving shapes take `direct_views`, which renders any subset of the views
+        shapes_move = scene.integrator["type"] == SHAPE_INTEGRATOR
+        self.batched = scene.batched and not shapes_move
+        self.pinholes = (
+            direct_views.Pinholes(scene.cameras, scene.film) if scene.batched and shapes_move else None
+        )
         self.renders = 0
-        self.scene = build_scene(scene)
+        self.scene = build_scene(replace(scene, batched=self.batched))
         self.parameters = mi.traverse(self.scene)
         self.keys = tuple(keys)
         missing = [key for key in self.keys if key not in self.parameters]
@@ -58,7 +67,8 @@ class Renderer:
         A view may come several times, for independent renders of it. `values` maps scene parameter keys to tensors (any shape of the right size); gradients flow back
         to those that require them. `spp` and `spp_grad` are samples per pixel of the primal and of the
         adjoint pass. Each entry takes its own seed; a batched scene renders all
-        of its views in order, once or several times, with the seed of the first of them.
+        of its views in order, once or several times, with the seed of the first of them. A batched scene with
+        moving shapes renders any views, with the seed of the first.
         """
         keys = tuple(values)
         unknown = [key for key in keys if key not in self.keys]
@@ -93,6 +103,8 @@ class Renderer:
         parameters, scene = self.parameters, self.scene
 
         def render_all(driven: Any) -> Any:
+            if self.pinholes is not None:
+                return self._direct_views(driven, calls, spp, spp_grad)
             images = [
                 mi.render(scene, driven, sensor=view, spp=spp, spp_grad=spp_grad, seed=seed)
                 for view, seed in calls
@@ -112,6 +124,21 @@ class Renderer:
             self._guard(result)
             return result
         return radiance_tensor(render_all(None))
+
+    def _direct_views(self, driven: Any, calls: Sequence[tuple[int, int]], spp: int, spp_grad: int) -> Any:
+        """Render the views of all calls in one kernel."""
+        import drjit as dr
+        import mitsuba as mi
+
+        assert self.pinholes is not None
+        views, seed = tuple(view for view, _ in calls), calls[0][1]
+        arguments = (self.scene, self.scene.integrator(), self.pinholes, views, seed)
+        if driven is None:
+            flat = direct_views.render_views(*arguments, spp)
+        else:
+            samples = direct_views.ViewSamples(spp, spp_grad)
+            flat = dr.custom(direct_views.operation(), dict(driven), *arguments, samples)
+        return mi.TensorXf(flat, (len(calls), self.pinholes.height, self.pinholes.width, 3))
 
     def _guard(self, result: torch.Tensor) -> None:
         """Refuse gradients of a render that is no longer the last one."""

@@ -81,7 +81,8 @@ def build_scene(scene: Scene) -> Any:
     """Return a fresh `mi.Scene`.
 
     With `batched` all cameras write side by side into one wide film, in one kernel: sensor 0 then
-    renders every view. Projective integrators cannot sample the silhouettes of a batch sensor.
+    renders every view. Projective integrators cannot sample the silhouettes of a batch sensor; `Renderer` gives
+    them their views in one kernel by other means (`direct_views`).
     """
     import mitsuba as mi
 

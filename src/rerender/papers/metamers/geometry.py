@@ -14,7 +14,7 @@ from rerender.core.seeds import SeedStream
 from rerender.fitting.problem import Observation, Parameter, StepResult
 from rerender.papers.metamers.objective import Objective
 from rerender.papers.metamers.remeshing import remesh
-from rerender.papers.metamers.settings import GeometryRun
+from rerender.papers.metamers.settings import GeometryRun, samples_at
 from rerender.papers.metamers.strips import strip, strip_views
 from rerender.papers.metamers.world import OBJECT, World, build, training_cameras
 from rerender.rendering.compat import VERTEX_POSITIONS
@@ -45,7 +45,8 @@ class GeometryProblem:
         """Render the next views of the sweep, and leave the loss's gradient in the latent."""
         first = iteration * self.settings.views_per_step
         views = [(first + j) % len(self.cameras) for j in range(self.settings.views_per_step)]
-        radiance = self._render(views, [seeds.seed("optimise", view) for view in views], self.settings.spp)
+        drawn = [seeds.seed("optimise", view) for view in views]
+        radiance = self._render(views, drawn, *samples_at(self.settings, iteration))
         loss, similarity = self.objective(radiance, views)
         loss.backward()  # type: ignore[no-untyped-call]
         return StepResult(
@@ -66,7 +67,7 @@ class GeometryProblem:
         """Render a strip of views with seeds of its own."""
         views = strip_views(len(self.cameras))
         with torch.no_grad():
-            radiance = self._render(views, [SeedStream(("observe",)).seed(view) for view in views], 16)
+            radiance = self._render(views, [SeedStream(("observe",)).seed(view) for view in views], 16, 1)
         return Observation(frame=strip(radiance))
 
     def state(self) -> Tree:
@@ -103,17 +104,22 @@ class GeometryProblem:
         self.large_steps = LargeSteps(mesh.vertices, mesh.faces, s.large_steps_lambda)
         self.latent = self._leaf(self.large_steps.to_latent(mesh.vertices))
         integrator = {"type": "direct_projective", "sppi": s.sppi, "guiding": s.guiding}
-        scene = build(self.world, self.cameras, s.image_size, mesh=mesh, integrator=integrator)
+        scene = build(
+            self.world,
+            self.cameras,
+            s.image_size,
+            mesh=mesh,
+            integrator=integrator,
+            batched=s.batched_views,
+        )
         self.renderer = Renderer(scene, [KEY])
 
     def _leaf(self, values: np.ndarray) -> torch.Tensor:
         return torch.tensor(values, dtype=torch.float32, device=self.device, requires_grad=True)
 
-    def _render(self, views: list[int], seeds: list[int], spp: int) -> torch.Tensor:
+    def _render(self, views: list[int], seeds: list[int], spp: int, spp_grad: int) -> torch.Tensor:
         vertices = self.large_steps.to_vertices(self.latent)
-        return self.renderer.render(
-            {KEY: vertices}, views=views, seeds=seeds, spp=spp, spp_grad=self.settings.spp_grad
-        )
+        return self.renderer.render({KEY: vertices}, views=views, seeds=seeds, spp=spp, spp_grad=spp_grad)
 
 
 def mesh_of(tree: Tree, large_steps_lambda: float) -> Mesh:

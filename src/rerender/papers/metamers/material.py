@@ -15,7 +15,7 @@ from rerender.core.files import Tree
 from rerender.core.seeds import SeedStream
 from rerender.fitting.problem import Observation, Parameter, StepResult
 from rerender.papers.metamers.objective import Objective
-from rerender.papers.metamers.settings import MaterialRun
+from rerender.papers.metamers.settings import MaterialRun, samples_at
 from rerender.papers.metamers.strips import strip, strip_views
 from rerender.papers.metamers.world import OBJECT, World, bsdf_plugin, build, training_cameras
 from rerender.rendering.differentiable import Renderer
@@ -86,7 +86,8 @@ class MaterialProblem:
     def step(self, iteration: int, seeds: SeedStream) -> StepResult:
         """Render all views once, or twice for a paired loss, and add up the gradients."""
         count = len(self.cameras)
-        radiance = self._render(seeds.child("optimise"), self.settings.spp, 2 if self.objective.paired else 1)
+        rounds = 2 if self.objective.paired else 1
+        radiance = self._render(seeds.child("optimise"), *samples_at(self.settings, iteration), rounds)
         second = radiance[count:] if self.objective.paired else None
         loss, similarity = self.objective(radiance[:count], range(count), second)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -100,7 +101,7 @@ class MaterialProblem:
     def observe(self, iteration: int) -> Observation:
         """Render the strip of views with seeds of its own."""
         with torch.no_grad():
-            radiance = self._render(SeedStream(("observe",)), 16)
+            radiance = self._render(SeedStream(("observe",)), 16, 1)
         return Observation(frame=strip(radiance[strip_views(len(self.cameras))]))
 
     def state(self) -> Tree:
@@ -114,7 +115,7 @@ class MaterialProblem:
     def _leaf(self, value: np.ndarray) -> torch.Tensor:
         return torch.tensor(value, dtype=torch.float32, device=self.device, requires_grad=True)
 
-    def _render(self, seeds: SeedStream, spp: int, rounds: int = 1) -> torch.Tensor:
+    def _render(self, seeds: SeedStream, spp: int, spp_grad: int, rounds: int = 1) -> torch.Tensor:
         """Render all views, `rounds` times with independent noise: (rounds * N, H, W, 3)."""
         views = list(range(len(self.cameras))) * rounds
         return self.renderer.render(
@@ -122,5 +123,5 @@ class MaterialProblem:
             views=views,
             seeds=[seeds.seed(k // len(self.cameras), view) for k, view in enumerate(views)],
             spp=spp,
-            spp_grad=self.settings.spp_grad,
+            spp_grad=spp_grad,
         )

@@ -26,6 +26,14 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
 
+class Refinement(Frozen):
+    """More samples for the last steps: noise that the early steps can bear biases where a fit ends."""
+
+    share: Annotated[float, Field(gt=0, lt=1)] = Field(description="share of the steps, at the end")
+    spp: Count = Field(description="samples per pixel then")
+    spp_grad: Count = Field(description="samples per pixel of the adjoint pass then")
+
+
 class SceneDefaults(Protocol):
     """The fields of a registry `SceneSpec` that fill in what a tier leaves to the scene."""
 
@@ -62,7 +70,9 @@ class GeometryRun(Frozen):
     image_size: Count
     spp: Count
     spp_grad: Count
+    refine: Refinement | None = None
     n_views: Count
+    batched_views: bool = False
     views_per_step: Count
     iterations: Count
     window: Count = Field(description="steps per epoch: one sweep over all views")
@@ -86,6 +96,7 @@ class MaterialRun(Frozen):
     image_size: Count
     spp: Count
     spp_grad: Count
+    refine: Refinement | None = None
     n_views: Count
     batched_views: bool
     iterations: Count
@@ -116,6 +127,14 @@ class EvaluationSettings(Frozen):
     judges: tuple[str, ...] = Field(description="vision models that judge the result, available ones only")
 
 
+def samples_at(settings: GeometryRun | MaterialRun, iteration: int) -> tuple[int, int]:
+    """Return samples per pixel of the image and of its adjoint in a step."""
+    refine = settings.refine
+    if refine is not None and iteration >= round((1.0 - refine.share) * settings.iterations):
+        return refine.spp, refine.spp_grad
+    return settings.spp, settings.spp_grad
+
+
 class GeometrySettings(Frozen):
     """Shape runs: the vertices of a sphere become a metamer of the target mesh (fact sheet, section 4)."""
 
@@ -135,10 +154,19 @@ class GeometrySettings(Frozen):
         description="samples per pixel of the adjoint pass; null: as spp (section 4.2). "
         "An L1 loss needs samples in the primal more than in the adjoint",
     )
+    refine: Refinement | None = Field(
+        None,
+        description="more samples for the last steps: {share, spp, spp_grad}; null: the same samples throughout, as published",
+    )
     spp_target: Count = Field(64, description="samples per pixel of the target views (section 4.2)")
     spp_evaluate: Count = Field(64, description="samples per pixel of the evaluation renders (ours)")
     n_views: Count | None = Field(
         None, description="target views; null: the scene's own, 25 or 8 (section 2.1)"
+    )
+    batched_views: bool = Field(
+        False,
+        description="render the views of a step in one kernel with a box filter, silhouettes by rerender's own boundary "
+        "term; false: one by one with Mitsuba's projective integrator and the published filter. Needs sppi: 0 and guiding: none",
     )
     views_per_step: Count = Field(1, description="views rendered for one optimiser step (section 4.4: one)")
     epochs: Count = Field(
@@ -200,6 +228,8 @@ class GeometrySettings(Frozen):
             raise ValueError(
                 f"views_per_step ({self.views_per_step}) is larger than n_views ({self.n_views})"
             )
+        if self.batched_views and (self.sppi != 0 or self.guiding != "none"):
+            raise ValueError("batched_views: true needs sppi: 0 and guiding: none")
         late = [epoch for epoch in self.remesh_at or () if epoch >= self.epochs]
         if late:
             raise ValueError(f"remesh_at has epochs {late}, but epochs ends at {self.epochs - 1}")
@@ -212,7 +242,11 @@ class GeometrySettings(Frozen):
     def references(self, scene: SceneDefaults) -> ReferenceSettings:
         """Return what rendering the targets of `scene` needs."""
         return ReferenceSettings(
-            family="geometry", image_size=self.image_size, spp=self.spp_target, n_views=self.views(scene)
+            family="geometry",
+            image_size=self.image_size,
+            spp=self.spp_target,
+            n_views=self.views(scene),
+            batched_views=self.batched_views,
         )
 
     def run(self, scene: SceneDefaults, checkpoint_seconds: float = 20.0) -> GeometryRun:
@@ -223,7 +257,9 @@ class GeometrySettings(Frozen):
             image_size=self.image_size,
             spp=self.spp,
             spp_grad=self.spp_grad or self.spp,
+            refine=self.refine,
             n_views=self.views(scene),
+            batched_views=self.batched_views,
             views_per_step=min(self.views_per_step, self.views(scene)),
             iterations=self.epochs * window,
             window=window,
@@ -250,6 +286,7 @@ class GeometrySettings(Frozen):
             n_views=self.views(scene),
             heldout_views=self.heldout_views,
             chamfer_samples=self.chamfer_samples,
+            batched_views=self.batched_views,
             judges=judges,
         )
 
@@ -269,6 +306,10 @@ class MaterialSettings(Frozen):
     spp: Count = Field(64, description="samples per pixel while optimising (section 5)")
     spp_grad: Count | None = Field(
         None, description="samples per pixel of the adjoint pass; null: as spp (section 5)"
+    )
+    refine: Refinement | None = Field(
+        None,
+        description="more samples for the last steps: {share, spp, spp_grad}; null: the same samples throughout, as published",
     )
     spp_target: Count = Field(64, description="samples per pixel of the target views (section 5)")
     spp_evaluate: Count = Field(64, description="samples per pixel of the evaluation renders (ours)")
@@ -339,6 +380,7 @@ class MaterialSettings(Frozen):
             image_size=self.image_size,
             spp=self.spp,
             spp_grad=self.spp_grad or self.spp,
+            refine=self.refine,
             n_views=scene.n_views,
             batched_views=self.batched_views,
             iterations=self.epochs,
