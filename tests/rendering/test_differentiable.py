@@ -50,11 +50,12 @@ def central_difference(
     return float(np.mean(values))
 
 
+@pytest.mark.parametrize("batched", [False, True])
 @pytest.mark.parametrize("kind", ["grow", "shift"])
-def test_vertex_gradient(kind: str) -> None:
+def test_vertex_gradient(kind: str, batched: bool) -> None:
     """Silhouette and shading terms together: growing and moving a sphere."""
     sphere = icosphere(3)
-    renderer = Renderer(sphere_scene(mesh=sphere, integrator=PROJECTIVE), [POSITIONS])
+    renderer = Renderer(sphere_scene(mesh=sphere, integrator=PROJECTIVE, batched=batched), [POSITIONS])
     at = torch.from_numpy(sphere.vertices).float()
     along = at.clone() if kind == "grow" else torch.tensor([0.6, 0.0, 0.8]).expand_as(at)
     analytic = directional(renderer, POSITIONS, at, along, spp=64)

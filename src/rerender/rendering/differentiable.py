@@ -137,7 +137,7 @@ class Renderer:
             flat = direct_views.render_views(*arguments, spp)
         else:
             samples = direct_views.ViewSamples(spp, spp_grad)
-            flat = dr.custom(direct_views.operation(), dict(driven), *arguments, samples)
+            flat = dr.custom(direct_views.operation(), dict(driven), *arguments, samples)  # type: ignore[call-arg]
         return mi.TensorXf(flat, (len(calls), self.pinholes.height, self.pinholes.width, 3))
 
     def _guard(self, result: torch.Tensor) -> None:

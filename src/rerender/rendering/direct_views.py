@@ -57,23 +57,61 @@ class Pinholes:
         half = np.tan(np.radians([camera.fov_deg for camera in cameras]) / 2.0)
         self.half = mi.Float(half.astype(np.float32))
 
-    def select(self, view: Any) -> tuple[Any, Any, Any, Any, Any]:
-        """Return left, up, forward, origin and half width at unit depth of `view` (UInt32 lanes)."""
+    def select(self, view: Any) -> Lens:
+        """Return pose and projection of the cameras `view` (UInt32 lanes)."""
         import drjit as dr
         import mitsuba as mi
 
-        axes = [dr.gather(mi.Vector3f, a, view) for a in (self.left, self.up, self.forward, self.origin)]
-        return axes[0], axes[1], axes[2], axes[3], dr.gather(mi.Float, self.half, view)
+        poses = (self.left, self.up, self.forward, self.origin)
+        left, up, forward, origin = (dr.gather(mi.Vector3f, axis, view) for axis in poses)
+        half = dr.gather(mi.Float, self.half, view)
+        return Lens(left, up, forward, origin, half, self.width / self.height)
 
-    def rays(self, view: Any, position: Any) -> Any:
-        """Return rays through image `position` in [0, 1]^2, x to the right and y down."""
+
+@dataclass(frozen=True)
+class Lens:
+    """One pinhole camera a lane: axes and origin in the world, half image width at unit depth, width / height.
+
+    Image positions are in [0, 1]^2, x to the right and y down.
+    """
+
+    left: Any
+    up: Any
+    forward: Any
+    origin: Any
+    half: Any
+    aspect: float
+
+    def ray(self, position: Any) -> Any:
+        """Return the ray through an image position."""
         import drjit as dr
         import mitsuba as mi
 
-        left, up, forward, origin, half = self.select(view)
-        aspect = self.width / self.height
-        across, down = (1.0 - 2.0 * position.x) * half, (1.0 - 2.0 * position.y) * half / aspect
-        return mi.Ray3f(mi.Point3f(origin), dr.normalize(forward + left * across + up * down))
+        across = self.left * ((1.0 - 2.0 * position.x) * self.half)
+        down = self.up * ((1.0 - 2.0 * position.y) * self.half / self.aspect)
+        return mi.Ray3f(mi.Point3f(self.origin), dr.normalize(self.forward + across + down))
+
+    def project(self, point: Any) -> tuple[Any, Any]:
+        """Return image position and depth of a world point."""
+        import drjit as dr
+        import mitsuba as mi
+
+        local = point - self.origin
+        depth = dr.dot(local, self.forward)
+        scale = 0.5 / (depth * self.half)
+        x, y = dr.dot(local, self.left), dr.dot(local, self.up)
+        return mi.Point2f(0.5 - x * scale, 0.5 - y * scale * self.aspect), depth
+
+    def moved(self, point: Any, direction: Any) -> Any:
+        """Return the derivative of the image position when `point` moves along `direction`."""
+        import drjit as dr
+        import mitsuba as mi
+
+        local = point - self.origin
+        depth, away = dr.dot(local, self.forward), dr.dot(direction, self.forward)
+        x = dr.dot(direction, self.left) * depth - dr.dot(local, self.left) * away
+        y = dr.dot(direction, self.up) * depth - dr.dot(local, self.up) * away
+        return mi.Vector2f(x, y * self.aspect) * (-0.5 / (self.half * depth * depth))
 
 
 def render_views(
@@ -83,9 +121,9 @@ def render_views(
     import drjit as dr
     import mitsuba as mi
 
-    with dr.suspend_grad():
-        view, position, sampler = _pixel_samples(pinholes, views, seed, spp)
-        radiance = _radiance(integrator, scene, sampler, pinholes.rays(view, position), dr.ADMode.Primal)
+    with dr.suspend_grad():  # type: ignore[no-untyped-call]
+        rays, sampler = _pixel_samples(pinholes, views, seed, spp)
+        radiance = _radiance(integrator, scene, sampler, rays, dr.ADMode.Primal)
         dr.eval(radiance)  # once, and not once a channel
         sums = [dr.block_sum(radiance[c], spp) / spp for c in range(3)]
         return dr.ravel(mi.Color3f(*sums))
@@ -104,7 +142,7 @@ def backward_views(
     import drjit as dr
 
     count = samples.edges(pinholes.width * pinholes.height)
-    with dr.suspend_grad():
+    with dr.suspend_grad():  # type: ignore[no-untyped-call]
         inside = _interior(scene, integrator, pinholes, views, seed + INTERIOR, samples.adjoint, gradient)
         edge = _boundary(scene, integrator, pinholes, views, seed + BOUNDARY, count, gradient)
     for part in (inside, edge):
@@ -128,10 +166,10 @@ def _interior(
     import drjit as dr
     import mitsuba as mi
 
-    view, position, sampler = _pixel_samples(pinholes, views, seed, spp)
+    rays, sampler = _pixel_samples(pinholes, views, seed, spp)
     weight = dr.repeat(dr.unravel(mi.Color3f, gradient), spp) / spp
-    radiance = _radiance(integrator, scene, sampler, pinholes.rays(view, position), dr.ADMode.Backward)
-    with dr.resume_grad():
+    radiance = _radiance(integrator, scene, sampler, rays, dr.ADMode.Backward)
+    with dr.resume_grad():  # type: ignore[no-untyped-call]
         return dr.dot(radiance, weight)
 
 
@@ -153,70 +191,55 @@ def _boundary(
         return None
     if len(shapes) > 1:
         raise ValueError(f"one moving mesh is supported, there are {len(shapes)}")
-    shape, width, height = shapes[0], pinholes.width, pinholes.height
-    table = _visible_edges(shape, [pinholes.origins[view] for view in views])
-
+    width, height = pinholes.width, pinholes.height
+    table = _visible_edges(shapes[0], [pinholes.origins[view] for view in views])
     lane = dr.arange(mi.UInt32, count * len(views))
     slot = lane // count
-    view = dr.gather(mi.UInt32, mi.UInt32(list(views)), slot)
+    lens = pinholes.select(dr.gather(mi.UInt32, mi.UInt32(list(views)), slot))
     sampler = _sampler(seed, 1, count * len(views))
-    left, up, forward, origin, half = pinholes.select(view)
 
-    # stratified along the silhouette: edges of a view lie one after the other in its part of the table
+    # stratified along the outline: edges of a view lie one after the other in its part of the table
     stratum = (mi.Float(lane - slot * count) + sampler.next_1d()) / count
-    index = dr.binary_search(0, table.length, lambda i: dr.gather(mi.Float, table.ends, i) < stratum + slot)
-    valid = dr.gather(mi.UInt32, table.views, index) == slot
-    share = dr.gather(mi.Float, table.shares, index)
-    along = 1.0 - dr.clip((dr.gather(mi.Float, table.ends, index) - slot - stratum) / share, 0.0, 1.0)
-    sample = shape.sample_precomputed_silhouette(
-        mi.Point3f(origin), dr.gather(mi.UInt32, table.edges, index, valid), along, valid
-    )
+    edge, share, along, valid = table.find(slot, stratum)
+    sample = shapes[0].sample_precomputed_silhouette(mi.Point3f(lens.origin), edge, along, valid)
     density = sample.pdf * share
 
-    aspect = width / height
-
-    def project(point: Any) -> tuple[Any, Any]:
-        local = point - origin
-        depth = dr.dot(local, forward)
-        scale = 0.5 / (depth * half)
-        return mi.Point2f(0.5 - dr.dot(local, left) * scale, 0.5 - dr.dot(local, up) * scale * aspect), depth
-
-    def moved(direction: Any) -> Any:
-        """Derivative of the projection along a world direction."""
-        local = sample.p - origin
-        depth, away = dr.dot(local, forward), dr.dot(direction, forward)
-        x = dr.dot(direction, left) * depth - dr.dot(local, left) * away
-        y = dr.dot(direction, up) * depth - dr.dot(local, up) * away
-        return mi.Vector2f(x, y * aspect) * (-0.5 / (half * depth * depth))
-
-    where, depth = project(sample.p)
-    tangent, outwards = moved(sample.silhouette_d), moved(sample.n)
+    where, depth = lens.project(sample.p)
+    tangent, outwards = lens.moved(sample.p, sample.silhouette_d), lens.moved(sample.p, sample.n)
     length = dr.norm(tangent)
     normal = mi.Vector2f(tangent.y, -tangent.x) / length
     normal = dr.select(dr.dot(normal, outwards) < 0.0, -normal, normal)
 
     valid &= sample.is_valid() & (density > 0.0) & (depth > 0.0) & (length > 0.0)
     valid &= dr.all((where >= 0.0) & (where < 1.0))
-    towards = mi.SilhouetteSample3f(sample)
-    towards.d = -towards.d
-    test = towards.spawn_ray()
-    test.maxt = dr.norm(origin - test.o) * (1.0 - mi.math.ShadowEpsilon)
-    valid &= ~scene.ray_test(test, valid)
+    valid &= _sees(scene, lens.origin, sample, valid)
     difference, _ = integrator.sample_radiance_difference(scene, sample, 0, sampler, [], valid)
 
     column = dr.minimum(mi.UInt32(where.x * width), width - 1)
     row = dr.minimum(mi.UInt32(where.y * height), height - 1)
-    at = (slot * height + row) * width + column
-    weight = dr.dot(difference, dr.gather(mi.Color3f, gradient, at, valid))
+    pixel = (slot * height + row) * width + column
+    weight = dr.dot(difference, dr.gather(mi.Color3f, gradient, pixel, valid))
     # a pixel is the mean over its area, which is 1 / (width * height)
     weight *= length / density * (width * height / count)
     weight = dr.select(valid & dr.isfinite(weight), weight, 0.0)
 
     hit = dr.zeros(mi.SurfaceInteraction3f)
     hit.p, hit.prim_index, hit.uv = sample.p, sample.prim_index, sample.uv
-    with dr.resume_grad():
-        attached, _ = project(sample.shape.differential_motion(dr.detach(hit), valid))
+    with dr.resume_grad():  # type: ignore[no-untyped-call]
+        attached, _ = lens.project(sample.shape.differential_motion(dr.detach(hit), valid))
         return dr.dot(attached, normal) * weight
+
+
+def _sees(scene: Any, origin: Any, sample: Any, active: Any) -> Any:
+    """Return whether nothing stands between a camera and a silhouette point."""
+    import drjit as dr
+    import mitsuba as mi
+
+    towards = mi.SilhouetteSample3f(sample)
+    towards.d = -towards.d
+    ray = towards.spawn_ray()
+    ray.maxt = dr.norm(origin - ray.o) * (1.0 - mi.math.ShadowEpsilon)
+    return ~scene.ray_test(ray, active)
 
 
 @dataclass(frozen=True)
@@ -231,6 +254,21 @@ class _Edges:
     shares: Any
     ends: Any
     length: int
+
+    def find(self, slot: Any, stratum: Any) -> tuple[Any, Any, Any, Any]:
+        """Return edge, its share, the place along it in [0, 1], and whether there is one, at `stratum` of view `slot`."""
+        import drjit as dr
+        import mitsuba as mi
+
+        at = stratum + mi.Float(slot)
+        index = dr.binary_search(  # type: ignore[no-untyped-call]
+            0, self.length, lambda i: dr.gather(mi.Float, self.ends, i) < at
+        )
+        valid = dr.gather(mi.UInt32, self.views, index) == slot
+        share = dr.gather(mi.Float, self.shares, index)
+        left = dr.gather(mi.Float, self.ends, index) - at
+        along = 1.0 - dr.clip(left / share, 0.0, 1.0)
+        return dr.gather(mi.UInt32, self.edges, index, valid), share, along, valid & (share > 0.0)
 
 
 def _visible_edges(shape: Any, origins: Sequence[tuple[float, ...]]) -> _Edges:
@@ -259,8 +297,8 @@ def _visible_edges(shape: Any, origins: Sequence[tuple[float, ...]]) -> _Edges:
     )
 
 
-def _pixel_samples(pinholes: Pinholes, views: Sequence[int], seed: int, spp: int) -> tuple[Any, Any, Any]:
-    """Return view, image position and sampler of every sample; those of a pixel are neighbours."""
+def _pixel_samples(pinholes: Pinholes, views: Sequence[int], seed: int, spp: int) -> tuple[Any, Any]:
+    """Return one ray a sample, and the sampler; the samples of a pixel are neighbours."""
     import drjit as dr
     import mitsuba as mi
 
@@ -273,7 +311,7 @@ def _pixel_samples(pinholes: Pinholes, views: Sequence[int], seed: int, spp: int
     row = inside // width
     within = sampler.next_2d()
     position = mi.Point2f((inside - row * width + within.x) / width, (row + within.y) / height)
-    return dr.gather(mi.UInt32, mi.UInt32(list(views)), slot), position, sampler
+    return pinholes.select(dr.gather(mi.UInt32, mi.UInt32(list(views)), slot)).ray(position), sampler
 
 
 def _sampler(seed: int, spp: int, total: int) -> Any:
@@ -308,7 +346,7 @@ def operation() -> Any:
     """Return the Dr.Jit operation whose value is `render_views` and whose adjoint is `backward_views`."""
     import drjit as dr
 
-    class DirectViews(dr.CustomOp):  # type: ignore[name-defined, misc]
+    class DirectViews(dr.CustomOp):
         def eval(
             self,
             values: Any,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from rerender.papers.metamers.settings import GeometrySettings, MaterialSettings, MetamersSettings
+from rerender.papers.metamers.settings import GeometrySettings, MaterialSettings, MetamersSettings, Refinement
 
 _ALL_GEOMETRY_MODELS = ("mae", "mse", "ssim", "frontend", "portilla_simoncelli", "lpips", "resnet", "dino")
 _ALL_MATERIAL_MODELS = (
@@ -35,6 +35,7 @@ _SMOKE = MetamersSettings(
         spp_target=8,
         spp_evaluate=8,
         n_views=4,
+        batched_views=True,
         views_per_step=2,
         epochs=4,
         remesh_at=(1,),
@@ -57,7 +58,8 @@ _SMOKE = MetamersSettings(
         spp_evaluate=8,
         epochs=4,
         batched_views=True,
-        further_starts=({"spec_trans": 0.9, "base_color": 0.5},),
+        refine=Refinement(share=0.5, spp=8, spp_grad=2),
+        further_starts=({"spec_trans": 0.9, "base_color": 0.5, "roughness": 0.2},),
         start_steps=1,
         max_depth=4,
         texture_size=(8, 12),
@@ -76,12 +78,13 @@ _LAPTOP = MetamersSettings(
         seeds=2,
         image_size=64,
         spp=16,
-        spp_grad=2,
+        spp_grad=1,
         spp_target=256,
         spp_evaluate=32,
         n_views=16,
+        batched_views=True,
         views_per_step=2,
-        epochs=20,
+        epochs=32,
         lr_final_factor=0.3,
         remesh_at=(7,),
         start_subdivisions=4,
@@ -98,14 +101,16 @@ _LAPTOP = MetamersSettings(
         models=("dual_buffer", "mse", "ssim", "lpips", "resnet", "dino"),
         seeds=2,
         image_size=64,
-        spp=4,
+        spp=16,
+        spp_grad=2,
+        refine=Refinement(share=0.3, spp=48, spp_grad=4),
         spp_target=256,
         spp_evaluate=64,
-        epochs=320,
+        epochs=130,
         lr_final_factor=0.3,
         batched_views=True,
-        further_starts=({"spec_trans": 0.9, "base_color": 0.5},),
-        start_steps=30,
+        further_starts=({"spec_trans": 0.9, "base_color": 0.5, "roughness": 0.2},),
+        start_steps=12,
         max_depth=8,
         texture_size=(32, 48),
         observe_every=6,
