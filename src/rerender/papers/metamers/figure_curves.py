@@ -134,7 +134,8 @@ def draw_curves(
         "optimisation and averaged in logarithmic bins. Similarity gap: one minus normalised similarity. "
         "Line: mean over seeds; band: ± 1 SD. Losses of different models fall at different rates by their "
         "nature. Bins whose mean is not positive (the dual buffer is unbiased and can be negative) are not "
-        "drawn, nor is the gap of a model that gives no similarity.",
+        "drawn, nor is the gap of a model that gives no similarity. Where more samples a step are set for the end of "
+        "a fit, the curves of noisy losses fall there because the noise does.",
     )
     panels = [(run.family, run.scene, run.envmap) for run in runs]
     panels = list(dict.fromkeys(panels))

@@ -67,7 +67,8 @@ def _draw_row(figure: Figure, top: float, run: RunFiles, names: Names, letter: s
     start = split_strip(frames[0])
     kind, free = FREE[run.family]
     light = f" (light: {names.envmap(run.envmap)})" if run.family == "geometry" else ""
-    title = f"{run.family.capitalize()}: {names.scene(run.scene)}{light}"
+    star = " *" if pictures.assets == "standin" else ""
+    title = f"{run.family.capitalize()}: {names.scene(run.scene)}{star}{light}"
     text_at(figure, 0.06, top + 0.10, letter, fontsize=11, weight="bold", va="center")
     text_at(figure, 0.26, top + 0.10, title, fontsize=9, weight="bold", va="center")
     upper, lower = top + BLOCK_TOP + 0.12, top + BLOCK_TOP + 0.12 + SIDE + 0.42
