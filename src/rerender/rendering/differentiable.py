@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from rerender.rendering import direct_views
+from rerender.rendering.pinholes import Pinholes
 from rerender.rendering.scenes import Scene, build_scene
 
 SHAPE_INTEGRATOR = "direct_projective"
@@ -37,9 +38,7 @@ class Renderer:
         # a batch sensor has no silhouettes: moving shapes take `direct_views`, which renders any subset of the views
         shapes_move = scene.integrator["type"] == SHAPE_INTEGRATOR
         self.batched = scene.batched and not shapes_move
-        self.pinholes = (
-            direct_views.Pinholes(scene.cameras, scene.film) if scene.batched and shapes_move else None
-        )
+        self.pinholes = Pinholes(scene.cameras, scene.film) if scene.batched and shapes_move else None
         self.renders = 0
         self.scene = build_scene(replace(scene, batched=self.batched))
         self.parameters = mi.traverse(self.scene)

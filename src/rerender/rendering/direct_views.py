@@ -21,8 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from rerender.core.cameras import Camera, to_world
-from rerender.rendering.scenes import Film
+from rerender.rendering.pinholes import Pinholes, new_sampler, pixel_means, pixel_samples, sample_gradients
 
 INTERIOR, BOUNDARY = 1, 2  # seed offsets of the adjoint's two parts
 BOUNDARY_SHARE = 0.25
@@ -41,92 +40,15 @@ class ViewSamples:
         return max(16, int(BOUNDARY_SHARE * self.adjoint * pixels))
 
 
-class Pinholes:
-    """Poses and projections of some cameras as Dr.Jit arrays, one entry a view. Clipping planes are not applied."""
-
-    def __init__(self, cameras: Sequence[Camera], film: Film) -> None:
-        import mitsuba as mi
-
-        if film.reconstruction_filter != "box":
-            raise ValueError(f"only the box filter is supported, not {film.reconstruction_filter}")
-        poses = np.stack([to_world(camera) for camera in cameras]).astype(np.float32)
-        self.width, self.height = film.width, film.height
-        self.origins = [tuple(float(x) for x in pose[:3, 3]) for pose in poses]
-        columns = [np.ascontiguousarray(poses[:, :3, k].T) for k in range(4)]
-        self.left, self.up, self.forward, self.origin = (mi.Vector3f(column) for column in columns)
-        half = np.tan(np.radians([camera.fov_deg for camera in cameras]) / 2.0)
-        self.half = mi.Float(half.astype(np.float32))
-
-    def select(self, view: Any) -> Lens:
-        """Return pose and projection of the cameras `view` (UInt32 lanes)."""
-        import drjit as dr
-        import mitsuba as mi
-
-        poses = (self.left, self.up, self.forward, self.origin)
-        left, up, forward, origin = (dr.gather(mi.Vector3f, axis, view) for axis in poses)
-        half = dr.gather(mi.Float, self.half, view)
-        return Lens(left, up, forward, origin, half, self.width / self.height)
-
-
-@dataclass(frozen=True)
-class Lens:
-    """One pinhole camera a lane: axes and origin in the world, half image width at unit depth, width / height.
-
-    Image positions are in [0, 1]^2, x to the right and y down.
-    """
-
-    left: Any
-    up: Any
-    forward: Any
-    origin: Any
-    half: Any
-    aspect: float
-
-    def ray(self, position: Any) -> Any:
-        """Return the ray through an image position."""
-        import drjit as dr
-        import mitsuba as mi
-
-        across = self.left * ((1.0 - 2.0 * position.x) * self.half)
-        down = self.up * ((1.0 - 2.0 * position.y) * self.half / self.aspect)
-        return mi.Ray3f(mi.Point3f(self.origin), dr.normalize(self.forward + across + down))
-
-    def project(self, point: Any) -> tuple[Any, Any]:
-        """Return image position and depth of a world point."""
-        import drjit as dr
-        import mitsuba as mi
-
-        local = point - self.origin
-        depth = dr.dot(local, self.forward)
-        scale = 0.5 / (depth * self.half)
-        x, y = dr.dot(local, self.left), dr.dot(local, self.up)
-        return mi.Point2f(0.5 - x * scale, 0.5 - y * scale * self.aspect), depth
-
-    def moved(self, point: Any, direction: Any) -> Any:
-        """Return the derivative of the image position when `point` moves along `direction`."""
-        import drjit as dr
-        import mitsuba as mi
-
-        local = point - self.origin
-        depth, away = dr.dot(local, self.forward), dr.dot(direction, self.forward)
-        x = dr.dot(direction, self.left) * depth - dr.dot(local, self.left) * away
-        y = dr.dot(direction, self.up) * depth - dr.dot(local, self.up) * away
-        return mi.Vector2f(x, y * self.aspect) * (-0.5 / (self.half * depth * depth))
-
-
 def render_views(
     scene: Any, integrator: Any, pinholes: Pinholes, views: Sequence[int], seed: int, spp: int
 ) -> Any:
     """Return radiance as a flat `mi.Float` of (len(views), height, width, 3). Nothing is differentiated."""
     import drjit as dr
-    import mitsuba as mi
 
     with dr.suspend_grad():  # type: ignore[no-untyped-call]
-        rays, sampler = _pixel_samples(pinholes, views, seed, spp)
-        radiance = _radiance(integrator, scene, sampler, rays, dr.ADMode.Primal)
-        dr.eval(radiance)  # once, and not once a channel
-        sums = [dr.block_sum(radiance[c], spp) / spp for c in range(3)]
-        return dr.ravel(mi.Color3f(*sums))
+        rays, sampler = pixel_samples(pinholes, views, seed, spp)
+        return pixel_means(_radiance(integrator, scene, sampler, rays, dr.ADMode.Primal), spp)
 
 
 def backward_views(
@@ -164,10 +86,9 @@ def _interior(
 ) -> Any:
     """Return sum of radiance times gradient with the shading attached to the scene."""
     import drjit as dr
-    import mitsuba as mi
 
-    rays, sampler = _pixel_samples(pinholes, views, seed, spp)
-    weight = dr.repeat(dr.unravel(mi.Color3f, gradient), spp) / spp
+    rays, sampler = pixel_samples(pinholes, views, seed, spp)
+    weight = sample_gradients(gradient, spp)
     radiance = _radiance(integrator, scene, sampler, rays, dr.ADMode.Backward)
     with dr.resume_grad():  # type: ignore[no-untyped-call]
         return dr.dot(radiance, weight)
@@ -196,7 +117,7 @@ def _boundary(
     lane = dr.arange(mi.UInt32, count * len(views))
     slot = lane // count
     lens = pinholes.select(dr.gather(mi.UInt32, mi.UInt32(list(views)), slot))
-    sampler = _sampler(seed, 1, count * len(views))
+    sampler = new_sampler(seed, 1, count * len(views))
 
     # stratified along the outline: edges of a view lie one after the other in its part of the table
     stratum = (mi.Float(lane - slot * count) + sampler.next_1d()) / count
@@ -295,31 +216,6 @@ def _visible_edges(shape: Any, origins: Sequence[tuple[float, ...]]) -> _Edges:
         mi.Float(np.concatenate([*ends, np.full(rest, none + 1.0)]).astype(np.float32)),
         length,
     )
-
-
-def _pixel_samples(pinholes: Pinholes, views: Sequence[int], seed: int, spp: int) -> tuple[Any, Any]:
-    """Return one ray a sample, and the sampler; the samples of a pixel are neighbours."""
-    import drjit as dr
-    import mitsuba as mi
-
-    width, height = pinholes.width, pinholes.height
-    total = len(views) * height * width * spp
-    sampler = _sampler(seed, spp, total)
-    pixel = dr.arange(mi.UInt32, total) // spp
-    slot = pixel // (height * width)
-    inside = pixel - slot * (height * width)
-    row = inside // width
-    within = sampler.next_2d()
-    position = mi.Point2f((inside - row * width + within.x) / width, (row + within.y) / height)
-    return pinholes.select(dr.gather(mi.UInt32, mi.UInt32(list(views)), slot)).ray(position), sampler
-
-
-def _sampler(seed: int, spp: int, total: int) -> Any:
-    import mitsuba as mi
-
-    sampler = mi.load_dict({"type": "independent", "sample_count": spp})
-    sampler.seed(seed & 0xFFFFFFFF, total)
-    return sampler
 
 
 def _radiance(integrator: Any, scene: Any, sampler: Any, ray: Any, mode: Any) -> Any:

@@ -247,7 +247,8 @@ def _combined(have: Sequence[Outcome], missing: Sequence[Outcome], needs: Sequen
     if state == "differs" and len(have) > 1 and 2 * len(good) >= len(have):
         state = "trend"
     if missing and _RANKS[state] < _RANKS["trend"]:
-        return "trend", f"holds in all {len(have)} groups that ran, {len(missing)} did not"
+        ran = f"all {len(have)} groups" if len(have) > 1 else "the only group"
+        return "trend", f"holds in {ran} that ran, {len(missing)} did not"
     return state, reason
 
 
