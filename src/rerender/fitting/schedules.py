@@ -79,3 +79,23 @@ class Cosine:
         """Return the factor at `iteration`."""
         done = min(1.0, iteration / self.over)
         return self.end + (self.start - self.end) * (1.0 + math.cos(math.pi * done)) / 2.0
+
+
+@dataclass(frozen=True)
+class CosineRestarts:
+    """Half a cosine from `start` to `end` over `every` iterations, then again from `start` (SGDR, warm restarts).
+
+    Each period is `growth` times as long as the one before.
+    """
+
+    every: int
+    growth: int = 1
+    start: float = 1.0
+    end: float = 0.0
+
+    def __call__(self, iteration: int) -> float:
+        """Return the factor at `iteration`."""
+        period = self.every
+        while self.growth > 1 and iteration >= period:
+            iteration, period = iteration - period, period * self.growth
+        return Cosine(period, self.start, self.end)(iteration % period)

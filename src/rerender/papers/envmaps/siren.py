@@ -1,0 +1,388 @@
+"""The network (section 2.2): sine layers over the map's grid, with forward and backward passes written by hand.
+
+    h_0 = sin(w0 (W_0 p + b_0)),  h_l = sin(w0 (W_l h_(l-1) + b_l)),  f = sigmoid(W_L h_(L-1) + b_L)
+
+The weights are one flat vector, so that an optimiser, a perturbation or a checkpoint handles one tensor; `named`
+gives the layers as views of it. p = (x, y) are columns and rows in [-1, 1], end points included. All inner arrays are
+feature-major, (features, texels).
+
+What makes it fast on a CPU, against layers of modules under autograd: no allocation in a step; w0 folded into the
+weights; NumPy's vectorised sine and cosine; and the first two layers evaluated on few Chebyshev nodes and
+interpolated (`bandlimit`), which is exact to rounding and replaces most of one layer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rerender.papers.envmaps.bandlimit import chebyshev_nodes, interpolation_matrix, node_count
+from rerender.papers.envmaps.specs import NetworkSettings
+
+CHANNELS = 3
+CHUNK = 4096  # texels whose layers are worked on at a time: their arrays stay in the cache
+_TOLERANCE = {torch.float32: 2e-7, torch.float64: 1e-13}  # of the interpolated sines; about their rounding
+_WORTH_IT = 0.75  # nodes per grid point of an axis above which interpolation costs more than it saves
+
+LocalLoss = Callable[[Tensor, int], tuple[Tensor, Tensor]]
+"""From the outputs of whole rows, shape (rows, W, 3), and the first row's index: their part of the loss, shape (),
+and its gradient by the outputs, shape (rows, W, 3)."""
+
+
+def weight_shapes(settings: NetworkSettings) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the layers' weights and biases by name, in the order of the flat vector."""
+    sizes = [2, *[settings.width] * (settings.hidden_layers + 1), CHANNELS]
+    shapes: dict[str, tuple[int, ...]] = {}
+    for layer, (inputs, outputs) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        shapes |= {f"layer{layer}.weight": (outputs, inputs), f"layer{layer}.bias": (outputs,)}
+    return shapes
+
+
+def weight_count(settings: NetworkSettings) -> int:
+    """Return the length of the flat vector."""
+    return sum(math.prod(shape) for shape in weight_shapes(settings).values())
+
+
+def named(weights: Tensor, settings: NetworkSettings) -> dict[str, Tensor]:
+    """Return the layers as views of the flat vector, or of anything that is aligned with it."""
+    shapes = weight_shapes(settings)
+    parts = weights.split([math.prod(shape) for shape in shapes.values()])
+    return {name: part.view(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
+
+
+def flat(layers: Mapping[str, Any], settings: NetworkSettings) -> Tensor:
+    """Return the flat float32 vector of named tensors or arrays; undoes `named`. Raises `ValueError` if they do not fit."""
+    shapes = weight_shapes(settings)
+    found = {name: tuple(layers[name].shape) for name in layers}
+    if found != shapes:
+        raise ValueError(f"the weights {found} are not those of the network {shapes}")
+    return torch.cat([torch.as_tensor(np.asarray(layers[name])).reshape(-1).float() for name in shapes])
+
+
+def initial_weights(settings: NetworkSettings, seed: int) -> Tensor:
+    """Draw the start (Sitzmann et al. 2020), flat float32; the same on every machine.
+
+    First layer U(-1/n, 1/n) for n inputs, others U(-sqrt(6/n)/w0, sqrt(6/n)/w0); biases U(-1/sqrt(n), 1/sqrt(n)).
+    """
+    rng = np.random.default_rng(seed)
+    layers: dict[str, np.ndarray] = {}
+    inputs = 2
+    for name, shape in weight_shapes(settings).items():
+        if len(shape) == 2:
+            inputs = shape[1]
+            bound = 1 / inputs if name == "layer0.weight" else math.sqrt(6 / inputs) / settings.w0
+        else:
+            bound = 1 / math.sqrt(inputs)
+        layers[name] = rng.uniform(-bound, bound, shape)
+    return flat(layers, settings)
+
+
+class SirenGrid:
+    """A network on the grid of a map of `height` x `width` texels, with the buffers of its passes.
+
+    One object serves one network at a time: it is not for use from several threads.
+    """
+
+    def __init__(
+        self,
+        settings: NetworkSettings,
+        height: int,
+        width: int,
+        *,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+        chunk: int = CHUNK,
+    ) -> None:
+        self.settings, self.height, self.width = settings, height, width
+        self.kind: dict[str, Any] = {"dtype": dtype, "device": torch.device(device)}
+        self.rows = np.linspace(-1.0, 1.0, height) if height > 1 else np.array([-1.0])
+        self.columns = np.linspace(-1.0, 1.0, width) if width > 1 else np.array([-1.0])
+        step = max(1, chunk // width)
+        self.chunks = [(first, min(first + step, height)) for first in range(0, height, step)]
+        self.scaled = torch.empty(weight_count(settings), **self.kind)
+        self.layers = list(_pairs(named(self.scaled, settings)))
+        self.scale = torch.full_like(self.scaled, settings.w0)
+        self.scale[-self.layers[-1][0].numel() - CHANNELS :] = 1.0  # the output layer has no w0
+        self._memory: dict[str, Tensor] = {}
+        self._stored: list[_Buffers] = []
+        self._passes = 0
+
+    # -- the two ways to use it
+
+    def decode(self, weights: Tensor) -> Tensor:
+        """Return the outputs on the whole grid, shape (H, W, 3); differentiable once in the flat weights."""
+        outputs: Tensor = _Decode.apply(weights, self)  # type: ignore[no-untyped-call]
+        return outputs
+
+    @torch.no_grad()
+    def loss_and_gradient(self, weights: Tensor, local_loss: LocalLoss, gradient: Tensor) -> Tensor:
+        """Return the summed local losses, shape (), and write their gradient by the flat weights to `gradient`.
+
+        Goes through the map chunk by chunk, forwards and backwards, so memory does not grow with the map.
+        """
+        front = self._begin(weights)
+        back = self._begin_backward(front, gradient)
+        buffers = self._buffers(1)[0]
+        total = torch.zeros((), **self.kind)
+        for rows in self.chunks:
+            outputs = self._forward(front, rows, buffers)
+            loss, slope = local_loss(outputs, rows[0])
+            total += loss
+            self._backward(front, back, rows, buffers, slope)
+        self._finish(front, back, gradient)
+        return total
+
+    # -- forward
+
+    def forward(self, weights: Tensor, *, keep: bool) -> tuple[Tensor, _Front]:
+        """Return the outputs, shape (H, W, 3), and what `backward` needs besides the buffers that `keep` fills."""
+        front = self._begin(weights)
+        buffers = self._buffers(len(self.chunks) if keep else 1)
+        outputs = torch.empty(self.height, self.width, CHANNELS, **self.kind)
+        for index, rows in enumerate(self.chunks):
+            outputs[slice(*rows)] = self._forward(front, rows, buffers[index if keep else 0])
+        return outputs, front
+
+    def _begin(self, weights: Tensor) -> _Front:
+        """Evaluate the first two layers' linear parts at the nodes."""
+        self._passes += 1
+        torch.mul(weights.detach(), self.scale, out=self.scaled)
+        (w, b), (w1, b1) = self.layers[0], self.layers[1]
+        x, across = self._axis(w[:, 0], self.columns)
+        y, down = self._axis(w[:, 1], self.rows)
+        size = (self.settings.width, len(y) * len(x))
+        z, sines = self._scratch("first arguments", *size), self._scratch("first sines", *size)
+        from_rows = torch.outer(w[:, 1], y).add_(b[:, None])
+        columns = torch.outer(w[:, 0], x)
+        torch.add(from_rows[:, :, None], columns[:, None, :], out=z.view(-1, len(y), len(x)))
+        _sin(z, sines)
+        _cos(z, z)
+        nodes = torch.addmm(b1[:, None], w1, sines, out=self._scratch("nodes", *size))
+        if across is not None:
+            spread = self._scratch("spread nodes", self.settings.width * len(y), self.width)
+            nodes = torch.mm(nodes.view(-1, len(x)), across.T, out=spread)
+        return _Front(x, y, across, down, sines, z, nodes.view(-1, len(y), self.width))
+
+    def _axis(self, frequencies: Tensor, grid: np.ndarray) -> tuple[Tensor, Tensor | None]:
+        """Return where to evaluate along an axis, and the matrix from there to the grid; None if that is the grid."""
+        top = float(frequencies.abs().max())
+        needed = node_count(top, _TOLERANCE[self.kind["dtype"]]) if math.isfinite(top) else len(grid)
+        if needed > _WORTH_IT * len(grid):
+            return torch.as_tensor(grid, **self.kind), None
+        return _nodes(needed, len(grid), self.kind["dtype"], self.kind["device"])
+
+    def _forward(self, front: _Front, rows: tuple[int, int], buffers: _Buffers) -> Tensor:
+        """Return the outputs of some rows, shape (rows, W, 3); leave the layers in the buffers."""
+        count = (rows[1] - rows[0]) * self.width
+        h = buffers.sines[0][:, :count]
+        if front.down is None:
+            z = self._texels(front.nodes, rows)
+        else:
+            z = buffers.arguments[0][:, :count]
+            torch.matmul(front.down[slice(*rows)], front.nodes, out=z.view(-1, rows[1] - rows[0], self.width))
+        _sin(z, h)
+        for k, (w, b) in enumerate(self.layers[2:-1], start=1):
+            z, below = buffers.arguments[k][:, :count], h
+            torch.addmm(b[:, None], w, below, out=z)
+            h = buffers.sines[k][:, :count]
+            _sin(z, h)
+        w, b = self.layers[-1]
+        outputs = torch.addmm(b[:, None], w, h)
+        if self.settings.output == "sigmoid":
+            outputs.sigmoid_()
+        buffers.outputs = outputs
+        return outputs.T.reshape(rows[1] - rows[0], self.width, CHANNELS)
+
+    # -- backward
+
+    def backward(self, front: _Front, slopes: Tensor, gradient: Tensor) -> None:
+        """Write the gradient by the flat weights, from that by the outputs, shape (H, W, 3), of the last `forward`."""
+        back = self._begin_backward(front, gradient)
+        for rows, buffers in zip(self.chunks, self._stored, strict=False):
+            self._backward(front, back, rows, buffers, slopes[slice(*rows)])
+        self._finish(front, back, gradient)
+
+    def _begin_backward(self, front: _Front, gradient: Tensor) -> _Back:
+        gradient.zero_()
+        nodes = self._scratch("node gradients", *front.nodes.shape)
+        if front.down is not None:
+            nodes.zero_()  # rows add to it; else each texel is written once
+        return _Back(list(_pairs(named(gradient, self.settings))), nodes)
+
+    def _backward(
+        self, front: _Front, back: _Back, rows: tuple[int, int], buffers: _Buffers, slopes: Tensor
+    ) -> None:
+        """Add what some rows contribute to the gradients of all layers but the first two, and to that at the nodes."""
+        count = (rows[1] - rows[0]) * self.width
+        delta = slopes.reshape(count, CHANNELS).T
+        if self.settings.output == "sigmoid":
+            y = buffers.outputs
+            delta = delta * y * (1 - y)
+        h = buffers.sines[len(buffers.sines) - 1][:, :count]
+        dw, db = back.layers[-1]
+        dw.addmm_(delta, h.T)
+        db += delta.sum(1)
+        spare = [buffers.spare[0][:, :count], buffers.spare[1][:, :count]]
+        dh = torch.mm(self.layers[-1][0].T, delta, out=spare[0])
+        for k in range(len(buffers.sines) - 1, 0, -1):
+            z = buffers.arguments[k][:, :count]
+            _cos(z, z)
+            dz = dh.mul_(z)
+            dw, db = back.layers[k + 1]
+            dw.addmm_(dz, buffers.sines[k - 1][:, :count].T)
+            db += dz.sum(1)
+            spare.reverse()
+            dh = torch.mm(self.layers[k + 1][0].T, dz, out=spare[0])
+        if front.down is None:
+            z = self._texels(front.nodes, rows)
+            _cos(z, z)
+            torch.mul(dh, z, out=self._texels(back.nodes, rows))
+        else:
+            z = buffers.arguments[0][:, :count]
+            _cos(z, z)
+            dz = dh.mul_(z).view(-1, rows[1] - rows[0], self.width)
+            down = front.down[slice(*rows)].T.expand(len(dz), -1, -1)
+            back.nodes.baddbmm_(down, dz)
+
+    def _finish(self, front: _Front, back: _Back, gradient: Tensor) -> None:
+        """Carry the gradient at the nodes to the first two layers; put w0 back in."""
+        (dw, db), (dw1, db1) = back.layers[0], back.layers[1]
+        at_nodes = back.nodes.view(-1, self.width)
+        if front.across is not None:
+            gathered = self._scratch("gathered gradients", len(at_nodes), len(front.x))
+            at_nodes = torch.mm(at_nodes, front.across, out=gathered)
+        at_nodes = at_nodes.view_as(front.sines)
+        torch.mm(at_nodes, front.sines.T, out=dw1)
+        torch.sum(at_nodes, 1, out=db1)
+        dz = torch.mm(self.layers[1][0].T, at_nodes, out=self._scratch("first gradients", *front.sines.shape))
+        dz = dz.mul_(front.cosines).view(-1, len(front.y), len(front.x))
+        over_columns = dz.sum(2)
+        dw[:, 0] = dz.sum(1) @ front.x
+        dw[:, 1] = over_columns @ front.y
+        torch.sum(over_columns, 1, out=db)
+        gradient.mul_(self.scale)
+
+    def _texels(self, whole: Tensor, rows: tuple[int, int]) -> Tensor:
+        """Return some rows of (features, H, W) as (features, texels), a view."""
+        return whole.view(-1, self.height * self.width)[:, rows[0] * self.width : rows[1] * self.width]
+
+    def _scratch(self, name: str, *shape: int) -> Tensor:
+        """Return memory that is kept between steps: fresh pages would cost more than the arithmetic on them."""
+        size = math.prod(shape)
+        if name not in self._memory or self._memory[name].numel() < size:
+            self._memory[name] = torch.empty(size, **self.kind)
+        return self._memory[name][:size].view(shape)
+
+    def _buffers(self, count: int) -> list[_Buffers]:
+        """Return the buffers of `count` chunks, all of the size of the first."""
+        texels = (self.chunks[0][1] - self.chunks[0][0]) * self.width
+        while len(self._stored) < count:
+            spare = self._stored[0].spare if self._stored else None
+            self._stored.append(_Buffers.make(self.settings, texels, self.kind, spare))
+        return self._stored
+
+
+@dataclass(frozen=True)
+class _Front:
+    """The first two layers of one pass: nodes along the axes, matrices from them to the grid, and values there.
+
+    `sines` and `cosines` are the first layer's, shape (features, y nodes * x nodes); `nodes` is the second layer's
+    argument, shape (features, y nodes, W).
+    """
+
+    x: Tensor
+    y: Tensor
+    across: Tensor | None
+    down: Tensor | None
+    sines: Tensor
+    cosines: Tensor
+    nodes: Tensor
+
+
+@dataclass(frozen=True)
+class _Back:
+    """Gradients that grow over the chunks: views by layer, and that by `_Front.nodes`."""
+
+    layers: list[tuple[Tensor, Tensor]]
+    nodes: Tensor
+
+
+@dataclass
+class _Buffers:
+    """Arguments and sines of the layers from the second on, for one chunk, each (features, texels)."""
+
+    arguments: list[Tensor]
+    sines: list[Tensor]
+    spare: list[Tensor]
+    outputs: Tensor = field(default_factory=lambda: torch.empty(0))
+
+    @staticmethod
+    def make(
+        settings: NetworkSettings, texels: int, kind: Mapping[str, Any], spare: list[Tensor] | None
+    ) -> _Buffers:
+        def layers(count: int) -> list[Tensor]:
+            return [torch.empty(settings.width, texels, **kind) for _ in range(count)]
+
+        depth = settings.hidden_layers
+        return _Buffers(layers(depth), layers(depth), spare or layers(2))
+
+
+class _Decode(torch.autograd.Function):
+    """`SirenGrid.decode` as one operation."""
+
+    @staticmethod
+    def forward(ctx: Any, weights: Tensor, grid: SirenGrid) -> Tensor:  # noqa: D102
+        outputs, front = grid.forward(weights, keep=ctx.needs_input_grad[0])
+        ctx.grid, ctx.front, ctx.passes = grid, front, grid._passes
+        ctx.save_for_backward(weights)
+        return outputs
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor, None]:  # noqa: D102
+        (weights,) = ctx.saved_tensors
+        grid, front = ctx.grid, ctx.front
+        if ctx.passes != grid._passes:  # another pass took the buffers since
+            _, front = grid.forward(weights, keep=True)
+        gradient = torch.empty_like(weights)
+        grid.backward(front, slopes, gradient)
+        grid._passes += 1  # the arguments are cosines now
+        return gradient, None
+
+
+def _pairs(layers: Mapping[str, Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield (weight, bias) layer by layer."""
+    values = iter(layers.values())
+    return zip(values, values, strict=True)
+
+
+@lru_cache(maxsize=32)
+def _nodes(count: int, size: int, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return Chebyshev nodes and the (size, count) matrix from them to the grid."""
+    matrix = interpolation_matrix(np.linspace(-1.0, 1.0, size), count)
+    with torch.inference_mode(False):
+        nodes = torch.as_tensor(chebyshev_nodes(count).copy(), dtype=dtype, device=device)
+        return nodes, torch.as_tensor(matrix, dtype=dtype, device=device)
+
+
+def _sin(source: Tensor, out: Tensor) -> None:
+    """Write sines; on a CPU by NumPy, whose float32 sine takes less than half of torch's time."""
+    if source.device.type == "cpu":
+        np.sin(source.numpy(), out=out.numpy())
+    else:
+        torch.sin(source, out=out)
+
+
+def _cos(source: Tensor, out: Tensor) -> None:
+    """Write cosines; `out` may be `source`."""
+    if source.device.type == "cpu":
+        np.cos(source.numpy(), out=out.numpy())
+    else:
+        torch.cos(source, out=out)
