@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from rerender.perception.models.base import VisionModel, load_model
+from rerender.perception.networks.dists import DistsWeights
 from rerender.perception.networks.lpips import LpipsHeads
 from rerender.perception.networks.resnet import ResNet50
 from rerender.perception.networks.vgg import TAP_CHANNELS, Vgg16
@@ -64,7 +65,7 @@ def others() -> Tensor:
 
 @pytest.fixture(scope="session")
 def weight_files(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
-    """Files with the names and shapes of the published ResNet-50, VGG-16 and LPIPS weights."""
+    """Files with the names and shapes of the published ResNet-50, VGG-16, LPIPS and DISTS weights."""
     folder = tmp_path_factory.mktemp("weights")
     heads = {
         name: weight.abs() for name, weight in randomise(LpipsHeads(TAP_CHANNELS), 3).state_dict().items()
@@ -73,6 +74,9 @@ def weight_files(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]
         "resnet50_v1": randomise(ResNet50(), 1).state_dict(),
         "vgg16_v1": {**randomise(Vgg16(), 2).state_dict(), "classifier.0.weight": torch.zeros(2, 2)},
         "lpips_vgg": heads,
+        "dists_alpha_beta": {
+            name: weight.abs() for name, weight in randomise(DistsWeights(), 4).state_dict().items()
+        },
     }
     files = {asset: folder / f"{asset}.pth" for asset in states}
     for asset, state in states.items():

@@ -43,6 +43,7 @@ WEIGHTS: Mapping[str, WeightSpec] = {
         ),
         WeightSpec("vgg16_v1", "vgg16-397923af.pth", "torchvision's VGG-16, ImageNet V1"),
         WeightSpec("lpips_vgg", "vgg.pth", "LPIPS v0.1 linear heads for VGG-16 (Zhang et al. 2018)"),
+        WeightSpec("dists_alpha_beta", "dists_weights.pt", "DISTS channel weights (Ding et al. 2020)"),
         WeightSpec(
             "dinov2_vitb14",
             "dinov2_vitb14_pretrain.pth",
@@ -54,6 +55,7 @@ WEIGHTS: Mapping[str, WeightSpec] = {
 
 _NEEDS: Mapping[str, tuple[str, ...]] = {
     "lpips": ("vgg16_v1", "lpips_vgg"),
+    "dists": ("vgg16_v1", "dists_alpha_beta"),
     "vgg": ("vgg16_v1",),
     "resnet": ("resnet50_v1",),
     "resnet_sin": ("resnet50_sin",),

@@ -2,12 +2,14 @@
 
 `config/claims/<paper>.yaml` lists them (docs/claims.md explains each key). A claim is checked in one of three
 ways: a published number (`published`), a bound (`bound`), or a comparison of two measurements (`comparison`).
+A whole published table is written once, under `tables`, and becomes one claim of kind value for each of its cells.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -194,22 +196,112 @@ class Claim(Frozen):
         return (*((self.select,) if self.select else ()), *pair)
 
 
+Name = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+Where = dict[Axis, str | int]
+
+
+class TableColumn(Frozen):
+    """A column of a published table, and the metric that answers it."""
+
+    id: Name
+    title: str
+    metric: str
+    unit: str = ""
+    direction: Literal["higher", "lower"] | None = None
+    rounding: float | None = Field(None, ge=0, description="half a unit of the last digit that was printed")
+    needs: tuple[str, ...] = ()
+
+    _columns = field_validator("metric")(_known_columns)
+
+
+class TableRow(Frozen):
+    """A row of a published table: its title there, which of our runs it is, and its numbers (null: not printed)."""
+
+    id: Name
+    title: str
+    where: Where
+    values: tuple[float | None, ...]
+
+
+class PublishedTable(Frozen):
+    """A published table. `where` holds for all of its rows."""
+
+    id: Name = Field(description="as in the paper, and as our artefact: table1, …")
+    title: str
+    source: Source
+    where: Where = Field(default_factory=dict)
+    tiers: tuple[Tier, ...] = ("laptop", "paper")
+    tolerance: Tolerance = Tolerance()
+    known_difference: str | None = None
+    columns: tuple[TableColumn, ...] = Field(min_length=1)
+    rows: tuple[TableRow, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _rectangular(self) -> PublishedTable:
+        for row in self.rows:
+            if len(row.values) != len(self.columns):
+                raise ValueError(
+                    f"row '{row.id}' has {len(row.values)} values for {len(self.columns)} columns"
+                )
+            twice = sorted(str(axis) for axis in row.where.keys() & self.where.keys())
+            if twice:
+                raise ValueError(f"row '{row.id}' and the table both say {', '.join(twice)}")
+        return self
+
+    def cells(self) -> Iterator[tuple[TableRow, TableColumn, float]]:
+        """Yield the printed numbers, row by row."""
+        for row in self.rows:
+            for column, value in zip(self.columns, row.values, strict=True):
+                if value is not None:
+                    yield row, column, value
+
+    def claims(self, paper: str) -> tuple[Claim, ...]:
+        """Return one claim a printed number, called `<paper>.<table>.<row>.<column>`."""
+        return tuple(self._claim(paper, *cell) for cell in self.cells())
+
+    def _claim(self, paper: str, row: TableRow, column: TableColumn, value: float) -> Claim:
+        """Return the claim of one cell."""
+        where = {axis: (item,) for axis, item in {**self.where, **row.where}.items()}
+        return Claim(
+            id=f"{paper}.{self.id}.{row.id}.{column.id}",
+            artefact=self.id,
+            kind="value",
+            statement=f"{self.title}, {row.title}: {column.title} is {value:.10g}{column.unit and ' '}{column.unit}.",
+            source=self.source,
+            tiers=self.tiers,
+            select=Selector(metric=column.metric, where=where),
+            published=Published(value=value, spread=column.rounding, unit=column.unit),
+            tolerance=self.tolerance,
+            direction=column.direction,
+            needs=column.needs,
+            known_difference=self.known_difference,
+        )
+
+
 class ClaimFile(Frozen):
     """The content of one file."""
 
     paper: str
     note: str = ""
-    claims: tuple[Claim, ...]
+    claims: tuple[Claim, ...] = ()
+    tables: tuple[PublishedTable, ...] = ()
+
+    @property
+    def entries(self) -> tuple[Claim, ...]:
+        """Every claim: those of the tables' cells, then the others."""
+        cells = (claim for table in self.tables for claim in table.claims(self.paper))
+        return (*cells, *self.claims)
 
     @model_validator(mode="after")
     def _consistent(self) -> ClaimFile:
-        if not self.claims:
+        entries = self.entries
+        if not entries:
             raise ValueError("there are no claims")
-        ids = [claim.id for claim in self.claims]
-        repeated = sorted({name for name in ids if ids.count(name) > 1})
+        counts = Counter(claim.id for claim in entries)
+        repeated = sorted(name for name, count in counts.items() if count > 1)
         if repeated:
             raise ValueError(f"several claims are called {', '.join(repeated)}")
-        foreign = [claim.id for claim in self.claims if claim.paper != self.paper]
+        foreign = [claim.id for claim in entries if claim.paper != self.paper]
         if foreign:
             raise ValueError(f"ids must begin with '{self.paper}.': {', '.join(foreign)}")
         return self
@@ -233,7 +325,7 @@ def load_all_claims(folder: Path | str) -> tuple[Claim, ...]:
         raise UserError(
             f"no claims in {folder}", "A file of claims is called <paper>.yaml; see docs/claims.md."
         )
-    return tuple(claim for path in paths for claim in load_claims(path).claims)
+    return tuple(claim for path in paths for claim in load_claims(path).entries)
 
 
 def claims_about(claims: tuple[Claim, ...], **columns: str | int | None) -> list[Claim]:

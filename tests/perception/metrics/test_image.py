@@ -28,6 +28,7 @@ def half() -> np.ndarray:
 def test_closed_forms() -> None:
     a, b = np.full((8, 8, 3), 0.6), np.full((8, 8, 3), 0.5)
     assert metrics.mae(a, b) == pytest.approx(0.1)
+    assert metrics.mse(a, b) == pytest.approx(0.01)
     assert metrics.psnr(a, b) == pytest.approx(20.0)
     assert metrics.ssim(a, b) == pytest.approx((2 * 0.3 + 1e-4) / (0.36 + 0.25 + 1e-4))
 
@@ -95,6 +96,12 @@ def test_lpips_with_and_without_mask(build, pair, half) -> None:
     spoiled = b.copy()
     spoiled[:, 16:] = 0
     assert metrics.lpips(model, a, spoiled, half) == metrics.lpips(model, a, b, half)
+
+
+def test_the_loss_of_any_model(build, pair) -> None:
+    a, b = pair
+    assert metrics.model_loss(load_model("mse"), a, b) == pytest.approx(metrics.mse(a, b), rel=1e-5)
+    assert metrics.model_loss(build("lpips"), a, b) == metrics.lpips(build("lpips"), a, b)
 
 
 def test_mean_over_views(build, pair, half) -> None:

@@ -13,8 +13,11 @@ from rerender.perception.models.base import PairedModel, VisionModel, load_model
 from rerender.perception.models.pixel import MeanSquaredError
 from rerender.perception.weights import required_weights
 
-WEIGHT_FREE = ("mae", "mse", "dual_buffer", "ssim", "nlpd", "frontend", "portilla_simoncelli")
-CONVOLUTIONAL = ("resnet", "lpips", "vgg")
+WEIGHT_FREE = (
+    *("mae", "mse", "dual_buffer", "ssim", "nlpd", "frontend", "portilla_simoncelli"),
+    *("dists_proxy", "lpips_proxy"),
+)
+CONVOLUTIONAL = ("resnet", "lpips", "vgg", "dists")
 EVERY = WEIGHT_FREE + CONVOLUTIONAL
 
 
@@ -121,7 +124,7 @@ def test_unknown_model_names_the_closest() -> None:
         load_model("sssim")
 
 
-@pytest.mark.parametrize("model_id", ["lpips", "vgg", "resnet", "resnet_sin", "dino"])
+@pytest.mark.parametrize("model_id", ["lpips", "vgg", "dists", "resnet", "resnet_sin", "dino"])
 def test_without_weights_a_network_is_blocked(model_id, tmp_path) -> None:
     files = {spec.id: tmp_path / spec.file for spec in required_weights(model_id)}
     for weights in (None, {}, files):

@@ -33,15 +33,20 @@ def mae(image: Image, target: Image, mask: Mask | None = None) -> float:
     return float(np.abs(a - b).mean())
 
 
+def mse(image: Image, target: Image, mask: Mask | None = None) -> float:
+    """Return the mean squared error over pixels and channels."""
+    a, b = _pair(image, target, mask)
+    return float(np.square(a - b).mean())
+
+
 def psnr(image: Image, target: Image, mask: Mask | None = None) -> float:
     """Return the peak signal-to-noise ratio in dB at peak 1, at most 100."""
-    a, b = _pair(image, target, mask)
-    return psnr_of_mse(float(np.square(a - b).mean()))
+    return psnr_of_mse(mse(image, target, mask))
 
 
-def psnr_of_mse(mse: float) -> float:
-    """Return -10 log10(mse) in dB, capped at `PSNR_CAP`."""
-    return PSNR_CAP if mse <= 0 else min(PSNR_CAP, -10 * math.log10(mse))
+def psnr_of_mse(error: float) -> float:
+    """Return -10 log10(error) in dB, capped at `PSNR_CAP`."""
+    return PSNR_CAP if error <= 0 else min(PSNR_CAP, -10 * math.log10(error))
 
 
 def ssim(image: Image, target: Image, mask: Mask | None = None) -> float:
@@ -91,11 +96,16 @@ def lpips(model: VisionModel, image: Image, target: Image, mask: Mask | None = N
 
     With a mask: the other pixels of both images are set to mid grey first.
     """
-    import torch
-
     if mask is not None:
         marked = _nonempty(mask)[..., None]
         image, target = (np.where(marked, picture, 0.5) for picture in (image, target))
+    return model_loss(model, image, target)
+
+
+def model_loss(model: VisionModel, image: Image, target: Image) -> float:
+    """Return the loss of a loaded vision model in single precision, such as DISTS or a stand-in for it."""
+    import torch
+
     with torch.no_grad():
         a, b = (model.features(_tensor(picture).float()) for picture in (image, target))
         return float(model.loss(a, b)[0])

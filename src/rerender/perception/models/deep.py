@@ -142,12 +142,12 @@ def build_lpips(paths: Mapping[str, Path], device: torch.device, dtype: torch.dt
     with torch.device("meta"):
         heads = LpipsHeads(TAP_CHANNELS)
     load_into(heads, paths["lpips_vgg"], WEIGHTS["lpips_vgg"])
-    return Lpips(_vgg(paths, device, dtype), frozen(heads, device, dtype))
+    return Lpips(load_vgg(paths, device, dtype), frozen(heads, device, dtype))
 
 
 def build_vgg(paths: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> VisionModel:
     """Build `vgg`: the LPIPS trunk without the linear heads."""
-    return Lpips(_vgg(paths, device, dtype), None, name="vgg")
+    return Lpips(load_vgg(paths, device, dtype), None, name="vgg")
 
 
 def build_dino(paths: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> VisionModel:
@@ -165,7 +165,8 @@ def _resnet(paths: Mapping[str, Path], asset: str, device: torch.device, dtype: 
     return frozen(network, device, dtype)
 
 
-def _vgg(paths: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> Vgg16:
+def load_vgg(paths: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> Vgg16:
+    """Return torchvision's VGG-16 trunk, frozen."""
     with torch.device("meta"):
         trunk = Vgg16()
     load_into(trunk, paths["vgg16_v1"], WEIGHTS["vgg16_v1"], ignore=("classifier.",))

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from rerender.perception.models import deep
 from rerender.perception.models.base import Builder, VisionModel
+from rerender.perception.models.dists import build_dists
+from rerender.perception.models.filterbank import ResponseProxy, TextureProxy
 from rerender.perception.models.frontend import FrontEnd
 from rerender.perception.models.laplacian import LaplacianPyramid
 from rerender.perception.models.pixel import DualBuffer, MeanAbsoluteError, MeanSquaredError
@@ -26,7 +28,10 @@ BUILDERS: Mapping[str, Builder] = {
     "portilla_simoncelli": _weightless(PortillaSimoncelli()),
     "frontend": _weightless(FrontEnd()),
     "nlpd": _weightless(LaplacianPyramid()),
+    "dists_proxy": _weightless(TextureProxy()),
+    "lpips_proxy": _weightless(ResponseProxy()),
     "lpips": deep.build_lpips,
+    "dists": build_dists,
     "vgg": deep.build_vgg,
     "resnet": deep.build_resnet,
     "resnet_sin": deep.build_resnet_sin,
