@@ -28,14 +28,14 @@ def bake_sky(
     directions, and the map is exposed to a mean of 1, as captured maps are. Below the horizon lies a grey
     ground of the given albedo, lit by the sky (the model itself is black there).
     """
-    emitter = _sunsky(sun_elevation_deg, sun_azimuth_deg, turbidity, albedo, sun_scale)
+    emitter = sunsky(sun_elevation_deg, sun_azimuth_deg, turbidity, albedo, sun_scale=sun_scale)
     fine = height * -(-SUN_ROWS // height)
     per_row = fine // height
     baked = np.zeros((height, 2 * height, 3))
     irradiance, weights = np.zeros(3), 0.0
     for row in range((height + 1) // 2):  # the upper half, one row of the map at a time
         directions = latlong_directions(fine, 2 * fine, (row * per_row, (row + 1) * per_row))
-        radiance = _evaluate(emitter, directions)
+        radiance = evaluate(emitter, directions)
         above = directions[..., 1:2] > 0
         baked[row] = resize_area(np.where(above, radiance, 0.0), 1, 2 * height)[0]
         weight = np.clip(directions[..., 1:2], 0.0, None) * np.hypot(directions[..., :1], directions[..., 2:])
@@ -48,7 +48,16 @@ def bake_sky(
     return (baked / mean).astype(np.float32)
 
 
-def _sunsky(elevation_deg: float, azimuth_deg: float, turbidity: float, albedo: float, scale: float) -> Any:
+def sunsky(
+    elevation_deg: float,
+    azimuth_deg: float,
+    turbidity: float,
+    albedo: float,
+    *,
+    sun_scale: float = 1.0,
+    sky_scale: float = 1.0,
+) -> Any:
+    """Return Mitsuba's emitter of sun and sky; the scales turn either off."""
     import mitsuba as mi
 
     elevation, azimuth = np.radians([elevation_deg, azimuth_deg])
@@ -60,13 +69,14 @@ def _sunsky(elevation_deg: float, azimuth_deg: float, turbidity: float, albedo: 
             "sun_direction": [float(value) for value in sun],
             "turbidity": float(turbidity),
             "albedo": float(albedo),
-            "sun_scale": float(scale),
+            "sun_scale": float(sun_scale),
+            "sky_scale": float(sky_scale),
         }
     )
 
 
-def _evaluate(emitter: Any, directions: np.ndarray) -> np.ndarray:
-    """Return the emitter's radiance from y-up directions (h, w, 3)."""
+def evaluate(emitter: Any, directions: np.ndarray) -> np.ndarray:
+    """Return the emitter's radiance from y-up directions (..., 3), in the same shape."""
     import mitsuba as mi
 
     flat = directions.reshape(-1, 3)
