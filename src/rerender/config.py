@@ -19,6 +19,9 @@ from pydantic.fields import FieldInfo
 from rerender.catalogue import resolve
 from rerender.catalogue.resolve import AssetSettings as AssetPlaces
 from rerender.core.errors import UserError, closest_first, unknown_name
+from rerender.papers.envmaps import grid as envmaps_grid
+from rerender.papers.envmaps.settings import EnvmapsSettings
+from rerender.papers.envmaps.tiers import TIERS as ENVMAPS_TIERS
 from rerender.papers.metamers import grid as metamers_grid
 from rerender.papers.metamers.settings import Frozen, MetamersSettings
 from rerender.papers.metamers.tiers import TIERS as METAMERS_TIERS
@@ -71,10 +74,11 @@ class TierSettings(Frozen):
     """The experiments of one tier, one entry a paper."""
 
     metamers: MetamersSettings
+    envmaps: EnvmapsSettings
 
 
 PRESETS: Mapping[str, TierSettings] = {
-    tier: TierSettings(metamers=METAMERS_TIERS[tier]) for tier in TIER_NAMES
+    tier: TierSettings(metamers=METAMERS_TIERS[tier], envmaps=ENVMAPS_TIERS[tier]) for tier in TIER_NAMES
 }
 
 
@@ -121,6 +125,7 @@ def tier_settings(tier: str, config: Config | None = None, folder: Path = TIER_F
     prefix = f"tiers.{tier}."
     settings = _validate(TierSettings, _merge(merged, override), prefix, CONFIG_SOURCE)
     metamers_grid.check_names(settings.metamers)
+    envmaps_grid.check_names(settings.envmaps)
     return settings
 
 

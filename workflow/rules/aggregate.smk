@@ -4,6 +4,7 @@
 rule aggregate_metrics:
     input:
         "<results>/{tier}/metamers/metrics.parquet",
+        "<results>/{tier}/envmaps/metrics.parquet",
     output:
         "<results>/{tier}/metrics.parquet",
     log:
@@ -63,6 +64,7 @@ rule verdicts:
 rule all_tables:
     input:
         rules.metamers_tables.input,
+        rules.envmaps_tables.input,
         expand("<results>/{tier}/metrics.parquet", tier=TIER),
     localrule: True
 
@@ -70,6 +72,7 @@ rule all_tables:
 rule all_figures:
     input:
         rules.metamers_figures.input,
+        rules.envmaps_figures.input,
     localrule: True
 
 

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from rerender.core.errors import UserError
-from rerender.workflow import assets, metamers
+from rerender.workflow import assets, envmaps, metamers
 from rerender.workflow.session import Session
 from rerender.workflow.targets import check_targets, check_writable, requested
 from snakemake.exceptions import WorkflowError
@@ -35,6 +35,8 @@ wildcard_constraints:
     seed="[0-9]+",
     name="[a-z0-9_]+",
     height="[0-9]+",
+    experiment="[a-z0-9_]+",
+    mode="[a-z0-9_]+",
 
 
 def code(*modules, files=()):
@@ -131,6 +133,65 @@ def envmap_params(wildcards):
 
 def texture_params(wildcards):
     return assets.texture_params(SESSION, wildcards.name)
+
+
+def captured_map(wildcards):
+    """The prepared full map that a captured sky is cut from."""
+    return envmaps.captured_map(wildcards.envmap, int(wildcards.height))
+
+
+def env_scene_params(wildcards):
+    return envmaps.scene_value(SESSION, wildcards.scene)
+
+
+def fit_map_file(wildcards):
+    """The upper half of a sky at the size of the tier."""
+    return envmaps.sky_map(SESSION, wildcards.tier, wildcards.envmap)
+
+
+def fit_params(wildcards):
+    return envmaps.fit_params(SESSION, wildcards.tier, wildcards.envmap)
+
+
+def place_parts(wildcards):
+    """Meshes and textures of a scene at a roughness."""
+    return envmaps.scene_parts(wildcards.scene)
+
+
+def bake_params(wildcards):
+    return envmaps.bake_params(SESSION, wildcards.tier, wildcards.scene)
+
+
+def env_run_inputs(wildcards):
+    """Sky, networks, scene and transport of an inversion job."""
+    return envmaps.run_inputs(SESSION, wildcards.tier, wildcards)
+
+
+def env_run_params(wildcards):
+    return envmaps.run_params(SESSION, wildcards.tier, wildcards)
+
+
+def env_judge_weights(wildcards):
+    """Pretrained weights of the networks that can judge a map or a rendering here."""
+    return envmaps.judge_weights(SESSION)
+
+
+def env_metric_files(wildcards):
+    """Metric rows of every fit and every inversion of the tier that can run here."""
+    return envmaps.metric_files(SESSION, wildcards.tier)
+
+
+def env_grid_params(wildcards):
+    return envmaps.grid_params(SESSION, wildcards.tier)
+
+
+def env_names_params(wildcards):
+    return envmaps.names_params(SESSION, wildcards.tier)
+
+
+def env_figure_inputs(wildcards):
+    """Finished runs, fits, skies and metrics that a figure is drawn from."""
+    return envmaps.figure_inputs(SESSION, wildcards.tier, wildcards.name)
 
 
 def claims_files():

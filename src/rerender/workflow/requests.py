@@ -1,4 +1,4 @@
-"""From what Snakemake hands to a script to the arguments of the metamers stages."""
+"""From what Snakemake hands to a script to the arguments of the stages."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from rerender.config import load_config
 from rerender.papers.metamers.settings import GeometryRun, MaterialRun
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rerender.papers.envmaps.experiment import RunRequest
     from rerender.papers.metamers.world import SceneFiles
 
 ROLES = ("mesh", "envmap", "texture", "ground")
@@ -34,4 +37,33 @@ def run_settings(snakemake: Any) -> GeometryRun | MaterialRun:
         GeometryRun(**values)
         if snakemake.params.value["scene"].family == "geometry"
         else MaterialRun(**values)
+    )
+
+
+def inversion_request(snakemake: Any, weights: Mapping[str, Path]) -> RunRequest:
+    """Return the request of an envmaps job."""
+    from rerender.papers.envmaps.experiment import RunRequest
+    from rerender.papers.envmaps.runfiles import Job
+    from rerender.papers.envmaps.specs import InversionSettings, RepresentationSpec
+
+    settings, names = snakemake.params.settings, snakemake.wildcards
+    specs = tuple(RepresentationSpec(**spec) for spec in settings["specs"])
+    job = Job(
+        *(names.experiment, names.scene, names.envmap, names.mode, int(names.seed)),
+        representations=tuple(spec.id for spec in specs),
+    )
+    transport = snakemake.input.get("transport")
+    return RunRequest(
+        job=job,
+        map=Path(snakemake.input.map),
+        fits=Path(snakemake.input.fits),
+        parts=Path(snakemake.input.parts),
+        transport=Path(transport) if transport else None,
+        specs=specs,
+        settings=InversionSettings(**settings["inversion"]),
+        **{name: settings[name] for name in ("columns", "image_size", "spp", "spp_grad", "target_spp")},
+        weights=weights,
+        tier=names.tier,
+        variant=snakemake.params.variant,
+        threads=snakemake.threads,
     )

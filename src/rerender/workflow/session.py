@@ -17,6 +17,7 @@ from rerender.catalogue.resolve import AssetSettings as AssetPlaces
 from rerender.catalogue.resolve import is_at_hand, load_ledger, locate
 from rerender.catalogue.specs import EnvmapSpec, SceneSpec, VisionModelSpec
 from rerender.config import TIER_FOLDER, Config, asset_settings, load_config, tier_settings
+from rerender.papers.envmaps.settings import EnvmapsSettings
 from rerender.papers.metamers import grid
 from rerender.papers.metamers.runfiles import Expected
 from rerender.papers.metamers.settings import MetamersSettings
@@ -86,6 +87,11 @@ class Session:
         return tier_settings(tier, self.config, self._folder).metamers
 
     @remembered
+    def envmaps(self, tier: str) -> EnvmapsSettings:
+        """Return the envmaps experiment of `tier`; an unknown tier raises `UserError`."""
+        return tier_settings(tier, self.config, self._folder).envmaps
+
+    @remembered
     def scene(self, name: str) -> SceneSpec:
         """Return the registry's entry of a scene."""
         return registry.scene(name)
@@ -127,7 +133,11 @@ class Session:
     @remembered
     def mesh(self, scene: str) -> dict[str, str | None]:
         """Return which of a scene's meshes will be used; a procedural one counts as at hand."""
-        choices = [choice.asset for choice in self.scene(scene).meshes]
+        return self.first_mesh(*(choice.asset for choice in self.scene(scene).meshes))
+
+    @remembered
+    def first_mesh(self, *choices: str) -> dict[str, str | None]:
+        """Return which of several meshes, tried in order, will be used."""
         for name in choices:
             if self.ledger[name].kind == "procedural":
                 return {"asset": name, "source": "procedural", "sha256": None}

@@ -1,0 +1,272 @@
+"""One job of the grid: recover a turned sky from a rendering, by all representations in one process, and judge them.
+
+    truth = E0 moved left by `columns`,  target = R(truth),  E* = invert(E0, target)
+
+The target is rendered by the light model of the inversion itself (experiment `shift`) or by Mitsuba (`shift_mitsuba`). Each
+inversion keeps its own checkpoints, so an interrupted job carries on where it was and skips what is finished.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+
+from rerender.catalogue.origins import ORIGINS, read_origin
+from rerender.core.files import Tree, atomic_path, save_tree
+from rerender.core.latlong import shift_columns
+from rerender.core.seeds import SeedStream
+from rerender.papers.envmaps.bakes import Place, light_of, mitsuba_light
+from rerender.papers.envmaps.fits import load_fits
+from rerender.papers.envmaps.grid import base
+from rerender.papers.envmaps.inversion import Inversion, invert
+from rerender.papers.envmaps.metrics import METRICS, inversion_metrics
+from rerender.papers.envmaps.runfiles import INITIAL, Job, RunFiles
+from rerender.papers.envmaps.specs import InversionSettings, RepresentationSpec
+from rerender.perception.models.base import VisionModel, load_model
+from rerender.perception.weights import required_weights
+from rerender.provenance.host import Stopwatch
+from rerender.provenance.manifest import Code, hash_files, run_id, write_manifest
+from rerender.provenance.stack import stack_fingerprint
+from rerender.rendering.bitmaps import read_image
+from rerender.rendering.light_model import LightModel
+from rerender.rendering.variants import start_variant
+from rerender.reporting.captions import blocked_text
+from rerender.reporting.rows import MetricRow, RowContext, write_rows
+from rerender.runtime.device import torch_device
+
+JUDGES = ("lpips", "dists")
+"""Networks that judge where their weights are at hand."""
+
+VARIANTS: Mapping[str, str] = {"paper_like": "default", "stabilised": "stabilised"}
+"""Mode -> `variant` of its rows. Claims about the paper's numbers read the variant `default`."""
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """A job, the files that it needs, and how it is run. Without `transport` Mitsuba renders in the loop."""
+
+    job: Job
+    map: Path
+    fits: Path
+    parts: Path
+    transport: Path | None
+    specs: tuple[RepresentationSpec, ...]
+    settings: InversionSettings
+    columns: int
+    image_size: int
+    spp: int
+    spp_grad: int | None
+    target_spp: int | None
+    weights: Mapping[str, Path]
+    tier: str
+    variant: str = "auto"
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class Scenery:
+    """What all inversions of a job share: maps (H, W, 3), target (h, w, 3), and the light model."""
+
+    light: LightModel
+    initial: np.ndarray
+    truth: np.ndarray
+    target: np.ndarray
+
+
+def run_job(request: RunRequest, code: Code, stack: Mapping[str, str], *, folder: Path, state_root: Path) -> None:
+    """Run, or carry on, the job and write its files to `folder` (see docs/files.md)."""
+    watch = Stopwatch.start()
+    torch.set_num_threads(request.threads)
+    backend = start_variant(request.variant, threads=request.threads)
+    device = torch.device(torch_device(backend))
+    identity = run_id(parameters(request), code.fingerprint, hash_files(inputs(request)), stack)
+    scenery = set_up(request, device)
+    judges = load_judges(request.weights, device)
+    origin = read_origin(request.map.with_suffix(".json"), request.parts.with_suffix(".json"))
+    context = row_context(request, backend, device, identity, code, stack, origin)
+    fits = load_fits(request.fits)
+    final: dict[str, Tree] = {}
+    histories, rows = [], initial_rows(context, scenery, judges)
+    for spec in request.specs:
+        found = invert(
+            spec=spec,
+            initial=scenery.initial,
+            fitted=fits.get(base(spec.id)),
+            light=scenery.light,
+            target=scenery.target,
+            settings=request.settings,
+            seed=request.job.seed,
+            workdir=state_root / identity / spec.id,
+        )
+        rendering = rendered(scenery.light, found.best, eval_seed(request))
+        own = replace(context, representation=spec.id, run_id=f"{identity}-{spec.id}")
+        metrics = inversion_metrics(found.best, scenery.truth, rendering, scenery.target, judges)
+        rows += metric_rows(own, metrics, judges) + cost_rows(own, found)
+        final[spec.id] = pictures(found, rendering)
+        histories.append(found.history.with_columns(representation=pl.lit(spec.id)))
+    run = RunFiles.at(folder)
+    shared = {"initial": scenery.initial, "truth": scenery.truth, "target": scenery.target}
+    start = rendered(scenery.light, scenery.initial, eval_seed(request))
+    save_tree(run.final, {**shared, "start": start, "runs": final})
+    with atomic_path(run.trace) as partial:
+        pl.concat(histories, how="diagonal_relaxed").write_parquet(partial)
+    write_rows(run.metrics, rows)
+    write_manifest(
+        run.manifest,
+        stage="envmaps_invert",
+        run_id=identity,
+        parameters=parameters(request),
+        inputs=inputs(request),
+        outputs={"final": run.final, "trace": run.trace, "metrics": run.metrics},
+        code=code,
+        stack=stack,
+        seeds={"job": list(seeds(request).keys)},
+        backend=backend,
+        cost=watch.stop(gpus=int(device.type == "cuda")),
+        assets=origin,
+    )
+    shutil.rmtree(state_root / identity, ignore_errors=True)
+
+
+def set_up(request: RunRequest, device: torch.device) -> Scenery:
+    """Read the sky, make the light model, and render the target under the turned sky."""
+    initial = read_image(request.map)
+    height, width = initial.shape[:2]
+    place = Place(request.job.scene, request.parts, request.image_size, (height, width))
+    light = light_of(place, request.transport, device, spp=request.spp, spp_grad=request.spp_grad)
+    truth = np.ascontiguousarray(shift_columns(initial, request.columns))
+    renderer: LightModel = light
+    if request.target_spp is not None:
+        renderer = mitsuba_light(place, spp=request.target_spp)
+    target = rendered(renderer, truth, seeds(request).seed("target"))
+    return Scenery(light, initial, truth, target)
+
+
+def rendered(light: LightModel, upper: np.ndarray, seed: int) -> np.ndarray:
+    """Return the rendering (h, w, 3) under an upper half, as a float32 array."""
+    with torch.no_grad():
+        # a light model moves the map to where it computes
+        image = light.render(torch.from_numpy(np.ascontiguousarray(upper, dtype=np.float32)), seed)
+    return np.asarray(image.cpu().numpy(), dtype=np.float32)
+
+
+def load_judges(weights: Mapping[str, Path], device: torch.device) -> dict[str, VisionModel]:
+    """Return the judges whose weights are all there."""
+    ready = [name for name in JUDGES if all(need.id in weights for need in required_weights(name))]
+    return {name: load_model(name, weights=weights, device=device) for name in ready}
+
+
+def pictures(found: Inversion, rendering: np.ndarray) -> Tree:
+    """Return what one inversion leaves in `final.npz`."""
+    return {
+        "map": found.best,
+        "last": found.last,
+        "rendering": rendering,
+        "snapshots": {str(step): image for step, image in found.snapshots.items()},
+    }
+
+
+def initial_rows(
+    context: RowContext, scenery: Scenery, judges: Mapping[str, VisionModel]
+) -> list[MetricRow]:
+    """Return the metrics of doing nothing: the initial map and its rendering."""
+    start = rendered(scenery.light, scenery.initial, 0)
+    metrics = inversion_metrics(scenery.initial, scenery.truth, start, scenery.target, judges)
+    return metric_rows(replace(context, representation=INITIAL), metrics, judges)
+
+
+def metric_rows(
+    context: RowContext, metrics: Mapping[str, float], judges: Mapping[str, VisionModel]
+) -> list[MetricRow]:
+    """Return the metrics as rows, and an explained gap for each network without weights."""
+    rows = [
+        context.row(name, value, unit=METRICS[name][0], better=METRICS[name][1])  # type: ignore[arg-type]
+        for name, value in metrics.items()
+    ]
+    gaps = [f"{pair}/{name}" for pair in ("env", "ren") for name in JUDGES if name not in judges]
+    return rows + [context.row(name, None, reason=blocked_text("weights"), better="lower") for name in gaps]
+
+
+def cost_rows(context: RowContext, found: Inversion) -> list[MetricRow]:
+    """Return iterations, seconds a step, and the losses of one inversion."""
+    losses = found.history["loss"].drop_nans().to_list()
+    return [
+        context.row("iterations", found.history.height),
+        context.row("step_s", found.seconds_per_step, unit="s", better="lower"),
+        *([context.row("loss_first", losses[0]), context.row("loss_best", min(losses))] if losses else []),
+    ]
+
+
+def seeds(request: RunRequest) -> SeedStream:
+    """Return the random stream of targets and judged renderings: the same in all modes, which can be compared then."""
+    job = request.job
+    return SeedStream(("envmaps", job.experiment, job.scene, job.envmap, job.seed))
+
+
+def eval_seed(request: RunRequest) -> int:
+    """Return the seed of the renderings that are judged; exact light models ignore it."""
+    return seeds(request).seed("evaluate")
+
+
+def inputs(request: RunRequest) -> dict[str, Path]:
+    """Return the files that decide the result."""
+    found = {"map": request.map, "fits": request.fits, "parts": request.parts, **request.weights}
+    return found if request.transport is None else {**found, "transport": request.transport}
+
+
+def parameters(request: RunRequest) -> dict[str, Any]:
+    """Return the plain values that decide the result."""
+    job = request.job
+    return {
+        "experiment": job.experiment,
+        "scene": job.scene,
+        "envmap": job.envmap,
+        "mode": job.mode,
+        "seed": job.seed,
+        "representations": {spec.id: spec.model_dump(exclude={"title"}) for spec in request.specs},
+        "settings": request.settings.model_dump(),
+        "columns": request.columns,
+        "image_size": request.image_size,
+        "spp": request.spp,
+        "spp_grad": request.spp_grad,
+        "target_spp": request.target_spp,
+        "variant": request.variant,
+    }
+
+
+def row_context(
+    request: RunRequest,
+    backend: str,
+    device: torch.device,
+    identity: str,
+    code: Code,
+    stack: Mapping[str, str],
+    origin: str,
+) -> RowContext:
+    """Return the columns that all rows of a job share. `method` says what renders in the loop."""
+    job = request.job
+    assert origin in ORIGINS
+    return RowContext(
+        paper="envmaps",
+        experiment=job.experiment,
+        scene=job.scene,
+        envmap=job.envmap,
+        method="mitsuba" if request.transport is None else "transport",
+        representation=INITIAL,
+        variant=VARIANTS[job.mode],
+        seed=job.seed,
+        tier=request.tier,
+        backend=backend,
+        device=str(device.type),
+        run_id=identity,
+        code=code.fingerprint,
+        stack=stack_fingerprint(stack),
+        assets=origin,  # type: ignore[arg-type]
+    )

@@ -1,0 +1,170 @@
+"""One sky's networks, fitted in one process and shared by all scenes; what they are worth, and how they bear noise."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+
+from rerender.catalogue.origins import read_origin
+from rerender.core.files import atomic_path, load_tree, save_tree
+from rerender.core.seeds import SeedStream
+from rerender.fitting.problem import FitResult
+from rerender.papers.envmaps.fit import FittedMap, fit_map
+from rerender.papers.envmaps.metrics import METRICS
+from rerender.papers.envmaps.robustness import noise_variant, under_noise
+from rerender.papers.envmaps.settings import FIT_SCENE
+from rerender.papers.envmaps.specs import RepresentationSpec
+from rerender.provenance.host import Stopwatch
+from rerender.provenance.manifest import Code, hash_files, run_id, write_manifest
+from rerender.provenance.stack import stack_fingerprint
+from rerender.rendering.bitmaps import read_image
+from rerender.reporting.rows import MetricRow, RowContext, write_rows
+
+BACKEND = "torch_cpu"
+SCALARS: Mapping[str, tuple[str, str]] = {
+    "psnr_log": ("dB", "higher"),
+    "psnr_srgb": ("dB", "higher"),
+    "peak_ratio": ("", "none"),
+    "luminance_ratio": ("", "none"),
+}
+
+
+@dataclass(frozen=True)
+class FitRequest:
+    """A prepared sky, and what to fit to it. `noise` are strengths, each averaged over `draws`."""
+
+    sky: str
+    map: Path
+    seed: int
+    specs: tuple[RepresentationSpec, ...]
+    noise: tuple[float, ...]
+    draws: int
+    tier: str
+    threads: int = 1
+
+
+def fit_sky(request: FitRequest, code: Code, stack: Mapping[str, str], *, folder: Path, state_root: Path) -> None:
+    """Fit every network and write `fits.npz`, `trace.parquet`, `metrics.json` and `manifest.json` to `folder`.
+
+    Every fit keeps its own checkpoints below `state_root`: an interrupted job carries on, and skips what is done.
+    """
+    watch = Stopwatch.start()
+    torch.set_num_threads(request.threads)
+    initial = read_image(request.map)
+    inputs = {"map": request.map}
+    identity = run_id(parameters(request), code.fingerprint, hash_files(inputs), stack)
+    seeds = SeedStream(("envmaps", request.sky, request.seed))
+    fits: dict[str, FittedMap] = {}
+    histories, rows = [], []
+    for spec in request.specs:
+        fitted, result = fit_map(
+            initial, spec, state_root / identity / spec.id, run_id=f"{identity}-{spec.id}", seeds=seeds.child("fit")
+        )
+        fits[spec.id] = fitted
+        histories.append(result.history.with_columns(representation=pl.lit(spec.id)))
+        context = row_context(request, spec.id, f"{identity}-{spec.id}", code, stack)
+        rows += quality_rows(context, fitted, result)
+        rows += noise_rows(request, context, fitted, initial)
+    outputs = {name: folder / name for name in ("fits.npz", "trace.parquet", "metrics.json")}
+    save_tree(outputs["fits.npz"], {name: fitted.state() for name, fitted in fits.items()})
+    with atomic_path(outputs["trace.parquet"]) as partial:
+        pl.concat(histories, how="diagonal_relaxed").write_parquet(partial)
+    write_rows(outputs["metrics.json"], rows)
+    write_manifest(
+        folder / "manifest.json",
+        stage="envmaps_fit",
+        run_id=identity,
+        parameters=parameters(request),
+        inputs=inputs,
+        outputs=outputs,
+        code=code,
+        stack=stack,
+        seeds={"fit": list(seeds.child("fit").keys)},
+        backend=BACKEND,
+        cost=watch.stop(),
+        assets=read_origin(request.map.with_suffix(".json")),
+        notes={name: fitted.complaint for name, fitted in fits.items() if fitted.complaint},
+    )
+    shutil.rmtree(state_root / identity, ignore_errors=True)
+
+
+def load_fits(path: Path | str) -> dict[str, FittedMap]:
+    """Return the fitted networks of a sky by representation."""
+    return {name: FittedMap.from_state(tree) for name, tree in load_tree(path).items()}
+
+
+def parameters(request: FitRequest) -> dict[str, Any]:
+    """Return the plain values that decide the result."""
+    return {
+        "sky": request.sky,
+        "seed": request.seed,
+        "noise": list(request.noise),
+        "draws": request.draws,
+        "representations": {spec.id: spec.model_dump(exclude={"title"}) for spec in request.specs},
+    }
+
+
+def row_context(
+    request: FitRequest, representation: str, identity: str, code: Code, stack: Mapping[str, str]
+) -> RowContext:
+    """Return the columns that all rows of one fit share."""
+    return RowContext(
+        paper="envmaps",
+        experiment="fit",
+        scene=FIT_SCENE,
+        envmap=request.sky,
+        method="fit",
+        representation=representation,
+        seed=request.seed,
+        tier=request.tier,
+        backend=BACKEND,
+        device="cpu",
+        run_id=identity,
+        code=code.fingerprint,
+        stack=stack_fingerprint(stack),
+        assets=read_origin(request.map.with_suffix(".json")),  # type: ignore[arg-type]
+    )
+
+
+def quality_rows(context: RowContext, fitted: FittedMap, result: FitResult) -> list[MetricRow]:
+    """Return how well the network holds its map, what the guard made of it, and the cost."""
+    scalars = fitted.quality.scalars()
+    rows = [
+        context.row(f"fit/{name}", scalars[name], unit=unit, better=better)  # type: ignore[arg-type]
+        for name, (unit, better) in SCALARS.items()
+    ]
+    return [
+        *rows,
+        context.row("fit/gamma", fitted.gamma),
+        context.row("fit/refits", fitted.refits, better="lower"),
+        context.row("iterations", result.iterations),
+        context.row("wall_s", result.wall_s),
+    ]
+
+
+def noise_rows(
+    request: FitRequest, context: RowContext, fitted: FittedMap, initial: np.ndarray
+) -> list[MetricRow]:
+    """Return the decoded map's metrics under noise, and without any (`noise_0`)."""
+    from dataclasses import replace
+
+    seeds = SeedStream(("envmaps", request.sky, request.seed, "robustness"))
+    found = under_noise(fitted, initial, (0.0, *request.noise), request.draws, seeds)
+    return [
+        replace(context, experiment="robustness", variant=noise_variant(strength)).row(
+            name,
+            value,
+            n=request.draws if strength else 1,
+            unit=METRICS[name][0],
+            better=METRICS[name][1],  # type: ignore[arg-type]
+        )
+        for strength, metrics in found.items()
+        for name, value in metrics.items()
+    ]

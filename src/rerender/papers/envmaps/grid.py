@@ -1,0 +1,114 @@
+"""The grid of envmaps runs: jobs a tier asks for, and the inversions in them. Light: imports no numerics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from rerender.catalogue import registry
+from rerender.core.errors import unknown_name
+from rerender.papers.envmaps.runfiles import Expected, Job, RunFiles
+from rerender.papers.envmaps.settings import EnvmapsSettings
+from rerender.papers.envmaps.specs import PERCEPTUAL_SUFFIX, representation_spec
+
+CLEAR = "clear"
+NUMBERED = "cloudy_"
+DISTS = "dists"
+"""The vision model that `_dists` rows need."""
+
+
+def jobs(settings: EnvmapsSettings, blocked: str | None = None) -> tuple[Job, ...]:
+    """Return every job in a fixed order; parts that share a scene and a sky share a job.
+
+    `blocked` is the reason why DISTS cannot run here; the rows that need it are left out then.
+    """
+    found: dict[tuple[str, str, str], dict[str, None]] = {}
+    for name, part in settings.parts.items():
+        experiment = "shift_mitsuba" if name == "mitsuba" else "shift"
+        for place in part.places:
+            for sky in settings.skies.all[: part.skies]:
+                rows = [row for row in part.representations if blocked is None or not needs_dists(row)]
+                found.setdefault((experiment, place, sky), {}).update(dict.fromkeys(rows))
+    return tuple(
+        Job(experiment, place, sky, mode, seed, tuple(rows))
+        for (experiment, place, sky), rows in found.items()
+        for mode in settings.inversion.modes
+        for seed in range(1, settings.seeds + 1)
+        if rows
+    )
+
+
+def cells(settings: EnvmapsSettings, blocked: str | None = None) -> tuple[Expected, ...]:
+    """Return every inversion of the grid; those that cannot run here carry the reason."""
+    return tuple(
+        Expected(
+            job.experiment, job.scene, job.envmap, job.mode, job.seed, row, blocked if needs_dists(row) else None
+        )
+        for job in jobs(settings)
+        for row in job.representations
+    )
+
+
+def fitted(settings: EnvmapsSettings) -> dict[str, tuple[str, ...]]:
+    """Return sky -> the representations that must be fitted to it: all networks that any of its jobs uses.
+
+    A `_dists` row starts from the same network as its plain one.
+    """
+    found: dict[str, dict[str, None]] = {}
+    for job in jobs(settings):
+        rows = found.setdefault(job.envmap, {})
+        for row in job.representations:
+            name = base(row)
+            if representation_spec(name).kind == "network":
+                rows[name] = None
+    first = settings.skies.all[0]
+    if first in found:  # Figure 4 compares with stock SIREN, on one sky
+        found[first].update(dict.fromkeys(("siren_stock", "siren_wo", "siren", "rsiren_a")))
+    return {sky: tuple(rows) for sky, rows in found.items()}
+
+
+def places(settings: EnvmapsSettings) -> tuple[str, ...]:
+    """Return every scene at every roughness, once."""
+    return tuple(dict.fromkeys(place for part in settings.parts.values() for place in part.places))
+
+
+def base(row: str) -> str:
+    """Return the representation without its DISTS term."""
+    return row.removesuffix(PERCEPTUAL_SUFFIX)
+
+
+def needs_dists(row: str) -> bool:
+    """Say whether a row has the DISTS term."""
+    return row.endswith(PERCEPTUAL_SUFFIX)
+
+
+def finished_runs(expected: Iterable[Job], files: Iterable[Path | str]) -> list[RunFiles]:
+    """Return the jobs that own some of `files`, in the order of the grid."""
+    known = {"/".join(folder.parts[-5:]): folder for folder in {Path(file).parent for file in files}}
+    return [RunFiles.at(known[job.path]) for job in expected if job.path in known]
+
+
+def describe(settings: EnvmapsSettings, blocked: str | None) -> dict[str, Any]:
+    """Return the grid as a plain value, for the params of the rules that need all of it."""
+    return {"settings": settings.model_dump(), "blocked": blocked}
+
+
+def described(value: Mapping[str, Any]) -> tuple[EnvmapsSettings, tuple[Expected, ...]]:
+    """Return the settings and every cell of a described grid."""
+    settings = EnvmapsSettings.model_validate(value["settings"])
+    return settings, cells(settings, value["blocked"])
+
+
+def is_procedural(sky: str) -> bool:
+    """Say whether a sky is computed rather than captured."""
+    return sky == CLEAR or (sky.startswith(NUMBERED) and sky.removeprefix(NUMBERED).isdigit())
+
+
+def check_names(settings: EnvmapsSettings) -> None:
+    """Refuse skies that do not exist. Raises `UserError` that names the closest one."""
+    captured = [name for name, light in registry.envmaps().items() if light.sky is not None and light.assets]
+    for name in settings.skies.names:
+        if not is_procedural(name) and name not in captured:
+            known = [*captured, CLEAR, f"{NUMBERED}0"]
+            raise unknown_name("sky", name, known, "The name stands in envmaps.skies.names.")

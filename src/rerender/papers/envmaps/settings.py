@@ -1,0 +1,249 @@
+"""What an envmaps experiment is: typed settings of a tier, and the small part of them that each step needs.
+
+`EnvmapsSettings` is what a user may write in `config/tiers/<tier>.yaml`. Light: imports no numerics. Numbers that the
+paper lost (section numbers are the fact sheet's) are keys here, with the range to sweep in their description.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, get_args
+
+from pydantic import Field, model_validator
+
+from rerender.papers.envmaps.specs import (
+    GAMMA_HIGH,
+    GAMMA_LOW,
+    NETWORK_LR,
+    PERCEPTUAL_SUFFIX,
+    REPRESENTATIONS,
+    Count,
+    Frozen,
+    NonNegative,
+    ObjectiveSettings,
+    Positive,
+    RepresentationSpec,
+    representation_spec,
+)
+
+Mode = Literal["paper_like", "stabilised"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+Experiment = Literal["shift", "shift_mitsuba"]
+EXPERIMENTS: tuple[Experiment, ...] = get_args(Experiment)
+SceneName = Literal["mirror_sphere", "horse", "bunny", "atenea", "plant", "multi_objects"]
+SCENES: tuple[str, ...] = get_args(SceneName)
+ROUGH_SCENES = ("bunny",)
+"""Scenes whose roughness is a setting; the others have their own materials."""
+
+FIT_SCENE = "none"
+"""The `scene` of rows that belong to a fit: no scene is involved."""
+
+Names = Annotated[tuple[str, ...], Field(min_length=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class SkySettings(Frozen):
+    """The initial maps, in the order in which tables that use fewer of them take them."""
+
+    names: tuple[str, ...] = Field(
+        (),
+        description="captured skies (`rerender list envmaps`), `clear` (the procedural sky of the smoke tests), or cloudy_<number>",
+    )
+    numbered: Annotated[int, Field(ge=0, le=1000)] = Field(
+        44, description="so many procedural skies, cloudy_0 and on, come after them (the paper: 44 captured ones)"
+    )
+    height: Annotated[int, Field(ge=8, le=1024)] = Field(
+        128, description="rows of the upper half, which is 4 times as wide [px] (section 4; sweep 64-256)"
+    )
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every sky of the tier, in order and once."""
+        return tuple(dict.fromkeys((*self.names, *(f"cloudy_{index}" for index in range(self.numbered)))))
+
+
+class FitPreset(Frozen):
+    """What the tier changes in every network and its fit (sections 2.1 to 2.5)."""
+
+    width: Count = Field(256, description="features of every sine layer; sweep 64-512")
+    hidden_layers: Count = Field(3, description="sine layers after the first; sweep 2-5")
+    w0: Positive = Field(30.0, description="frequency of the sine layers; sweep 10-60")
+    eps: Positive = Field(1e-3, description="log offset of Eq. 1 [radiance]; sweep 1e-6 to 1e-2")
+    headroom: Annotated[float, Field(ge=1)] = Field(
+        1.0, description="factor on the largest radiance that a network can reach; sweep 1-4"
+    )
+    iterations: Count = Field(3000, description="full-batch steps of the fit; sweep 500-5000")
+    lr: Positive = Field(5e-4, description="learning rate of the fit; sweep 1e-4 to 2e-3")
+    lam_hdr: NonNegative = Field(
+        10.0, description="weight of L_HDR (Eq. 4), where the representation has it; sweep 0-100"
+    )
+    gamma_low: Positive = Field(
+        GAMMA_LOW, description="weight perturbation of rsiren_a (Eq. 5); sweep 1e-3 to 2e-2"
+    )
+    gamma_high: Positive = Field(
+        GAMMA_HIGH, description="weight perturbation of rsiren_b (Eq. 5); sweep 1e-3 to 2e-2"
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> FitPreset:
+        if self.gamma_low >= self.gamma_high:
+            raise ValueError(
+                f"gamma_low ({self.gamma_low:g}) must be smaller than gamma_high ({self.gamma_high:g})"
+            )
+        return self
+
+
+class InversionPreset(Frozen):
+    """The inverse rendering (section 2.6). Every run is made in every mode."""
+
+    modes: Annotated[tuple[Mode, ...], Field(min_length=1)] = Field(
+        MODES,
+        description="paper_like: constant learning rate, gradients as they are; stabilised: gradient norm clipped, cosine rate (section 8)",
+    )
+    iterations: Count = Field(1000, description="Adam steps; sweep 300-1000")
+    lr_network: Positive = Field(NETWORK_LR, description="Adam's rate on weights; sweep 1e-4 to 1e-3")
+    lr_pixels: Positive = Field(1e-2, description="Adam's rate on pixels; sweep 1e-3 to 1e-1")
+    lr_logpix: Positive = Field(2e-2, description="Adam's rate on log-pixels; sweep 1e-2 to 5e-2")
+    objective: ObjectiveSettings = Field(
+        ObjectiveSettings(), description="the weights of Eq. 10, and how its images are tone-mapped"
+    )
+
+
+class RenderPreset(Frozen):
+    """Rendering and light transport (section 8)."""
+
+    image_size: Annotated[int, Field(ge=16, le=2048)] = Field(
+        256, description="width and height of the rendering [px]"
+    )
+    backend: Literal["transport", "mitsuba"] = Field(
+        "transport",
+        description="transport: a matrix baked once per scene, exact and without noise; mitsuba: rendered afresh in each step",
+    )
+    bake_samples: Count = Field(
+        16, description="samples per texel and pixel of the transport matrix (backend transport)"
+    )
+    spp: Count = Field(64, description="samples per pixel in the loop (backend mitsuba)")
+    spp_grad: Count | None = Field(
+        None, description="samples per pixel of the adjoint pass in the loop; null: as spp (backend mitsuba)"
+    )
+
+
+class PartSettings(Frozen):
+    """One part of the grid: a scene, at some roughnesses, under the first skies, with some representations."""
+
+    scene: SceneName
+    roughness: tuple[Share, ...] = Field(
+        (), description="roughness of the object, for scenes where that is a setting; [] elsewhere"
+    )
+    skies: Count | None = Field(None, description="take so many of the tier's skies, the first ones; null: all")
+    representations: Names = Field(description="rows, by id; `<id>_dists` adds the DISTS term")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> PartSettings:
+        if bool(self.roughness) != (self.scene in ROUGH_SCENES):
+            what = "needs" if self.scene in ROUGH_SCENES else "takes no"
+            raise ValueError(f"scene {self.scene} {what} roughness: write roughness: [0, 0.5, 1] or []")
+        for name in self.representations:
+            if name.removesuffix(PERCEPTUAL_SUFFIX) not in REPRESENTATIONS:
+                raise ValueError(f"unknown representation '{name}'; allowed: {', '.join(REPRESENTATIONS)}")
+        for key in ("roughness", "representations"):
+            values = getattr(self, key)
+            if len(set(values)) < len(values):
+                raise ValueError(f"{key} names something twice: {', '.join(map(str, values))}")
+        return self
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The scene at each roughness, as named in paths and metric rows."""
+        return tuple(place_id(self.scene, value) for value in self.roughness or (None,))
+
+
+class MitsubaPart(PartSettings):
+    """A part whose targets are rendered by Mitsuba: the transport matrix is then not its own judge."""
+
+    spp: Count = Field(512, description="samples per pixel of the target")
+
+
+class EnvmapsSettings(Frozen):
+    """The whole experiment of one tier."""
+
+    seeds: Count = Field(1, description="independent repetitions, seeds 1 to this number (paper: one)")
+    shift: Share = Field(
+        0.125, description="the target's map is the initial one moved left by this share of its width; sweep 1/16-1/4"
+    )
+    skies: SkySettings
+    fit: FitPreset
+    inversion: InversionPreset
+    render: RenderPreset
+    noise: tuple[Share, ...] = Field(
+        (0.01, 0.03, 0.1),
+        description="Figure 5: noise on the weights of a fitted network, relative to each layer's norm",
+    )
+    noise_draws: Count = Field(4, description="noise draws that are averaged")
+    table1: PartSettings
+    table2: PartSettings
+    table3: PartSettings
+    figure9: PartSettings
+    mitsuba: MitsubaPart
+
+    @model_validator(mode="after")
+    def _consistent(self) -> EnvmapsSettings:
+        if not self.skies.all:
+            raise ValueError("skies: there is none; name some under `names` or set `numbered` to at least 1")
+        width = 4 * self.skies.height
+        if not 1 <= round(self.shift * width) < width:
+            raise ValueError(
+                f"shift = {self.shift:g} is {self.shift * width:g} of {width} columns; allowed: 1 to {width - 1} columns"
+            )
+        for name, part in self.parts.items():
+            if part.skies is not None and part.skies > len(self.skies.all):
+                raise ValueError(
+                    f"{name}.skies = {part.skies}, but the tier has only {len(self.skies.all)} skies"
+                )
+        return self
+
+    @property
+    def parts(self) -> dict[str, PartSettings]:
+        """The parts of the grid by name."""
+        return {name: getattr(self, name) for name in ("table1", "table2", "table3", "figure9", "mitsuba")}
+
+    @property
+    def map_shape(self) -> tuple[int, int]:
+        """Height and width of the upper half."""
+        return self.skies.height, 4 * self.skies.height
+
+    @property
+    def columns(self) -> int:
+        """By how many columns the target's map is moved."""
+        return round(self.shift * self.map_shape[1])
+
+    def representation(self, name: str) -> RepresentationSpec:
+        """Return a representation with the tier's network, fit and learning rate."""
+        spec, fit = representation_spec(name), self.fit
+        rates = {
+            "pixels": self.inversion.lr_pixels,
+            "logpix": self.inversion.lr_logpix,
+            "network": self.inversion.lr_network,
+        }
+        changes: dict[str, dict[str, float]] = {
+            "network": {"width": fit.width, "hidden_layers": fit.hidden_layers, "w0": fit.w0},
+            "normaliser": {"eps": fit.eps, "headroom": fit.headroom},
+            "fit": {"iterations": fit.iterations, "lr": fit.lr},
+        }
+        if spec.fit is not None and spec.fit.lam_hdr:
+            changes["fit"]["lam_hdr"] = fit.lam_hdr
+        if spec.fit is not None and spec.fit.gamma:
+            changes["fit"]["gamma"] = fit.gamma_low if spec.fit.gamma == GAMMA_LOW else fit.gamma_high
+        return spec.changed(lr=rates[spec.kind], **changes)
+
+
+def place_id(scene: str, roughness: float | None) -> str:
+    """Return the name of a scene at a roughness: `mirror_sphere`, `bunny_r050`."""
+    return scene if roughness is None else f"{scene}_r{round(100 * roughness):03d}"
+
+
+def split_place(place: str) -> tuple[str, float | None]:
+    """Return scene and roughness of a place's name."""
+    scene, mark, digits = place.rpartition("_r")
+    if mark and digits.isdigit() and len(digits) == 3 and scene in ROUGH_SCENES:
+        return scene, int(digits) / 100
+    return place, None

@@ -1,0 +1,66 @@
+"""The envmaps experiment at the three fidelities, as typed values (fact sheet, section 8, presets).
+
+`paper` is what is known of the original. `laptop` shrinks maps, pictures, networks and the number of skies until two
+cores finish in minutes; clear and overcast skies are among them. `smoke` runs every step once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from rerender.papers.envmaps.settings import (
+    EnvmapsSettings,
+    FitPreset,
+    InversionPreset,
+    MitsubaPart,
+    PartSettings,
+    RenderPreset,
+    SkySettings,
+)
+
+_TABLE1 = ("pixels", "logpix", "siren_wo", "siren", "rsiren_a", "rsiren_b", "rsiren_a_dists")
+_FOUR = ("pixels", "logpix", "siren", "rsiren_a")
+_BOTH_ENDS = ("pixels", "siren", "rsiren_a")
+
+_SMOKE = EnvmapsSettings(
+    skies=SkySettings(names=("clear",), numbered=1, height=16),
+    fit=FitPreset(width=64, hidden_layers=2, iterations=60, lr=2e-3),
+    inversion=InversionPreset(iterations=20),
+    render=RenderPreset(image_size=32, bake_samples=2),
+    noise_draws=2,
+    table1=PartSettings(scene="mirror_sphere", skies=1, representations=_TABLE1),
+    table2=PartSettings(scene="horse", skies=1, representations=_FOUR),
+    table3=PartSettings(scene="bunny", roughness=(0.0, 0.5, 1.0), skies=1, representations=_FOUR),
+    figure9=PartSettings(scene="bunny", roughness=(0.25,), skies=1, representations=("rsiren_a",)),
+    mitsuba=MitsubaPart(scene="mirror_sphere", skies=1, representations=_BOTH_ENDS, spp=32),
+)
+
+_LAPTOP = EnvmapsSettings(
+    skies=SkySettings(names=("rustig_koppie", "wasteland_clouds"), numbered=2, height=32),
+    fit=FitPreset(width=128, iterations=1000),
+    inversion=InversionPreset(iterations=300),
+    render=RenderPreset(image_size=64, bake_samples=16),
+    table1=PartSettings(scene="mirror_sphere", skies=3, representations=_TABLE1),
+    table2=PartSettings(scene="horse", skies=2, representations=_FOUR),
+    table3=PartSettings(scene="bunny", roughness=(0.0, 0.5, 1.0), skies=3, representations=_FOUR),
+    figure9=PartSettings(scene="bunny", roughness=(0.1, 0.25), skies=3, representations=("rsiren_a",)),
+    mitsuba=MitsubaPart(scene="mirror_sphere", skies=1, representations=_BOTH_ENDS, spp=4096),
+)
+
+_PAPER = EnvmapsSettings(
+    seeds=5,
+    skies=SkySettings(names=("rustig_koppie", "wasteland_clouds", "evening_road"), numbered=41),
+    fit=FitPreset(),
+    inversion=InversionPreset(),
+    render=RenderPreset(),
+    table1=PartSettings(scene="mirror_sphere", skies=4, representations=_TABLE1),
+    table2=PartSettings(scene="horse", skies=4, representations=_FOUR),
+    table3=PartSettings(scene="bunny", roughness=(0.0, 0.5, 1.0), representations=_FOUR),
+    figure9=PartSettings(scene="bunny", roughness=(0.1, 0.25), skies=4, representations=("rsiren_a",)),
+    mitsuba=MitsubaPart(scene="mirror_sphere", skies=1, representations=_BOTH_ENDS, spp=16384),
+)
+
+TIERS: Mapping[str, EnvmapsSettings] = MappingProxyType(
+    {"smoke": _SMOKE, "laptop": _LAPTOP, "paper": _PAPER}
+)

@@ -1,0 +1,248 @@
+"""Inputs and parameters of the envmaps rules, as functions of the session and of wildcards.
+
+A *place* is a scene at a roughness, such as `bunny_r050`; in paths and metric rows it is the wildcard `scene`. Every
+step gets the smallest dictionary it needs. Paths start with `<results>` and `<resources>`, which Snakemake fills in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from rerender.catalogue.resolve import is_at_hand
+from rerender.papers.envmaps import grid
+from rerender.papers.envmaps.runfiles import Expected, Job
+from rerender.papers.envmaps.scene_specs import EnvSceneSpec, env_scene
+from rerender.papers.envmaps.settings import MitsubaPart, split_place
+from rerender.papers.envmaps.specs import representation_spec
+from rerender.perception.weights import required_weights
+from rerender.workflow.session import Session, remembered
+
+JUDGES = ("lpips", "dists")
+TABLES = ("table1", "table2", "table3")
+FIGURES = ("fig4", "fig5", "fig6", "fig7", "fig8", "fig9", "fig10", "fig11")
+FIGURE_SUFFIXES = ("png", "pdf", "parquet")
+TABLE_SUFFIXES = ("csv", "parquet", "tex", "md", "html")
+
+
+def tables(tier: str) -> list[str]:
+    """Return the table files of a tier, in all formats."""
+    return [f"<results>/{tier}/envmaps/tables/{name}.{ext}" for name in TABLES for ext in TABLE_SUFFIXES]
+
+
+def figures(tier: str) -> list[str]:
+    """Return the figure files of a tier."""
+    return [f"<results>/{tier}/envmaps/figures/{name}.{ext}" for name in FIGURES for ext in ("png", "pdf")]
+
+
+# ---------------------------------------------------------------- the grid
+
+
+@remembered
+def blocked(session: Session, model: str) -> str | None:
+    """Return "weights" when a file that a network needs is not at hand, else None."""
+    needed = [spec.id for spec in required_weights(model)]
+    return None if all(is_at_hand(session.ledger, name, session.places) for name in needed) else "weights"
+
+
+@remembered
+def jobs(session: Session, tier: str) -> tuple[Job, ...]:
+    """Return the jobs of a tier that can run here."""
+    return grid.jobs(session.envmaps(tier), blocked(session, grid.DISTS))
+
+
+@remembered
+def cells(session: Session, tier: str) -> tuple[Expected, ...]:
+    """Return every inversion of a tier; those that cannot run here carry the reason."""
+    return grid.cells(session.envmaps(tier), blocked(session, grid.DISTS))
+
+
+def job(session: Session, tier: str, wildcards: Mapping[str, str]) -> Job:
+    """Return the job that a run's wildcards name; one outside the grid has the representations of Table 1."""
+    names = ("experiment", "scene", "envmap", "mode")
+    address = (*(wildcards[name] for name in names), int(wildcards["seed"]))
+    for known in jobs(session, tier):
+        if (known.experiment, known.scene, known.envmap, known.mode, known.seed) == address:
+            return known
+    reason = blocked(session, grid.DISTS)
+    rows = session.envmaps(tier).table1.representations
+    return Job(*address, tuple(row for row in rows if not (reason and grid.needs_dists(row))))  # type: ignore[arg-type]
+
+
+def run_file(tier: str, run: Job, name: str) -> str:
+    """Return the path of one file of a run."""
+    return f"<results>/{tier}/envmaps/runs/{run.path}/{name}"
+
+
+def run_files(session: Session, tier: str, *names: str, **only: object) -> list[str]:
+    """Return the paths of files of all jobs that can run here, or of those whose fields match `only`."""
+    return [
+        run_file(tier, run, name)
+        for run in jobs(session, tier)
+        if all(getattr(run, field) == value for field, value in only.items())
+        for name in names
+    ]
+
+
+def fit_files(session: Session, tier: str, *names: str) -> list[str]:
+    """Return the paths of files of all fits of a tier."""
+    settings = session.envmaps(tier)
+    return [
+        f"<results>/{tier}/envmaps/fits/{sky}/s{seed}/{name}"
+        for sky in grid.fitted(settings)
+        for seed in range(1, settings.seeds + 1)
+        for name in names
+    ]
+
+
+def metric_files(session: Session, tier: str) -> list[str]:
+    """Return every file of metric rows of a tier."""
+    return [*fit_files(session, tier, "metrics.json"), *run_files(session, tier, "metrics.json")]
+
+
+# ---------------------------------------------------------------- skies and scenes
+
+
+def captured_map(sky: str, height: int) -> list[str]:
+    """Return the prepared full map that a captured sky is cut from; nothing for a procedural one."""
+    return [] if grid.is_procedural(sky) else [f"<resources>/envmaps/{sky}-{2 * height}.exr"]
+
+
+def sky_map(session: Session, tier: str, sky: str) -> str:
+    """Return the upper half of a sky at the size of the tier."""
+    return f"<resources>/skies/{sky}-{session.envmaps(tier).skies.height}.exr"
+
+
+def scene_parts(place: str) -> str:
+    """Return the prepared meshes and textures of a place."""
+    return f"<resources>/envscenes/{split_place(place)[0]}.npz"
+
+
+@remembered
+def scene_value(session: Session, scene: str) -> dict[str, Any]:
+    """Return a scene's parts and which files or stand-ins will be used for them."""
+    spec = env_scene(scene)
+    meshes = {
+        body.id: session.first_mesh(*(choice.asset for choice in body.meshes))
+        for body in spec.bodies
+        if body.meshes
+    }
+    return {"scene": untitled(spec), "meshes": meshes, "textures": [session.source(x) for x in spec.textures]}
+
+
+def untitled(spec: EnvSceneSpec) -> EnvSceneSpec:
+    """Return a scene without its title, which changes no number."""
+    return replace(spec, title="")
+
+
+def place_value(place: str) -> EnvSceneSpec:
+    """Return the registry's value of a place."""
+    scene, roughness = split_place(place)
+    return untitled(env_scene(scene).with_roughness(roughness))
+
+
+# ---------------------------------------------------------------- steps
+
+
+@remembered
+def bake_params(session: Session, tier: str, place: str) -> dict[str, Any]:
+    """Return what baking a place needs besides its parts."""
+    settings = session.envmaps(tier)
+    return {
+        "place": place_value(place),
+        "image_size": settings.render.image_size,
+        "map_shape": list(settings.map_shape),
+        "samples": settings.render.bake_samples,
+    }
+
+
+@remembered
+def fit_params(session: Session, tier: str, sky: str) -> dict[str, Any]:
+    """Return what fitting a sky needs besides its map."""
+    settings = session.envmaps(tier)
+    names = grid.fitted(settings).get(sky) or tuple(
+        row for row in settings.table1.representations if representation_spec(row).kind == "network"
+    )
+    return {
+        "specs": [settings.representation(name).model_dump() for name in names],
+        "noise": list(settings.noise),
+        "draws": settings.noise_draws,
+    }
+
+
+def transport_file(session: Session, tier: str, place: str) -> list[str]:
+    """Return the transport matrix of a place; nothing where Mitsuba renders in the loop."""
+    if session.envmaps(tier).render.backend == "mitsuba":
+        return []
+    return [f"<results>/{tier}/envmaps/transport/{place}.npz"]
+
+
+def run_inputs(session: Session, tier: str, wildcards: Mapping[str, str]) -> dict[str, Any]:
+    """Return the files that a job reads, by role."""
+    place, sky, seed = wildcards["scene"], wildcards["envmap"], wildcards["seed"]
+    return {
+        "map": sky_map(session, tier, sky),
+        "fits": f"<results>/{tier}/envmaps/fits/{sky}/s{seed}/fits.npz",
+        "parts": scene_parts(place),
+        "transport": transport_file(session, tier, place),
+    }
+
+
+def run_params(session: Session, tier: str, wildcards: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a job needs besides its files."""
+    settings, run = session.envmaps(tier), job(session, tier, wildcards)
+    part = settings.mitsuba
+    assert isinstance(part, MitsubaPart)
+    return {
+        "place": place_value(run.scene),
+        "specs": [settings.representation(name).model_dump() for name in run.representations],
+        "inversion": settings.inversion_settings(run.mode).model_dump(),
+        "columns": settings.columns,
+        "image_size": settings.render.image_size,
+        "spp": settings.render.spp,
+        "spp_grad": settings.render.spp_grad,
+        "target_spp": part.spp if run.experiment == "shift_mitsuba" else None,
+    }
+
+
+@remembered
+def judge_weights(session: Session) -> dict[str, dict[str, str | None]]:
+    """Return the weights of the networks that can judge here: asset id -> source and hash."""
+    ready = [name for name in JUDGES if blocked(session, name) is None]
+    return {spec.id: session.source(spec.id) for name in ready for spec in required_weights(name)}
+
+
+# ---------------------------------------------------------------- what is shown
+
+
+@remembered
+def grid_params(session: Session, tier: str) -> dict[str, Any]:
+    """Return the whole grid of a tier as a plain value."""
+    return grid.describe(session.envmaps(tier), blocked(session, grid.DISTS))
+
+
+@remembered
+def names_params(session: Session, tier: str) -> dict[str, dict[str, str]]:
+    """Return the display names of representations, places and skies, so that a new title redraws and nothing more."""
+    settings = session.envmaps(tier)
+    rows = dict.fromkeys(cell.representation for cell in cells(session, tier))
+    return {
+        "models": {row: representation_spec(row).title for row in rows},
+        "scenes": {place: place_title(place) for place in grid.places(settings)},
+        "envmaps": {sky: sky_title(session, sky) for sky in settings.skies.all},
+    }
+
+
+def place_title(place: str) -> str:
+    """Return the title of a place."""
+    scene, roughness = split_place(place)
+    title = env_scene(scene).title
+    return title if roughness is None else f"{title}, roughness {roughness:g}"
+
+
+def sky_title(session: Session, sky: str) -> str:
+    """Return the title of a sky."""
+    if not grid.is_procedural(sky):
+        return session.envmap(sky).title
+    return "Clear sky" if sky == grid.CLEAR else f"Cloudy sky {sky.removeprefix(grid.NUMBERED)}"

@@ -1,0 +1,33 @@
+"""Fit all networks of one sky, or carry on where an interrupted attempt stopped."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rerender.workflow.script import script
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with script(snakemake):
+    from rerender.papers.envmaps.fits import FitRequest, fit_sky
+    from rerender.papers.envmaps.specs import RepresentationSpec
+    from rerender.provenance.manifest import Code
+
+    settings, folder = snakemake.params.settings, Path(snakemake.output.fits).parent
+    request = FitRequest(
+        sky=snakemake.wildcards.envmap,
+        map=Path(snakemake.input.map),
+        seed=int(snakemake.wildcards.seed),
+        specs=tuple(RepresentationSpec(**spec) for spec in settings["specs"]),
+        noise=tuple(settings["noise"]),
+        draws=settings["draws"],
+        tier=snakemake.wildcards.tier,
+        threads=snakemake.threads,
+    )
+    fit_sky(
+        request,
+        Code.of("rerender.papers.envmaps.fits"),
+        snakemake.params.stack,
+        folder=folder,
+        state_root=folder.parents[2] / "state",
+    )
