@@ -135,11 +135,14 @@ def artificial_sky(height: int, width: int) -> np.ndarray:
     """Return the upper half of a sky, (height, width, 3): a gradient, waves of cloud, and a sun of 2,000."""
     v, u = np.meshgrid(np.linspace(0, 1, 4 * height), np.linspace(0, 1, 4 * width), indexing="ij")
     clouds = sum(
-        np.sin(2 * np.pi * (f * u + 1.7 * f * v + 0.3 * f)) * np.sin(9.1 * f * v + f) / f for f in (2, 5, 11, 19)
+        np.sin(2 * np.pi * (f * u + 1.7 * f * v + 0.3 * f)) * np.sin(9.1 * f * v + f) / f
+        for f in (2, 5, 11, 19)
     )
     sky = 0.3 + 0.5 * v[..., None] * np.array([0.8, 0.9, 1.1]) + 0.15 * np.clip(clouds, 0, None)[..., None]
     sun = np.exp(-((u - 0.31) ** 2 * 16 + (v - 0.45) ** 2) / 2e-4)
-    return resize_area(sky + 2000 * sun[..., None] * np.array([1, 0.9, 0.7]), height, width).astype(np.float32)
+    return resize_area(sky + 2000 * sun[..., None] * np.array([1, 0.9, 0.7]), height, width).astype(
+        np.float32
+    )
 
 
 def read_map(path: Path, height: int, width: int) -> np.ndarray:
@@ -170,7 +173,9 @@ def compare(radiance: np.ndarray, spec: RepresentationSpec) -> dict[str, float]:
 
 def main() -> None:
     """Run both, print and store."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--map", type=Path, help="a lat-long EXR or HDR file")
     parser.add_argument("--size", type=int, nargs=2, default=(32, 128), metavar=("ROWS", "COLUMNS"))
     parser.add_argument("--width", type=int, default=128, help="features of a layer")

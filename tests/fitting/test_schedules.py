@@ -2,7 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from rerender.fitting.schedules import Constant, Cosine, CosineRestarts, Exponential, Linear, Schedule, StepDecay
+from rerender.fitting.schedules import (
+    Constant,
+    Cosine,
+    CosineRestarts,
+    Exponential,
+    Linear,
+    Schedule,
+    StepDecay,
+)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +42,9 @@ def test_restarts_are_those_of_torch(growth: int) -> None:
     import torch
 
     optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-    theirs = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimiser, T_0=5, T_mult=growth, eta_min=0.1)
+    theirs = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(
+        optimiser, T_0=5, T_mult=growth, eta_min=0.1
+    )
     ours = CosineRestarts(every=5, growth=growth, end=0.1)
     for iteration in range(40):
         assert ours(iteration) == pytest.approx(theirs.get_last_lr()[0], abs=1e-9)

@@ -20,7 +20,9 @@ from rerender.fitting.optimisers import Moments, adam, to_arrays
 from rerender.papers.envmaps.siren import named
 from rerender.papers.envmaps.specs import NetworkSettings
 
-GUARD = 1e-20  # delta is 0, not NaN, where the proxy did not move (a learning rate of 0 at the end of a cosine)
+GUARD = (
+    1e-20  # delta is 0, not NaN, where the proxy did not move (a learning rate of 0 at the end of a cosine)
+)
 
 Gradient = Callable[[Tensor, Tensor], object]
 """Writes the gradient of the fit loss at flat weights (first argument) into the second."""

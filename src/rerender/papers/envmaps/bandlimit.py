@@ -50,6 +50,4 @@ def _reach(tolerance: float) -> tuple[float, ...]:
     coefficients = np.abs(jv(orders[None, :], frequencies[:, None]))
     tails = 4.0 * np.cumsum(coefficients[:, ::-1], axis=1)[:, ::-1]  # (frequency, first order left out)
     enough = (tails > tolerance).sum(axis=1)  # nodes that each frequency needs; grows with the frequency
-    return tuple(
-        float(frequencies[enough <= count].max(initial=0.0)) for count in range(2, MAX_NODES)
-    )
+    return tuple(float(frequencies[enough <= count].max(initial=0.0)) for count in range(2, MAX_NODES))

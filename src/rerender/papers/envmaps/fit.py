@@ -94,7 +94,9 @@ class FitProblem:
         self.weights = initial_weights(spec.network, seed).to(device).requires_grad_()
         self.schedule = learning_rate(spec.fit)
         self.adversary = (
-            Adversary(self.weights, spec.network, spec.fit.gamma, spec.fit.proxy_lr) if spec.fit.gamma else None
+            Adversary(self.weights, spec.network, spec.fit.gamma, spec.fit.proxy_lr)
+            if spec.fit.gamma
+            else None
         )
 
     def parameters(self) -> Mapping[str, Parameter]:
@@ -231,7 +233,9 @@ def fit_map(
             progress=progress,
         )
         if result.failed:
-            raise UserError(f"the fit of '{spec.id}' failed: {result.stop_reason}", "Lower its learning rate.")
+            raise UserError(
+                f"the fit of '{spec.id}' failed: {result.stop_reason}", "Lower its learning rate."
+            )
         fitted = _judged(problem, refits)
         gamma = gamma_of_refit(fitted.quality, settings.gamma)
         if gamma is None or refits == max_refits:

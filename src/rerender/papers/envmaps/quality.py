@@ -35,13 +35,18 @@ class FitQuality:
     def of(decoded: np.ndarray, initial: np.ndarray, eps: float = 1e-3) -> FitQuality:
         """Compare two maps of linear radiance, shape (H, W, 3), on one scale whatever the network's own code range."""
         normaliser = Normaliser.of(initial, NormaliserSettings(eps=eps))
-        codes = [normaliser.normalise(torch.from_numpy(image.astype(np.float64))).numpy() for image in (decoded, initial)]
+        codes = [
+            normaliser.normalise(torch.from_numpy(image.astype(np.float64))).numpy()
+            for image in (decoded, initial)
+        ]
         shown = [np.clip(srgb_encode(image), 0.0, 1.0) for image in (decoded, initial)]
         return FitQuality(
             psnr_log=psnr(*codes),
             psnr_srgb=psnr(*shown),
             peak_ratio=float(decoded.max() / initial.max()),
-            luminance_ratio=float(luminance(decoded).sum(dtype=np.float64) / luminance(initial).sum(dtype=np.float64)),
+            luminance_ratio=float(
+                luminance(decoded).sum(dtype=np.float64) / luminance(initial).sum(dtype=np.float64)
+            ),
         )
 
     def scalars(self) -> dict[str, float]:

@@ -17,6 +17,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ def weight_shapes(settings: NetworkSettings) -> dict[str, tuple[int, ...]]:
     """Return the shapes of the layers' weights and biases by name, in the order of the flat vector."""
     sizes = [2, *[settings.width] * (settings.hidden_layers + 1), CHANNELS]
     shapes: dict[str, tuple[int, ...]] = {}
-    for layer, (inputs, outputs) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for layer, (inputs, outputs) in enumerate(pairwise(sizes)):
         shapes |= {f"layer{layer}.weight": (outputs, inputs), f"layer{layer}.bias": (outputs,)}
     return shapes
 
@@ -53,7 +54,7 @@ def weight_count(settings: NetworkSettings) -> int:
 def named(weights: Tensor, settings: NetworkSettings) -> dict[str, Tensor]:
     """Return the layers as views of the flat vector, or of anything that is aligned with it."""
     shapes = weight_shapes(settings)
-    parts = weights.split([math.prod(shape) for shape in shapes.values()])
+    parts = torch.split_with_sizes(weights, [math.prod(shape) for shape in shapes.values()])
     return {name: part.view(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
 
 
@@ -338,15 +339,15 @@ class _Decode(torch.autograd.Function):
     """`SirenGrid.decode` as one operation."""
 
     @staticmethod
-    def forward(ctx: Any, weights: Tensor, grid: SirenGrid) -> Tensor:  # noqa: D102
+    def forward(ctx: Any, weights: Tensor, grid: SirenGrid) -> Tensor:
         outputs, front = grid.forward(weights, keep=ctx.needs_input_grad[0])
         ctx.grid, ctx.front, ctx.passes = grid, front, grid._passes
         ctx.save_for_backward(weights)
         return outputs
 
     @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor, None]:  # noqa: D102
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, slopes: Tensor) -> tuple[Tensor, None]:
         (weights,) = ctx.saved_tensors
         grid, front = ctx.grid, ctx.front
         if ctx.passes != grid._passes:  # another pass took the buffers since

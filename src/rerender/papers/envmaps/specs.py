@@ -19,6 +19,7 @@ Curve = Literal["log", "linear"]
 Output = Literal["sigmoid", "linear"]
 ToneCurve = Literal["srgb", "linear", "reinhard"]
 LuminanceMode = Literal["squared", "absolute"]
+InversionMode = Literal["paper_like", "stabilised"]
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -45,7 +46,9 @@ class NormaliserSettings(Frozen):
 
     curve: Curve = Field("log", description="`log` is Eq. 1; `linear` is what stock SIREN would fit")
     eps: Positive = Field(1e-3, description="log offset [radiance]; sweep 1e-6 to 1e-2")
-    per_channel: bool = Field(False, description="one range per colour channel; shifts hue where it saturates")
+    per_channel: bool = Field(
+        False, description="one range per colour channel; shifts hue where it saturates"
+    )
     headroom: Annotated[float, Field(ge=1)] = Field(
         1.0, description="factor on the largest radiance that a network can reach; sweep 1-4"
     )
@@ -60,7 +63,9 @@ class FitSettings(Frozen):
         None, description="T_0 of the cosine with warm restarts; null is one cosine over the run"
     )
     lam_log: NonNegative = Field(1.0, description="weight of L_log (Eq. 4)")
-    lam_hdr: NonNegative = Field(10.0, description="weight of L_HDR (Eq. 4), in units of the largest radiance")
+    lam_hdr: NonNegative = Field(
+        10.0, description="weight of L_HDR (Eq. 4), in units of the largest radiance"
+    )
     gamma: NonNegative = Field(
         0.0, description="size of the weight perturbation relative to each layer (Eq. 5); 0 is plain SIREN"
     )
@@ -92,9 +97,28 @@ class ObjectiveSettings(Frozen):
     luminance: Ramp = Field(Ramp(start=1.0, end=0.1), description="weight of Eq. 8; sweep the end 0.02-1")
     l1: Ramp = Field(Ramp(start=1e-2, end=1e-3), description="weight of Eq. 9; sweep 0-0.01")
     perceptual: NonNegative = Field(0.02, description="weight of DISTS to the initial map; sweep 0-0.05")
-    mse: NonNegative = Field(0.0, description="weight of the tone-mapped MSE of the renders; not in the paper")
+    mse: NonNegative = Field(
+        0.0, description="weight of the tone-mapped MSE of the renders; not in the paper"
+    )
     luminance_mode: LuminanceMode = Field("squared", description="Eq. 8 as a squared or an absolute ratio")
     tone: ToneCurve = Field("srgb", description="tone map of renders and maps in the losses")
+
+
+class InversionSettings(Frozen):
+    """The search for the map (sections 2.6 and 8); its learning rate belongs to the representation."""
+
+    iterations: Count = Field(1000, description="Adam steps; sweep 300-1000")
+    mode: InversionMode = Field(
+        "paper_like",
+        description="`paper_like` is plain Adam at a constant rate; `stabilised` clips gradients and lets the rate fall",
+    )
+    clip: Positive = Field(
+        0.1, description="largest norm of the gradient, over all parameters; `stabilised` only"
+    )
+    objective: ObjectiveSettings = ObjectiveSettings()
+    snapshot_every: Annotated[int, Field(ge=0)] = Field(
+        0, description="iterations between two stored maps and video frames; 0 stores none"
+    )
 
 
 class RepresentationSpec(Frozen):
@@ -135,7 +159,7 @@ GAMMA_LOW, GAMMA_HIGH = 5e-3, 1e-2  # section 2.5; sweep 1e-3 to 2e-2
 
 
 def _network(name: str, title: str, **fit: float) -> RepresentationSpec:
-    return RepresentationSpec(id=name, title=title, kind="network", lr=NETWORK_LR, fit=FitSettings(**fit))  # type: ignore[arg-type]
+    return RepresentationSpec(id=name, title=title, kind="network", lr=NETWORK_LR, fit=FitSettings(**fit))
 
 
 _SPECS = (
