@@ -215,7 +215,7 @@ rule envmaps_figure:
     benchmark:
         "<benchmarks>/{tier}/envmaps/figures/{name}.tsv"
     wildcard_constraints:
-        name="fig[0-9]+",
+        name="fig[0-9]+|curves",
     threads: 1
     resources:
         mem_mb=2000,

@@ -127,7 +127,8 @@ def cell_text(cell: Cell, column: Column, row_n: int | None = None) -> str:
         return cell.text
     if cell.value is None:
         note = cell.note or NOT_APPLICABLE
-        return "–" if note == NOT_APPLICABLE else note
+        text = "–" if note == NOT_APPLICABLE else note
+        return text if cell.beside is None else f"{text} ({format_number(cell.beside, column.digits)})"
     text = format_number(cell.value, column.digits)
     if cell.sd is not None:
         text += f" ± {format_number(cell.sd, column.digits)}"

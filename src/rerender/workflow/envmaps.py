@@ -14,14 +14,14 @@ from rerender.catalogue.resolve import is_at_hand
 from rerender.papers.envmaps import grid
 from rerender.papers.envmaps.runfiles import Expected, Job
 from rerender.papers.envmaps.scene_specs import EnvSceneSpec, env_scene
-from rerender.papers.envmaps.settings import MitsubaPart, split_place
-from rerender.papers.envmaps.specs import representation_spec
+from rerender.papers.envmaps.settings import DISTS, EnvmapsSettings, MitsubaPart, row_spec, split_place
 from rerender.perception.weights import required_weights
 from rerender.workflow.session import Session, remembered
 
 JUDGES = ("lpips", "dists")
 TABLES = ("table1", "table2", "table3")
-FIGURES = ("fig4", "fig5", "fig6", "fig7", "fig8", "fig9", "fig10", "fig11")
+FIGURES = ("fig4", "fig5", "fig6", "fig7", "fig8", "fig9", "fig10", "curves")
+FIRST_SEED = 1
 FIGURE_SUFFIXES = ("png", "pdf", "parquet")
 TABLE_SUFFIXES = ("csv", "parquet", "tex", "md", "html")
 
@@ -49,13 +49,13 @@ def blocked(session: Session, model: str) -> str | None:
 @remembered
 def jobs(session: Session, tier: str) -> tuple[Job, ...]:
     """Return the jobs of a tier that can run here."""
-    return grid.jobs(session.envmaps(tier), blocked(session, grid.DISTS))
+    return grid.jobs(session.envmaps(tier), blocked(session, DISTS))
 
 
 @remembered
 def cells(session: Session, tier: str) -> tuple[Expected, ...]:
     """Return every inversion of a tier; those that cannot run here carry the reason."""
-    return grid.cells(session.envmaps(tier), blocked(session, grid.DISTS))
+    return grid.cells(session.envmaps(tier), blocked(session, DISTS))
 
 
 def job(session: Session, tier: str, wildcards: Mapping[str, str]) -> Job:
@@ -65,7 +65,7 @@ def job(session: Session, tier: str, wildcards: Mapping[str, str]) -> Job:
     for known in jobs(session, tier):
         if (known.experiment, known.scene, known.envmap, known.mode, known.seed) == address:
             return known
-    reason = blocked(session, grid.DISTS)
+    reason = blocked(session, DISTS)
     rows = session.envmaps(tier).table1.representations
     return Job(*address, tuple(row for row in rows if not (reason and grid.needs_dists(row))))  # type: ignore[arg-type]
 
@@ -104,9 +104,9 @@ def metric_files(session: Session, tier: str) -> list[str]:
 # ---------------------------------------------------------------- skies and scenes
 
 
-def captured_map(sky: str, height: int) -> list[str]:
+def captured_map(sky: str, height: int) -> str | list[str]:
     """Return the prepared full map that a captured sky is cut from; nothing for a procedural one."""
-    return [] if grid.is_procedural(sky) else [f"<resources>/envmaps/{sky}-{2 * height}.exr"]
+    return [] if grid.is_procedural(sky) else f"<resources>/envmaps/{sky}-{2 * height}.exr"
 
 
 def sky_map(session: Session, tier: str, sky: str) -> str:
@@ -162,7 +162,7 @@ def fit_params(session: Session, tier: str, sky: str) -> dict[str, Any]:
     """Return what fitting a sky needs besides its map."""
     settings = session.envmaps(tier)
     names = grid.fitted(settings).get(sky) or tuple(
-        row for row in settings.table1.representations if representation_spec(row).kind == "network"
+        row for row in settings.table1.representations if row_spec(row).kind == "network"
     )
     return {
         "specs": [settings.representation(name).model_dump() for name in names],
@@ -171,11 +171,11 @@ def fit_params(session: Session, tier: str, sky: str) -> dict[str, Any]:
     }
 
 
-def transport_file(session: Session, tier: str, place: str) -> list[str]:
+def transport_file(session: Session, tier: str, place: str) -> str | list[str]:
     """Return the transport matrix of a place; nothing where Mitsuba renders in the loop."""
     if session.envmaps(tier).render.backend == "mitsuba":
         return []
-    return [f"<results>/{tier}/envmaps/transport/{place}.npz"]
+    return f"<results>/{tier}/envmaps/transport/{place}.npz"
 
 
 def run_inputs(session: Session, tier: str, wildcards: Mapping[str, str]) -> dict[str, Any]:
@@ -216,10 +216,39 @@ def judge_weights(session: Session) -> dict[str, dict[str, str | None]]:
 # ---------------------------------------------------------------- what is shown
 
 
+def figure_inputs(session: Session, tier: str, name: str) -> dict[str, list[str]]:
+    """Return the files that a figure is drawn from, by kind. Pictures show the first sky and seed, curves all of them."""
+    settings = session.envmaps(tier)
+    sky = settings.skies.all[0]
+    metrics = [f"<results>/{tier}/envmaps/metrics.parquet"]
+    if name in ("fig4", "fig5"):
+        fits = [f"<results>/{tier}/envmaps/fits/{sky}/s{FIRST_SEED}/fits.npz"]
+        return {"maps": [sky_map(session, tier, sky)], "fits": fits, "metrics": metrics}
+    shown = figure_places(settings)[name]
+    first = {"experiment": "shift", "seed": FIRST_SEED, "envmap": sky}
+    runs = [file for place in shown for file in run_files(session, tier, "final.npz", scene=place, **first)]
+    if name == "curves":
+        runs = run_files(session, tier, "trace.parquet", experiment="shift", scene=shown[0])
+    return {"runs": runs, "metrics": metrics}
+
+
+def figure_places(settings: EnvmapsSettings) -> dict[str, tuple[str, ...]]:
+    """Return the places that a figure shows, the roughnesses in order."""
+    bunny = sorted({*settings.table3.places, *settings.figure9.places})
+    return {
+        "fig6": settings.table1.places,
+        "fig7": settings.table2.places,
+        "fig8": settings.table1.places,
+        "fig9": tuple(bunny),
+        "fig10": settings.table3.places,
+        "curves": settings.table1.places,
+    }
+
+
 @remembered
 def grid_params(session: Session, tier: str) -> dict[str, Any]:
     """Return the whole grid of a tier as a plain value."""
-    return grid.describe(session.envmaps(tier), blocked(session, grid.DISTS))
+    return grid.describe(session.envmaps(tier), blocked(session, DISTS))
 
 
 @remembered
@@ -228,7 +257,7 @@ def names_params(session: Session, tier: str) -> dict[str, dict[str, str]]:
     settings = session.envmaps(tier)
     rows = dict.fromkeys(cell.representation for cell in cells(session, tier))
     return {
-        "models": {row: representation_spec(row).title for row in rows},
+        "models": {row: row_spec(row).title for row in rows},
         "scenes": {place: place_title(place) for place in grid.places(settings)},
         "envmaps": {sky: sky_title(session, sky) for sky in settings.skies.all},
     }

@@ -24,10 +24,10 @@ from rerender.core.latlong import shift_columns
 from rerender.core.seeds import SeedStream
 from rerender.papers.envmaps.bakes import Place, light_of, mitsuba_light
 from rerender.papers.envmaps.fits import load_fits
-from rerender.papers.envmaps.grid import base
-from rerender.papers.envmaps.inversion import Inversion, invert
+from rerender.papers.envmaps.inversion import Inversion, invert, read_snapshots
 from rerender.papers.envmaps.metrics import METRICS, inversion_metrics
 from rerender.papers.envmaps.runfiles import INITIAL, Job, RunFiles
+from rerender.papers.envmaps.settings import VARIANTS, base, perceptual_model
 from rerender.papers.envmaps.specs import InversionSettings, RepresentationSpec
 from rerender.perception.models.base import VisionModel, load_model
 from rerender.perception.weights import required_weights
@@ -37,15 +37,14 @@ from rerender.provenance.stack import stack_fingerprint
 from rerender.rendering.bitmaps import read_image
 from rerender.rendering.light_model import LightModel
 from rerender.rendering.variants import start_variant
-from rerender.reporting.captions import blocked_text
 from rerender.reporting.rows import MetricRow, RowContext, write_rows
 from rerender.runtime.device import torch_device
 
 JUDGES = ("lpips", "dists")
 """Networks that judge where their weights are at hand."""
 
-VARIANTS: Mapping[str, str] = {"paper_like": "default", "stabilised": "stabilised"}
-"""Mode -> `variant` of its rows. Claims about the paper's numbers read the variant `default`."""
+BLOCKED = "blocked (weights)"
+
 
 
 @dataclass(frozen=True)
@@ -96,21 +95,24 @@ def run_job(request: RunRequest, code: Code, stack: Mapping[str, str], *, folder
     histories, rows = [], initial_rows(context, scenery, judges)
     for spec in request.specs:
         found = invert(
-            spec=spec,
-            initial=scenery.initial,
+            spec,
+            scenery.initial,
+            scenery.target,
+            scenery.light,
+            request.settings,
+            state_root / identity / spec.id,
+            run_id=f"{identity}-{spec.id}",
+            seeds=seeds(request).child("invert"),
             fitted=fits.get(base(spec.id)),
-            light=scenery.light,
-            target=scenery.target,
-            settings=request.settings,
-            seed=request.job.seed,
-            workdir=state_root / identity / spec.id,
+            perceptual=perceptual(spec, request.weights, device),
+            device=device,
         )
         rendering = rendered(scenery.light, found.best, eval_seed(request))
         own = replace(context, representation=spec.id, run_id=f"{identity}-{spec.id}")
         metrics = inversion_metrics(found.best, scenery.truth, rendering, scenery.target, judges)
         rows += metric_rows(own, metrics, judges) + cost_rows(own, found)
         final[spec.id] = pictures(found, rendering)
-        histories.append(found.history.with_columns(representation=pl.lit(spec.id)))
+        histories.append(found.result.history.with_columns(representation=pl.lit(spec.id)))
     run = RunFiles.at(folder)
     shared = {"initial": scenery.initial, "truth": scenery.truth, "target": scenery.target}
     start = rendered(scenery.light, scenery.initial, eval_seed(request))
@@ -163,13 +165,21 @@ def load_judges(weights: Mapping[str, Path], device: torch.device) -> dict[str, 
     return {name: load_model(name, weights=weights, device=device) for name in ready}
 
 
+def perceptual(
+    spec: RepresentationSpec, weights: Mapping[str, Path], device: torch.device
+) -> VisionModel | None:
+    """Return the model of the perceptual term, or None for rows without one."""
+    name = perceptual_model(spec.id)
+    return None if name is None else load_model(name, weights=weights, device=device)
+
+
 def pictures(found: Inversion, rendering: np.ndarray) -> Tree:
     """Return what one inversion leaves in `final.npz`."""
     return {
         "map": found.best,
         "last": found.last,
         "rendering": rendering,
-        "snapshots": {str(step): image for step, image in found.snapshots.items()},
+        "snapshots": {str(step): image for step, image in read_snapshots(found.snapshots).items()},
     }
 
 
@@ -191,15 +201,16 @@ def metric_rows(
         for name, value in metrics.items()
     ]
     gaps = [f"{pair}/{name}" for pair in ("env", "ren") for name in JUDGES if name not in judges]
-    return rows + [context.row(name, None, reason=blocked_text("weights"), better="lower") for name in gaps]
+    return rows + [context.row(name, None, reason=BLOCKED, better="lower") for name in gaps]
 
 
 def cost_rows(context: RowContext, found: Inversion) -> list[MetricRow]:
     """Return iterations, seconds a step, and the losses of one inversion."""
-    losses = found.history["loss"].drop_nans().to_list()
+    losses = found.result.history["loss"].drop_nans().to_list()
     return [
-        context.row("iterations", found.history.height),
-        context.row("step_s", found.seconds_per_step, unit="s", better="lower"),
+        context.row("iterations", found.result.iterations),
+        context.row("step_s", found.step_seconds, unit="s", better="lower"),
+        context.row("collapses", found.collapses, better="lower"),
         *([context.row("loss_first", losses[0]), context.row("loss_best", min(losses))] if losses else []),
     ]
 

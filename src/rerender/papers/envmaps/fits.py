@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,8 @@ from rerender.core.files import atomic_path, load_tree, save_tree
 from rerender.core.seeds import SeedStream
 from rerender.fitting.problem import FitResult
 from rerender.papers.envmaps.fit import FittedMap, fit_map
-from rerender.papers.envmaps.metrics import METRICS
-from rerender.papers.envmaps.robustness import noise_variant, under_noise
+from rerender.papers.envmaps.metrics import METRICS, map_metrics
+from rerender.papers.envmaps.noise import noisy_map
 from rerender.papers.envmaps.settings import FIT_SCENE
 from rerender.papers.envmaps.specs import RepresentationSpec
 from rerender.provenance.host import Stopwatch
@@ -152,19 +152,29 @@ def quality_rows(context: RowContext, fitted: FittedMap, result: FitResult) -> l
 def noise_rows(
     request: FitRequest, context: RowContext, fitted: FittedMap, initial: np.ndarray
 ) -> list[MetricRow]:
-    """Return the decoded map's metrics under noise, and without any (`noise_0`)."""
-    from dataclasses import replace
+    """Return the decoded map's metrics under noise on the weights, and without any (`noise_0`): means over draws.
 
-    seeds = SeedStream(("envmaps", request.sky, request.seed, "robustness"))
-    found = under_noise(fitted, initial, (0.0, *request.noise), request.draws, seeds)
-    return [
-        replace(context, experiment="robustness", variant=noise_variant(strength)).row(
-            name,
-            value,
-            n=request.draws if strength else 1,
-            unit=METRICS[name][0],
-            better=METRICS[name][1],  # type: ignore[arg-type]
-        )
-        for strength, metrics in found.items()
-        for name, value in metrics.items()
-    ]
+    The noise depends on sky, seed and draw alone, so representations and strengths can be compared pairwise.
+    """
+    seeds = noise_seeds(request.sky, request.seed)
+    rows = []
+    for strength in (0.0, *request.noise):
+        draws = request.draws if strength else 1
+        own = replace(context, experiment="robustness", variant=noise_variant(strength))
+        seen = [
+            map_metrics(noisy_map(fitted, strength, seeds.seed(draw)), initial) for draw in range(draws)
+        ]
+        for name in seen[0]:
+            mean, (unit, better) = float(np.mean([one[name] for one in seen])), METRICS[name]
+            rows.append(own.row(name, mean, n=draws, unit=unit, better=better))  # type: ignore[arg-type]
+    return rows
+
+
+def noise_seeds(sky: str, seed: int) -> SeedStream:
+    """Return the stream of the noise draws."""
+    return SeedStream(("envmaps", sky, seed, "weight noise"))
+
+
+def noise_variant(strength: float) -> str:
+    """Return the `variant` of rows at a strength: `noise_3` is 3 % of each layer's norm."""
+    return f"noise_{100 * strength:g}"

@@ -9,13 +9,11 @@ from typing import Any
 from rerender.catalogue import registry
 from rerender.core.errors import unknown_name
 from rerender.papers.envmaps.runfiles import Expected, Job, RunFiles
-from rerender.papers.envmaps.settings import EnvmapsSettings
-from rerender.papers.envmaps.specs import PERCEPTUAL_SUFFIX, representation_spec
+from rerender.papers.envmaps.settings import DISTS, EnvmapsSettings, base, perceptual_model
+from rerender.papers.envmaps.specs import representation_spec
 
 CLEAR = "clear"
 NUMBERED = "cloudy_"
-DISTS = "dists"
-"""The vision model that `_dists` rows need."""
 
 
 def jobs(settings: EnvmapsSettings, blocked: str | None = None) -> tuple[Job, ...]:
@@ -73,14 +71,9 @@ def places(settings: EnvmapsSettings) -> tuple[str, ...]:
     return tuple(dict.fromkeys(place for part in settings.parts.values() for place in part.places))
 
 
-def base(row: str) -> str:
-    """Return the representation without its DISTS term."""
-    return row.removesuffix(PERCEPTUAL_SUFFIX)
-
-
 def needs_dists(row: str) -> bool:
-    """Say whether a row has the DISTS term."""
-    return row.endswith(PERCEPTUAL_SUFFIX)
+    """Say whether a row has the DISTS term itself, which needs weights."""
+    return perceptual_model(row) == DISTS
 
 
 def finished_runs(expected: Iterable[Job], files: Iterable[Path | str]) -> list[RunFiles]:

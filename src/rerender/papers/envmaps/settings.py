@@ -6,6 +6,8 @@ paper lost (section numbers are the fact sheet's) are keys here, with the range 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
@@ -18,6 +20,8 @@ from rerender.papers.envmaps.specs import (
     REPRESENTATIONS,
     Count,
     Frozen,
+    InversionMode,
+    InversionSettings,
     NonNegative,
     ObjectiveSettings,
     Positive,
@@ -25,14 +29,20 @@ from rerender.papers.envmaps.specs import (
     representation_spec,
 )
 
-Mode = Literal["paper_like", "stabilised"]
-MODES: tuple[Mode, ...] = get_args(Mode)
+MODES: tuple[InversionMode, ...] = get_args(InversionMode)
+VARIANTS: Mapping[InversionMode, str] = MappingProxyType({"paper_like": "default", "stabilised": "stabilised"})
+"""Mode -> `variant` of its rows. Claims about the paper's numbers read the variant `default`."""
+
 Experiment = Literal["shift", "shift_mitsuba"]
 EXPERIMENTS: tuple[Experiment, ...] = get_args(Experiment)
 SceneName = Literal["mirror_sphere", "horse", "bunny", "atenea", "plant", "multi_objects"]
 SCENES: tuple[str, ...] = get_args(SceneName)
 ROUGH_SCENES = ("bunny",)
 """Scenes whose roughness is a setting; the others have their own materials."""
+
+DISTS, DISTS_PROXY = "dists", "dists_proxy"
+PROXY_SUFFIX = "_dists_proxy"
+"""Rows with it have the weight-free stand-in for DISTS in Eq. 10, under its own name."""
 
 FIT_SCENE = "none"
 """The `scene` of rows that belong to a fit: no scene is involved."""
@@ -95,7 +105,7 @@ class FitPreset(Frozen):
 class InversionPreset(Frozen):
     """The inverse rendering (section 2.6). Every run is made in every mode."""
 
-    modes: Annotated[tuple[Mode, ...], Field(min_length=1)] = Field(
+    modes: Annotated[tuple[InversionMode, ...], Field(min_length=1)] = Field(
         MODES,
         description="paper_like: constant learning rate, gradients as they are; stabilised: gradient norm clipped, cosine rate (section 8)",
     )
@@ -103,6 +113,10 @@ class InversionPreset(Frozen):
     lr_network: Positive = Field(NETWORK_LR, description="Adam's rate on weights; sweep 1e-4 to 1e-3")
     lr_pixels: Positive = Field(1e-2, description="Adam's rate on pixels; sweep 1e-3 to 1e-1")
     lr_logpix: Positive = Field(2e-2, description="Adam's rate on log-pixels; sweep 1e-2 to 5e-2")
+    clip: Positive = Field(0.1, description="largest norm of the gradient (stabilised)")
+    snapshot_every: Annotated[int, Field(ge=0)] = Field(
+        50, description="steps between two stored maps, for videos; 0 stores none"
+    )
     objective: ObjectiveSettings = Field(
         ObjectiveSettings(), description="the weights of Eq. 10, and how its images are tone-mapped"
     )
@@ -135,7 +149,7 @@ class PartSettings(Frozen):
         (), description="roughness of the object, for scenes where that is a setting; [] elsewhere"
     )
     skies: Count | None = Field(None, description="take so many of the tier's skies, the first ones; null: all")
-    representations: Names = Field(description="rows, by id; `<id>_dists` adds the DISTS term")
+    representations: Names = Field(description="rows, by id; `<id>_dists` adds the DISTS term, `<id>_dists_proxy` its stand-in without weights")
 
     @model_validator(mode="after")
     def _consistent(self) -> PartSettings:
@@ -143,7 +157,7 @@ class PartSettings(Frozen):
             what = "needs" if self.scene in ROUGH_SCENES else "takes no"
             raise ValueError(f"scene {self.scene} {what} roughness: write roughness: [0, 0.5, 1] or []")
         for name in self.representations:
-            if name.removesuffix(PERCEPTUAL_SUFFIX) not in REPRESENTATIONS:
+            if base(name) not in REPRESENTATIONS:
                 raise ValueError(f"unknown representation '{name}'; allowed: {', '.join(REPRESENTATIONS)}")
         for key in ("roughness", "representations"):
             values = getattr(self, key)
@@ -216,9 +230,20 @@ class EnvmapsSettings(Frozen):
         """By how many columns the target's map is moved."""
         return round(self.shift * self.map_shape[1])
 
+    def inversion_settings(self, mode: InversionMode) -> InversionSettings:
+        """Return what one inversion needs in a mode."""
+        preset = self.inversion
+        return InversionSettings(
+            iterations=preset.iterations,
+            mode=mode,
+            clip=preset.clip,
+            objective=preset.objective,
+            snapshot_every=preset.snapshot_every,
+        )
+
     def representation(self, name: str) -> RepresentationSpec:
-        """Return a representation with the tier's network, fit and learning rate."""
-        spec, fit = representation_spec(name), self.fit
+        """Return a row's representation with the tier's network, fit and learning rate."""
+        spec, fit = row_spec(name), self.fit
         rates = {
             "pixels": self.inversion.lr_pixels,
             "logpix": self.inversion.lr_logpix,
@@ -234,6 +259,27 @@ class EnvmapsSettings(Frozen):
         if spec.fit is not None and spec.fit.gamma:
             changes["fit"]["gamma"] = fit.gamma_low if spec.fit.gamma == GAMMA_LOW else fit.gamma_high
         return spec.changed(lr=rates[spec.kind], **changes)
+
+
+def base(row: str) -> str:
+    """Return the representation of a row without its perceptual term."""
+    return row.removesuffix(PROXY_SUFFIX).removesuffix(PERCEPTUAL_SUFFIX)
+
+
+def perceptual_model(row: str) -> str | None:
+    """Return the model of a row's perceptual term: `dists`, its stand-in without weights, or none."""
+    if row.endswith(PROXY_SUFFIX):
+        return DISTS_PROXY
+    return DISTS if row.endswith(PERCEPTUAL_SUFFIX) else None
+
+
+def row_spec(row: str) -> RepresentationSpec:
+    """Return the representation of a row: one of the registry, or with the weight-free stand-in for DISTS."""
+    if not row.endswith(PROXY_SUFFIX):
+        return representation_spec(row)
+    spec = representation_spec(base(row))
+    changes = {"id": row, "title": f"{spec.title} + DISTS proxy", "perceptual": True}
+    return spec.model_copy(update=changes)
 
 
 def place_id(scene: str, roughness: float | None) -> str:

@@ -1,0 +1,58 @@
+"""The search over its steps: PSNR of the rendering and gradient norm by representation, as published and stabilised."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rerender.papers.envmaps.figure_files import Shown
+from rerender.papers.envmaps.tables import MODE_TITLES
+from rerender.reporting import style
+from rerender.reporting.grids import axes_at
+
+if TYPE_CHECKING:
+    import polars as pl
+    from matplotlib.figure import Figure
+
+SHOWN: tuple[tuple[str, str, bool], ...] = (
+    ("psnr", "PSNR of the rendering [dB]", False),
+    ("luminance", "luminance term (Eq. 8)", True),
+)
+
+
+def draw_curves(shown: Shown) -> tuple[Figure, pl.DataFrame]:
+    """Mean over skies and seeds of each representation, one row of panels a way to optimise."""
+    import polars as pl
+
+    parts = [
+        pl.read_parquet(run.trace).with_columns(mode=pl.lit(run.mode), envmap=pl.lit(run.envmap), seed=run.seed)
+        for run in shown.files.runs
+    ]
+    frame = pl.concat(parts, how="diagonal_relaxed")
+    modes = [mode for mode in shown.settings.inversion.modes if mode in set(frame["mode"])]
+    means = (
+        frame.group_by("mode", "representation", "iteration")
+        .agg(*(pl.col(column).mean() for column, _, _ in SHOWN), runs=pl.len())
+        .sort("mode", "representation", "iteration")
+    )
+    note = shown.note(
+        f"{shown.names.scene(shown.files.runs[0].scene)}. Means over skies and seeds. The luminance term is the squared relative "
+        "change of the map's total luminance."
+    )
+    height = 2.1
+    figure = style.new_figure(height * len(modes) + 0.1 + style.footnote_height(note))
+    for line, mode in enumerate(modes):
+        for index, (column, title, logarithmic) in enumerate(SHOWN):
+            axes = axes_at(figure, 0.6 + index * 3.9, 0.3 + line * height, 3.2, height - 0.75)
+            for name in dict.fromkeys(cell.representation for cell in shown.expected):
+                part = means.filter((pl.col("mode") == mode) & (pl.col("representation") == name))
+                if part.height:
+                    options: dict[str, Any] = {"lw": 1.0, "color": style.model_colour(name), "label": shown.names.model(name)}
+                    axes.plot(part["iteration"], part[column], **options)
+            if logarithmic:
+                axes.set_yscale("log")
+            axes.set(xlabel="step", ylabel=title)
+            axes.set_title(MODE_TITLES[mode], fontsize=8)
+            if index == 1 and line == 0:
+                axes.legend(frameon=False, fontsize=5.5, ncols=2)
+    style.add_footnote(figure, note)
+    return figure, means

@@ -1,0 +1,237 @@
+"""Figures 6 to 10: recovered maps above their renderings, by representation, way to optimise, and roughness."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rerender.core.files import Tree
+from rerender.papers.envmaps.figure_files import Shown, picture
+from rerender.papers.envmaps.runfiles import INITIAL, Expected, RunFiles
+from rerender.papers.envmaps.settings import split_place
+from rerender.papers.envmaps.tables import MODE_TITLES
+from rerender.reporting import style
+from rerender.reporting.grids import axes_at, picture_at, png_bytes, text_at
+
+if TYPE_CHECKING:
+    import polars as pl
+    from matplotlib.figure import Figure
+
+MARGIN, GAP, HEAD, FOOT = 0.06, 0.07, 0.2, 0.2
+BLOCK_HEAD = 0.24
+CROP = (0.15, 0.75, 0.2, 0.8)
+"""Rows and columns, as shares of the picture, where the object is."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A map (H, W, 3) above a rendering (h, w, 3), both as display values; either may be absent."""
+
+    title: str
+    caption: str
+    map: np.ndarray | None
+    rendering: np.ndarray | None
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Tiles under one heading."""
+
+    title: str
+    tiles: tuple[Tile, ...]
+
+
+def draw_blocks(blocks: Sequence[Block], columns: int, note: str, extra: float = 0.0) -> tuple[Figure, pl.DataFrame]:
+    """Lay out blocks of tiles; `extra` inches stay free above the footnote. Pictures are kept as PNG in the data."""
+    import polars as pl
+
+    width = (style.WIDTH - 2 * MARGIN - (columns - 1) * GAP) / columns
+    heights = [_tile_height(block.tiles, width) for block in blocks]
+    lines = [-(-len(block.tiles) // columns) for block in blocks]
+    total = sum(BLOCK_HEAD + n * h for n, h in zip(lines, heights, strict=True))
+    figure = style.new_figure(total + extra + style.footnote_height(note))
+    records: list[dict[str, Any]] = []
+    top = 0.0
+    for block, height in zip(blocks, heights, strict=True):
+        text_at(figure, MARGIN, top + 0.06, block.title, fontsize=8, weight="bold", va="top")
+        top += BLOCK_HEAD
+        for start in range(0, len(block.tiles), columns):
+            for column, tile in enumerate(block.tiles[start : start + columns]):
+                _draw_tile(figure, MARGIN + column * (width + GAP), top, width, tile, block.title, records)
+            top += height
+    style.add_footnote(figure, note)
+    return figure, pl.DataFrame(records)
+
+
+def _tile_height(tiles: Sequence[Tile], width: float) -> float:
+    """Return the height of the tallest tile [in]."""
+    def of(tile: Tile) -> float:
+        parts = [image for image in (tile.map, tile.rendering) if image is not None]
+        return HEAD + sum(width * x.shape[0] / x.shape[1] + 0.03 for x in parts) + FOOT
+
+    return max(map(of, tiles))
+
+
+def _draw_tile(
+    figure: Figure, left: float, top: float, width: float, tile: Tile, block: str, records: list[dict[str, Any]]
+) -> None:
+    text_at(figure, left + width / 2, top + HEAD - 0.05, tile.title, fontsize=6.5, ha="center", va="bottom")
+    y = top + HEAD
+    for kind, image in (("map", tile.map), ("rendering", tile.rendering)):
+        if image is not None:
+            height = width * image.shape[0] / image.shape[1]
+            picture_at(figure, (left, y, width, height), image)
+            records.append({"block": block, "title": tile.title, **tile.about, "kind": kind, "png": png_bytes(image)})
+            y += height + 0.03
+    text_at(figure, left + width / 2, y + 0.02, tile.caption, fontsize=6, ha="center", va="top", color="#444444")
+
+
+# ---------------------------------------------------------------- from runs to tiles
+
+
+def start_tiles(tree: Tree, run: RunFiles, shown: Shown) -> list[Tile]:
+    """Return the initial map and the truth, each with its rendering."""
+    return [
+        Tile(
+            "Initial",
+            _scores(shown, run, INITIAL),
+            picture(tree["initial"]),
+            picture(tree["start"]),
+            {"scene": run.scene, "representation": INITIAL},
+        ),
+        Tile(
+            "Ground truth",
+            "target",
+            picture(tree["truth"]),
+            picture(tree["target"]),
+            {"scene": run.scene, "representation": "truth"},
+        ),
+    ]
+
+
+def run_tiles(tree: Tree, run: RunFiles, shown: Shown, only: Sequence[str]) -> list[Tile]:
+    """Return the recovered map of each representation that ran, with its rendering and PSNRs."""
+    return [
+        Tile(
+            shown.names.model(name),
+            _scores(shown, run, name),
+            picture(found["map"]),
+            picture(found["rendering"]),
+            {"scene": run.scene, "mode": run.mode, "representation": name},
+        )
+        for name, found in tree["runs"].items()
+        if name in only
+    ]
+
+
+def _scores(shown: Shown, run: RunFiles, name: str) -> str:
+    row = Expected(run.experiment, run.scene, run.envmap, run.mode, run.seed, name)
+    values = [shown.results.value(row, metric) for metric in ("env/psnr", "ren/psnr")]
+    told = [
+        f"{what} {value:.1f} dB" for what, value in zip(("map", "rendering"), values, strict=True) if value is not None
+    ]
+    return ", ".join(told)
+
+
+def _heading(run: RunFiles, shown: Shown) -> str:
+    return f"{shown.names.scene(run.scene)}, {MODE_TITLES[run.mode]}"
+
+
+def _part(shown: Shown, scene: str) -> Sequence[str]:
+    """Return the representations of the table that shows a place."""
+    tables = (shown.settings.table1, shown.settings.table2, shown.settings.table3)
+    return next(part.representations for part in tables if scene in part.places)
+
+
+def draw_rows(shown: Shown) -> tuple[Figure, pl.DataFrame]:
+    """Figures 6, 7 and 10: start and truth, then every representation of the scene's table, for each way to optimise."""
+    blocks, told = [], set()
+    for run, tree in shown.opened():
+        start = start_tiles(tree, run, shown) if run.scene not in told else []
+        told.add(run.scene)
+        blocks.append(Block(_heading(run, shown), (*start, *run_tiles(tree, run, shown, _part(shown, run.scene)))))
+    widest = max(len(block.tiles) for block in blocks)
+    return draw_blocks(blocks, min(5, widest), _note(shown))
+
+
+def draw_reflections(shown: Shown) -> tuple[Figure, pl.DataFrame]:
+    """Figure 8: the object in the renderings of Figure 6, enlarged."""
+    blocks = []
+    for run, tree in shown.opened():
+        tiles = (*start_tiles(tree, run, shown), *run_tiles(tree, run, shown, _part(shown, run.scene)))
+        cut = tuple(
+            Tile(tile.title, tile.caption, None, crop(tile.rendering), tile.about)
+            for tile in tiles
+            if tile.rendering is not None
+        )
+        blocks.append(Block(_heading(run, shown), cut))
+    return draw_blocks(blocks, min(5, len(blocks[0].tiles)), _note(shown))
+
+
+def crop(image: np.ndarray) -> np.ndarray:
+    """Return the part of a rendering where the object is."""
+    height, width = image.shape[:2]
+    top, bottom, left, right = CROP
+    return image[round(top * height) : round(bottom * height), round(left * width) : round(right * width)]
+
+
+def draw_roughness(shown: Shown) -> tuple[Figure, pl.DataFrame]:
+    """Figure 9: one representation at every roughness, and its PSNRs over roughness, mean over skies and seeds."""
+    import polars as pl
+
+    name = shown.settings.figure9.representations[0]
+    modes = shown.settings.inversion.modes
+    opened = shown.opened()
+    blocks = []
+    for mode in modes:
+        tiles: list[Tile] = []
+        for run, tree in opened:
+            if run.mode == mode:
+                rough = split_place(run.scene)[1]
+                found = run_tiles(tree, run, shown, (name,))
+                tiles += [Tile(f"roughness {rough:g}", x.caption, x.map, x.rendering, x.about) for x in found]
+        blocks.append(Block(f"{shown.names.model(name)}, {MODE_TITLES[mode]}", tuple(tiles)))
+    panel = 1.9
+    note = _note(shown)
+    figure, data = draw_blocks(blocks, max(len(block.tiles) for block in blocks), note, panel)
+    records = _roughness_curves(figure, shown, name, panel, style.footnote_height(note))
+    return figure, pl.concat([data, pl.DataFrame(records)], how="diagonal_relaxed")
+
+
+def _roughness_curves(
+    figure: Figure, shown: Shown, name: str, panel: float, footnote: float
+) -> list[dict[str, Any]]:
+    """Draw PSNR over roughness at the figure's foot; return the points."""
+    records: list[dict[str, Any]] = []
+    top = float(figure.get_size_inches()[1]) - footnote - panel + 0.15
+    for index, (metric, title) in enumerate((("env/psnr", "PSNR of the map [dB]"), ("ren/psnr", "PSNR of the rendering [dB]"))):
+        axes = axes_at(figure, 0.6 + index * 4.0, top, 3.2, panel - 0.55)
+        for mode, dashes in zip(shown.settings.inversion.modes, ("-", "--"), strict=False):
+            points = []
+            for place in sorted({run.scene for run in shown.files.runs}):
+                runs = shown.results.runs(experiment="shift", scene=place, mode=mode, representation=name)
+                cell, rough = shown.results.cell(runs, metric), split_place(place)[1]
+                if cell.value is not None and rough is not None:
+                    points.append((rough, cell.value, cell.sd or 0.0))
+                    records.append(
+                        {"metric": metric, "mode": mode, "roughness": rough, "value": cell.value, "sd": cell.sd, "n": cell.n}
+                    )
+            if points:
+                x, y, sd = zip(*sorted(points), strict=True)
+                axes.errorbar(x, y, yerr=sd, fmt=f"o{dashes}", ms=3, lw=1.2, capsize=2, label=MODE_TITLES[mode])
+        axes.set(xlabel="roughness", ylabel=title)
+        if index == 0:
+            axes.legend(frameon=False)
+    return records
+
+
+def _note(shown: Shown) -> str:
+    sky = shown.names.envmap(shown.files.runs[0].envmap)
+    return shown.note(
+        f"{sky}, seed {shown.files.runs[0].seed}. Upper halves of the maps, and their renderings; sRGB, clamped. "
+        "PSNRs are of the map against the ground truth and of the rendering against the target."
+    )
