@@ -42,10 +42,22 @@ def test_clouds_cover_more_and_more_and_hide_the_sun() -> None:
 def test_the_numbered_skies_differ_and_stay_in_range() -> None:
     skies = numbered_skies(44)
     assert len({sky.seed for sky in skies}) == len(skies) == 44
-    assert all(15 <= sky.elevation_deg <= 70 and 0 <= sky.cover <= 0.35 for sky in skies)
+    assert all(15 <= sky.elevation_deg <= 70 for sky in skies)
+    assert all(0 <= sky.cover <= 0.35 for sky in skies if not sky.overcast)
+    assert [index for index, sky in enumerate(skies) if sky.overcast] == list(range(3, 44, 4))
     azimuths = np.sort([sky.azimuth_deg for sky in skies])
     assert np.diff(azimuths).max() < 40  # no side is left out
     assert skies[:4] == numbered_skies(4)
+
+
+def test_clear_and_overcast_skies_differ_in_their_dynamic_range() -> None:
+    """Every clear one of the first eight has a sun; the overcast ones have none, and their light is spread."""
+    for index in range(8):
+        sky = numbered_sky(index)
+        pixels = bake_cloudy_sky(sky, 8)
+        check_map(pixels, "sky", half=True)
+        contrast = float(pixels.max() / np.median(pixels))
+        assert contrast < 15 if sky.overcast else contrast > 15, (index, contrast)
 
 
 def test_noise_is_smooth_and_differs_between_seeds() -> None:

@@ -17,7 +17,7 @@ from rerender.catalogue.ledger import Asset
 from rerender.catalogue.registry import envmap as find_envmap
 from rerender.catalogue.registry import scene as find_scene
 from rerender.catalogue.resolve import AssetSettings, Resolved, is_at_hand, load_ledger, missing, resolve
-from rerender.catalogue.specs import MeshChoice, Placement, SceneSpec
+from rerender.catalogue.specs import Family, MeshChoice, Placement
 from rerender.catalogue.standins import ground_square, standin_mesh
 from rerender.catalogue.textures import standin_texture
 from rerender.core.errors import UserError
@@ -62,6 +62,30 @@ class BakeSky(Protocol):
         ...
 
 
+class MeshTarget(Protocol):
+    """Whatever has a mesh to prepare: its candidates in order, and what they must be fit for."""
+
+    @property
+    def id(self) -> str:
+        """Name in messages and provenance."""
+        ...
+
+    @property
+    def meshes(self) -> tuple[MeshChoice, ...]:
+        """Files that can serve, the preferred one first."""
+        ...
+
+    @property
+    def family(self) -> Family:
+        """`material` keeps texture coordinates and needs them; `geometry` merges vertices."""
+        ...
+
+    @property
+    def open_target(self) -> bool:
+        """Whether holes are allowed."""
+        ...
+
+
 @dataclass(frozen=True)
 class Provenance:
     """Where a prepared file comes from. `origin` is the word that metric rows carry: original, mirror or standin."""
@@ -98,14 +122,8 @@ def prepare_mesh(
     Geometry targets are merged to one vertex per position; material objects keep their texture coordinates. Raises
     `UserError` when no candidate is at hand or the mesh cannot be used.
     """
-    spec = find_scene(scene_id)
-    assets = load_ledger(settings)
-    choice, resolved = _choose_mesh(spec, settings, assets)
-    mesh = standin_mesh(resolved.standin) if resolved.standin is not None else read_mesh(_path(resolved))
-    mesh, notes = _clean(mesh, spec, choice, str(resolved.path or choice.asset))
-    mesh = place(mesh, choice.placement)
+    mesh, provenance = target_mesh(find_scene(scene_id), settings)
     low, high = bounding_box(mesh)
-    provenance = _provenance(scene_id, resolved, assets, choice.origin, notes)
     write_ply(out_ply, mesh)
     write_sidecar(
         out_json,
@@ -116,6 +134,18 @@ def prepare_mesh(
         bounding_box=[low.tolist(), high.tolist()],
     )
     return provenance
+
+
+def target_mesh(target: MeshTarget, settings: AssetSettings) -> tuple[Mesh, Provenance]:
+    """Return the mesh of the first candidate at hand, checked and placed, and its provenance.
+
+    Raises `UserError` when no candidate is at hand or the mesh cannot be used.
+    """
+    assets = load_ledger(settings)
+    choice, resolved = _choose_mesh(target, settings, assets)
+    mesh = standin_mesh(resolved.standin) if resolved.standin is not None else read_mesh(_path(resolved))
+    mesh, notes = _clean(mesh, target, choice, str(resolved.path or choice.asset))
+    return place(mesh, choice.placement), _provenance(target.id, resolved, assets, choice.origin, notes)
 
 
 def prepare_ground(
@@ -163,6 +193,8 @@ def place(mesh: Mesh, placement: Placement) -> Mesh:
     turn = np.eye(4)
     turn[0, 0] = turn[2, 2] = np.cos(yaw)
     turn[0, 2], turn[2, 0] = np.sin(yaw), -np.sin(yaw)
+    if placement.up == "z":  # (x, y, z) of the file is (x, z, -y) here
+        turn = turn @ np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]], dtype=np.float64)
     mesh = normalised(transformed(mesh, turn), placement.diagonal)
     if not placement.on_ground:
         return mesh
@@ -234,7 +266,7 @@ def prepare_texture(
 
 
 def _choose_mesh(
-    spec: SceneSpec, settings: AssetSettings, assets: dict[str, Asset]
+    spec: MeshTarget, settings: AssetSettings, assets: dict[str, Asset]
 ) -> tuple[MeshChoice, Resolved]:
     """Return the first candidate that is at hand. A corrupt file is an error, not a reason to take the next one."""
     for choice in spec.meshes:
@@ -249,7 +281,7 @@ def _choose_mesh(
     raise missing(assets[real[0]]) if real else _no_assets("scene", spec.id)
 
 
-def _clean(mesh: Mesh, spec: SceneSpec, choice: MeshChoice, name: str) -> tuple[Mesh, list[str]]:
+def _clean(mesh: Mesh, spec: MeshTarget, choice: MeshChoice, name: str) -> tuple[Mesh, list[str]]:
     """Check a mesh and bring it into the form that its family needs; return notes on what was done."""
     notes = []
     check_finite(mesh, name)

@@ -16,13 +16,14 @@ FAMILIES: tuple[Family, ...] = ("geometry", "material")
 class Placement:
     """How a mesh file is put into a scene.
 
-    Either it is normalised: turned by `yaw_deg` about y, scaled to a bounding-box diagonal of `diagonal`, and centred
+    Either it is normalised: `up` of the file becomes y, it is turned by `yaw_deg` about y, scaled to a bounding-box diagonal of `diagonal`, and centred
     at the origin or, with `on_ground`, set on y = 0. Or, with `diagonal=None`, it keeps the file's own coordinates
     and is translated by `translate`, then scaled by `scale`.
     """
 
     diagonal: float | None = None
     on_ground: bool = False
+    up: Literal["y", "z"] = "y"
     yaw_deg: float = 0.0
     translate: tuple[float, float, float] = (0.0, 0.0, 0.0)
     scale: float = 1.0

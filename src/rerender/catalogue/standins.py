@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from rerender.catalogue import still_life
 from rerender.catalogue.implicit import Ellipsoid, Slab, Step, Tube, polygonise
 from rerender.core.errors import unknown_name
 from rerender.core.meshes import Mesh, icosphere
@@ -251,5 +252,9 @@ MESHES: Mapping[str, Callable[[], Mesh]] = MappingProxyType(
         "suzanne_standin": suzanne,
         "spot_standin": spot,
         "rocker_arm_standin": rocker_arm,
+        "horse_standin": still_life.horse,
+        "bust_standin": still_life.bust,
+        "foliage_standin": still_life.foliage,
+        "pot_standin": still_life.pot,
     }
 )

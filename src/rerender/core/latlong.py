@@ -56,6 +56,17 @@ def solid_angles(rows: int, width: int, *, half: bool = False) -> Image:
     return np.asarray(2.0 * np.pi / width * (edges[:-1] - edges[1:]))
 
 
+def horizontal_irradiance(upper: Image) -> Image:
+    """Return the irradiance [radiance x sr] of a level surface that sees the whole upper half, per channel, shape (3,).
+
+    Each pixel counts as the solid angle that it covers, weighted by the cosine to the zenith.
+    """
+    rows, width = np.asarray(upper).shape[:2]
+    squares = np.sin(np.linspace(0.0, np.pi / 2, rows + 1)) ** 2  # the integral of sin x cos is half a square
+    weights = np.pi / width * np.diff(squares)
+    return np.asarray(np.einsum("r,rwc->c", weights, np.asarray(upper, dtype=np.float64)))
+
+
 def check_map(pixels: Image, name: str | Path, *, half: bool = False) -> None:
     """Raise `UserError` unless the pixels can serve as an HDR map: a full one, or an upper half (`half`).
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,6 +38,11 @@ class CloudySky:
     softness: float = 0.09
     sun_under_cloud: float = 0.1
 
+    @property
+    def overcast(self) -> bool:
+        """Whether a closed layer hides everything, the sun included."""
+        return self.cover == OVERCAST_COVER
+
     def __post_init__(self) -> None:
         if not 0.0 <= self.cover <= 1.0:
             raise ValueError(f"cover is a share from 0 to 1, not {self.cover}")
@@ -51,21 +56,35 @@ CLEAR_SKY = CloudySky(azimuth_deg=math.degrees(1.2), elevation_deg=30.0, cover=0
 """The sky of the smoke tests: the sun stands free at a low elevation."""
 
 
+OVERCAST_EVERY = 4
+OVERCAST_COVER = 1.0
+SUN_UNDER_OVERCAST = 0.002
+"""What a closed layer lets through: it is thick, and the sun cannot be seen in it."""
+OVERCAST_EXPOSURE = 6.0
+"""Twice a clear sky's, as a photographer would choose."""
+
+
 def numbered_sky(index: int) -> CloudySky:
     """Return sky number `index` >= 0 of an endless list: azimuth anywhere, elevation 15-70, cover 0-0.35.
 
-    All three are spread evenly by additive recurrences (R3 sequence), so the first four already differ much.
+    All three are spread evenly by additive recurrences (R3 sequence), so the first four already differ much. The last of
+    every four is overcast: methods that fail under a small bright sun can do well there (fact sheet, section 8).
     """
     if index < 0:
         raise ValueError(f"skies are counted from 0, not {index}")
     ratio = 1.2207440846057596  # the real root of x^4 = x + 1
     first, second, third = (math.modf(0.5 + (index + 1) / ratio**k)[0] for k in (1, 2, 3))
-    return CloudySky(
+    sky = CloudySky(
         azimuth_deg=round(360.0 * first, 3),
         elevation_deg=round(15.0 + 55.0 * second, 3),
         cover=round(0.35 * third, 4),
         seed=derive_seed("cloudy sky", index),
     )
+    if index % OVERCAST_EVERY == OVERCAST_EVERY - 1:
+        return replace(
+            sky, cover=OVERCAST_COVER, sun_under_cloud=SUN_UNDER_OVERCAST, exposure=OVERCAST_EXPOSURE
+        )
+    return sky
 
 
 def numbered_skies(count: int) -> Sequence[CloudySky]:
@@ -113,12 +132,15 @@ def _clouds(
         return nothing, nothing
     density = noise(directions[..., ::2] / np.maximum(directions[..., 1:2], 0.03))[..., None]
     veil = 1.0 / (1.0 + np.exp(-(density - threshold) / (0.5 * sky.softness)))
+    if sky.overcast:
+        veil = np.ones_like(veil)  # the thinnest places of a closed layer are not half open
     elevation, azimuth = math.radians(sky.elevation_deg), math.radians(sky.azimuth_deg)
     ring = math.cos(elevation)
     sun = np.array([ring * math.sin(azimuth), math.sin(elevation), -ring * math.cos(azimuth)])
     angle = np.degrees(np.arccos(np.clip(directions @ sun, -1.0, 1.0)))[..., None]
     lining = 3.0 * np.exp(-angle / 12.0) * (1.2 - veil)  # thin cloud lets the light through, forwards
-    return veil, 1.6 - 0.6 * np.clip((density - threshold) / 0.3, 0.0, 1.0) + lining
+    depth = 0.6 if sky.overcast else 0.3  # a closed layer shows the whole range of the noise
+    return veil, 1.6 - 0.6 * np.clip((density - threshold) / depth, 0.0, 1.0) + lining
 
 
 class Noise:

@@ -114,7 +114,9 @@ def load_transport(path: Path | str) -> Transport:
 def apply(transport: Transport, map_upper: torch.Tensor) -> torch.Tensor:
     """Return the image (h, w, 3) of an upper half (H, W, 3); differentiable, with the exact adjoint."""
     check_map_shape(map_upper, transport.map_shape)
-    flat: torch.Tensor = _Apply.apply(map_upper.reshape(-1, 3), transport.matrix, transport.transpose)
+    flat: torch.Tensor = _Apply.apply(  # type: ignore[no-untyped-call]
+        map_upper.reshape(-1, 3), transport.matrix, transport.transpose
+    )
     return flat.reshape(*transport.image_shape, 3)
 
 
@@ -133,7 +135,7 @@ class _Apply(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         return _product(ctx.transpose, gradient), None, None
 
 
@@ -371,7 +373,8 @@ def _random(lane: Any, seed: int) -> Any:
     import drjit as dr
     import mitsuba as mi
 
-    state, sequence = mi.sample_tea_32(lane, dr.opaque(mi.UInt32, seed))
+    scramble: Any = mi.sample_tea_32  # its stubs know no variant's integers
+    state, sequence = scramble(lane, dr.opaque(mi.UInt32, seed))
     return mi.PCG32(len(lane), mi.UInt64(state), mi.UInt64(sequence))
 
 

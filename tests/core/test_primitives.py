@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rerender.core.meshchecks import is_closed
+from rerender.core.meshes import Mesh, bounding_box, merge_duplicates, volume
+from rerender.core.primitives import ball, box, cone, ring
+
+VOLUMES = {
+    "ball": (ball(), np.pi / 6),
+    "box": (box(), 1.0),
+    "cone": (cone(), np.pi / 12),
+    "ring": (ring(thickness=0.3), 2 * np.pi**2 * 0.35 * 0.15**2),
+}
+
+
+@pytest.mark.parametrize("name", sorted(VOLUMES))
+def test_solids_are_closed_outward_one_high_and_of_the_right_volume(name: str) -> None:
+    mesh, expected = VOLUMES[name]
+    low, high = bounding_box(mesh)
+    assert low[1] == pytest.approx(0.0, abs=1e-9) and high[1] == pytest.approx(1.0)
+    assert np.abs(low + high)[[0, 2]].max() < 1e-6
+    joined = merge_duplicates(Mesh(mesh.vertices, mesh.faces))
+    assert is_closed(joined)
+    assert volume(mesh) == pytest.approx(expected, rel=0.01)
+
+
+def test_edges_are_sharp_and_textures_fill_the_sides() -> None:
+    cube, hat = box(), cone()
+    assert len(cube.vertices) == 24 and cube.texcoords is not None and hat.texcoords is not None
+    for texcoords in (cube.texcoords, hat.texcoords):
+        assert texcoords.min() == 0.0 and texcoords.max() == 1.0
