@@ -200,6 +200,7 @@ def run_params(session: Session, tier: str, wildcards: Mapping[str, str]) -> dic
         "inversion": settings.inversion_settings(run.mode).model_dump(),
         "columns": settings.columns,
         "image_size": settings.render.image_size,
+        "floor_level": settings.render.floor_level,
         "spp": settings.render.spp,
         "spp_grad": settings.render.spp_grad,
         "target_spp": part.spp if run.experiment == "shift_mitsuba" else None,

@@ -27,6 +27,7 @@ from rerender.papers.envmaps.fits import load_fits
 from rerender.papers.envmaps.inversion import Inversion, invert, read_snapshots
 from rerender.papers.envmaps.metrics import METRICS, inversion_metrics
 from rerender.papers.envmaps.runfiles import INITIAL, Job, RunFiles
+from rerender.papers.envmaps.scenes import floor_exposure
 from rerender.papers.envmaps.settings import VARIANTS, base, perceptual_model
 from rerender.papers.envmaps.specs import InversionSettings, RepresentationSpec
 from rerender.perception.models.base import VisionModel, load_model
@@ -35,7 +36,7 @@ from rerender.provenance.host import Stopwatch
 from rerender.provenance.manifest import Code, hash_files, run_id, write_manifest
 from rerender.provenance.stack import stack_fingerprint
 from rerender.rendering.bitmaps import read_image
-from rerender.rendering.light_model import LightModel
+from rerender.rendering.light_model import Exposed, LightModel
 from rerender.rendering.variants import start_variant
 from rerender.reporting.rows import MetricRow, RowContext, write_rows
 from rerender.runtime.device import torch_device
@@ -60,6 +61,7 @@ class RunRequest:
     settings: InversionSettings
     columns: int
     image_size: int
+    floor_level: float
     spp: int
     spp_grad: int | None
     target_spp: int | None
@@ -74,6 +76,7 @@ class Scenery:
     """What all inversions of a job share: maps (H, W, 3), target (h, w, 3), and the light model."""
 
     light: LightModel
+    device: torch.device
     initial: np.ndarray
     truth: np.ndarray
     target: np.ndarray
@@ -92,7 +95,8 @@ def run_job(request: RunRequest, code: Code, stack: Mapping[str, str], *, folder
     context = row_context(request, backend, device, identity, code, stack, origin)
     fits = load_fits(request.fits)
     final: dict[str, Tree] = {}
-    histories, rows = [], initial_rows(context, scenery, judges)
+    start = rendered(scenery.light, scenery.initial, eval_seed(request), device)
+    histories, rows = [], initial_rows(context, scenery, start, judges)
     for spec in request.specs:
         found = invert(
             spec,
@@ -107,7 +111,7 @@ def run_job(request: RunRequest, code: Code, stack: Mapping[str, str], *, folder
             perceptual=perceptual(spec, request.weights, device),
             device=device,
         )
-        rendering = rendered(scenery.light, found.best, eval_seed(request))
+        rendering = rendered(scenery.light, found.best, eval_seed(request), device)
         own = replace(context, representation=spec.id, run_id=f"{identity}-{spec.id}")
         metrics = inversion_metrics(found.best, scenery.truth, rendering, scenery.target, judges)
         rows += metric_rows(own, metrics, judges) + cost_rows(own, found)
@@ -115,7 +119,6 @@ def run_job(request: RunRequest, code: Code, stack: Mapping[str, str], *, folder
         histories.append(found.result.history.with_columns(representation=pl.lit(spec.id)))
     run = RunFiles.at(folder)
     shared = {"initial": scenery.initial, "truth": scenery.truth, "target": scenery.target}
-    start = rendered(scenery.light, scenery.initial, eval_seed(request))
     save_tree(run.final, {**shared, "start": start, "runs": final})
     with atomic_path(run.trace) as partial:
         pl.concat(histories, how="diagonal_relaxed").write_parquet(partial)
@@ -142,20 +145,21 @@ def set_up(request: RunRequest, device: torch.device) -> Scenery:
     initial = read_image(request.map)
     height, width = initial.shape[:2]
     place = Place(request.job.scene, request.parts, request.image_size, (height, width))
-    light = light_of(place, request.transport, device, spp=request.spp, spp_grad=request.spp_grad)
+    exposure = floor_exposure(initial, request.floor_level)
+    model = light_of(place, request.transport, device, spp=request.spp, spp_grad=request.spp_grad)
+    light = Exposed(model, exposure)
     truth = np.ascontiguousarray(shift_columns(initial, request.columns))
-    renderer: LightModel = light
+    renderer = light
     if request.target_spp is not None:
-        renderer = mitsuba_light(place, spp=request.target_spp)
-    target = rendered(renderer, truth, seeds(request).seed("target"))
-    return Scenery(light, initial, truth, target)
+        renderer = Exposed(mitsuba_light(place, spp=request.target_spp), exposure)
+    target = rendered(renderer, truth, seeds(request).seed("target"), device)
+    return Scenery(light, device, initial, truth, target)
 
 
-def rendered(light: LightModel, upper: np.ndarray, seed: int) -> np.ndarray:
+def rendered(light: LightModel, upper: np.ndarray, seed: int, device: torch.device) -> np.ndarray:
     """Return the rendering (h, w, 3) under an upper half, as a float32 array."""
     with torch.no_grad():
-        # a light model moves the map to where it computes
-        image = light.render(torch.from_numpy(np.ascontiguousarray(upper, dtype=np.float32)), seed)
+        image = light.render(torch.from_numpy(np.ascontiguousarray(upper, dtype=np.float32)).to(device), seed)
     return np.asarray(image.cpu().numpy(), dtype=np.float32)
 
 
@@ -184,10 +188,9 @@ def pictures(found: Inversion, rendering: np.ndarray) -> Tree:
 
 
 def initial_rows(
-    context: RowContext, scenery: Scenery, judges: Mapping[str, VisionModel]
+    context: RowContext, scenery: Scenery, start: np.ndarray, judges: Mapping[str, VisionModel]
 ) -> list[MetricRow]:
     """Return the metrics of doing nothing: the initial map and its rendering."""
-    start = rendered(scenery.light, scenery.initial, 0)
     metrics = inversion_metrics(scenery.initial, scenery.truth, start, scenery.target, judges)
     return metric_rows(replace(context, representation=INITIAL), metrics, judges)
 
@@ -245,6 +248,7 @@ def parameters(request: RunRequest) -> dict[str, Any]:
         "settings": request.settings.model_dump(),
         "columns": request.columns,
         "image_size": request.image_size,
+        "floor_level": request.floor_level,
         "spp": request.spp,
         "spp_grad": request.spp_grad,
         "target_spp": request.target_spp,

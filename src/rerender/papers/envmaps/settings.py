@@ -12,6 +12,8 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
+from rerender.core.errors import closest_first
+from rerender.papers.envmaps.scene_specs import ENV_SCENES
 from rerender.papers.envmaps.specs import (
     GAMMA_HIGH,
     GAMMA_LOW,
@@ -35,11 +37,6 @@ VARIANTS: Mapping[InversionMode, str] = MappingProxyType({"paper_like": "default
 
 Experiment = Literal["shift", "shift_mitsuba"]
 EXPERIMENTS: tuple[Experiment, ...] = get_args(Experiment)
-SceneName = Literal["mirror_sphere", "horse", "bunny", "atenea", "plant", "multi_objects"]
-SCENES: tuple[str, ...] = get_args(SceneName)
-ROUGH_SCENES = ("bunny",)
-"""Scenes whose roughness is a setting; the others have their own materials."""
-
 DISTS, DISTS_PROXY = "dists", "dists_proxy"
 PROXY_SUFFIX = "_dists_proxy"
 """Rows with it have the weight-free stand-in for DISTS in Eq. 10, under its own name."""
@@ -128,6 +125,9 @@ class RenderPreset(Frozen):
     image_size: Annotated[int, Field(ge=16, le=2048)] = Field(
         256, description="width and height of the rendering [px]"
     )
+    floor_level: Annotated[float, Field(gt=0, le=2)] = Field(
+        0.5, description="the camera's exposure shows the open floor under the initial map at this level (section 9)"
+    )
     backend: Literal["transport", "mitsuba"] = Field(
         "transport",
         description="transport: a matrix baked once per scene, exact and without noise; mitsuba: rendered afresh in each step",
@@ -144,7 +144,7 @@ class RenderPreset(Frozen):
 class PartSettings(Frozen):
     """One part of the grid: a scene, at some roughnesses, under the first skies, with some representations."""
 
-    scene: SceneName
+    scene: str = Field(description="a scene of the paper: mirror_sphere, horse, bunny, atenea, plant, multi_objects")
     roughness: tuple[Share, ...] = Field(
         (), description="roughness of the object, for scenes where that is a setting; [] elsewhere"
     )
@@ -153,12 +153,20 @@ class PartSettings(Frozen):
 
     @model_validator(mode="after")
     def _consistent(self) -> PartSettings:
-        if bool(self.roughness) != (self.scene in ROUGH_SCENES):
-            what = "needs" if self.scene in ROUGH_SCENES else "takes no"
-            raise ValueError(f"scene {self.scene} {what} roughness: write roughness: [0, 0.5, 1] or []")
+        if self.scene not in ENV_SCENES:
+            options = closest_first(self.scene, ENV_SCENES)
+            raise ValueError(
+                f"unknown scene '{self.scene}'. Did you mean '{options[0]}'? Allowed: {', '.join(options)}"
+            )
+        if self.roughness and not ENV_SCENES[self.scene].roughness_varies:
+            raise ValueError(f"scene {self.scene} has no roughness to set: write roughness: []")
         for name in self.representations:
             if base(name) not in REPRESENTATIONS:
-                raise ValueError(f"unknown representation '{name}'; allowed: {', '.join(REPRESENTATIONS)}")
+                options = closest_first(name, REPRESENTATIONS)
+                raise ValueError(
+                    f"unknown representation '{name}'. Did you mean '{options[0]}'? Allowed: {', '.join(options)}, "
+                    f"and each with {PERCEPTUAL_SUFFIX} or {PROXY_SUFFIX}"
+                )
         for key in ("roughness", "representations"):
             values = getattr(self, key)
             if len(set(values)) < len(values):
@@ -290,6 +298,6 @@ def place_id(scene: str, roughness: float | None) -> str:
 def split_place(place: str) -> tuple[str, float | None]:
     """Return scene and roughness of a place's name."""
     scene, mark, digits = place.rpartition("_r")
-    if mark and digits.isdigit() and len(digits) == 3 and scene in ROUGH_SCENES:
+    if mark and digits.isdigit() and len(digits) == 3:
         return scene, int(digits) / 100
     return place, None
