@@ -65,13 +65,23 @@ COLOURS: Mapping[str, str] = {
     "resnet_sin": "#8C510A",
     "clip": "#56B4E9",
     "dino": "#332288",
+    # representations of environment maps
+    "pixels": "#222222",
+    "logpix": "#8a8a8a",
+    "siren_stock": "#8C510A",
+    "siren_wo": "#56B4E9",
+    "siren": "#0072B2",
+    "rsiren_a": "#D55E00",
+    "rsiren_b": "#882255",
+    "rsiren_a_dists": "#117733",
+    "rsiren_a_dists_proxy": "#009E73",
 }
 _SPARE = ("#44AA99", "#999933", "#AA4499", "#117733", "#DDCC77", "#6699CC")
 BASELINES: Mapping[str, Dashes] = {"mae": "--", "dual_buffer": "-."}
 
 
 def model_colour(model: str) -> str:
-    """Return the colour of a vision model; one that is not known gets a colour from its name."""
+    """Return the colour of a vision model or a representation; one that is not known gets a colour from its name."""
     if model in COLOURS:
         return COLOURS[model]
     return _SPARE[hashlib.blake2b(model.encode(), digest_size=2).digest()[0] % len(_SPARE)]

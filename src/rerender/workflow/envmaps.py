@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from rerender.catalogue.resolve import is_at_hand
+from rerender.core.errors import unknown_name
 from rerender.papers.envmaps import grid
 from rerender.papers.envmaps.runfiles import Expected, Job
 from rerender.papers.envmaps.scene_specs import EnvSceneSpec, env_scene
@@ -58,16 +59,20 @@ def cells(session: Session, tier: str) -> tuple[Expected, ...]:
     return grid.cells(session.envmaps(tier), blocked(session, DISTS))
 
 
+@remembered
+def jobs_by_path(session: Session, tier: str) -> dict[str, Job]:
+    """Return the jobs of a tier by their folder below `runs/`."""
+    return {run.path: run for run in jobs(session, tier)}
+
+
 def job(session: Session, tier: str, wildcards: Mapping[str, str]) -> Job:
-    """Return the job that a run's wildcards name; one outside the grid has the representations of Table 1."""
+    """Return the job that a run's wildcards name. Raises `UserError` for one outside the grid."""
     names = ("experiment", "scene", "envmap", "mode")
-    address = (*(wildcards[name] for name in names), int(wildcards["seed"]))
-    for known in jobs(session, tier):
-        if (known.experiment, known.scene, known.envmap, known.mode, known.seed) == address:
-            return known
-    reason = blocked(session, DISTS)
-    rows = session.envmaps(tier).table1.representations
-    return Job(*address, tuple(row for row in rows if not (reason and grid.needs_dists(row))))  # type: ignore[arg-type]
+    path = "/".join([*(wildcards[name] for name in names), f"s{wildcards['seed']}"])
+    known = jobs_by_path(session, tier)
+    if path not in known:
+        raise unknown_name("envmaps run", path, known, "config/tiers/ says which runs a tier has.")
+    return known[path]
 
 
 def run_file(tier: str, run: Job, name: str) -> str:

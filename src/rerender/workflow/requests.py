@@ -61,7 +61,10 @@ def inversion_request(snakemake: Any, weights: Mapping[str, Path]) -> RunRequest
         transport=Path(transport) if transport else None,
         specs=specs,
         settings=InversionSettings(**settings["inversion"]),
-        **{name: settings[name] for name in ("columns", "image_size", "floor_level", "spp", "spp_grad", "target_spp")},
+        **{
+            name: settings[name]
+            for name in ("columns", "image_size", "floor_level", "spp", "spp_grad", "target_spp")
+        },
         weights=weights,
         tier=names.tier,
         variant=snakemake.params.variant,

@@ -39,13 +39,12 @@ from rerender.rendering.bitmaps import read_image
 from rerender.rendering.light_model import Exposed, LightModel
 from rerender.rendering.variants import start_variant
 from rerender.reporting.rows import MetricRow, RowContext, write_rows
-from rerender.runtime.device import torch_device
+from rerender.runtime.device import choose_variant, torch_device
 
 JUDGES = ("lpips", "dists")
 """Networks that judge where their weights are at hand."""
 
 BLOCKED = "blocked (weights)"
-
 
 
 @dataclass(frozen=True)
@@ -82,12 +81,13 @@ class Scenery:
     target: np.ndarray
 
 
-def run_job(request: RunRequest, code: Code, stack: Mapping[str, str], *, folder: Path, state_root: Path) -> None:
+def run_job(
+    request: RunRequest, code: Code, stack: Mapping[str, str], *, folder: Path, state_root: Path
+) -> None:
     """Run, or carry on, the job and write its files to `folder` (see docs/files.md)."""
     watch = Stopwatch.start()
     torch.set_num_threads(request.threads)
-    backend = start_variant(request.variant, threads=request.threads)
-    device = torch.device(torch_device(backend))
+    backend, device = start_backend(request)
     identity = run_id(parameters(request), code.fingerprint, hash_files(inputs(request)), stack)
     scenery = set_up(request, device)
     judges = load_judges(request.weights, device)
@@ -138,6 +138,15 @@ def run_job(request: RunRequest, code: Code, stack: Mapping[str, str], *, folder
         assets=origin,
     )
     shutil.rmtree(state_root / identity, ignore_errors=True)
+
+
+def start_backend(request: RunRequest) -> tuple[str, torch.device]:
+    """Start Mitsuba where it renders anything; return the backend's name and torch's device. A matrix needs only torch."""
+    variant = choose_variant(request.variant)
+    device = torch.device(torch_device(variant))
+    if request.transport is None or request.target_spp is not None:
+        return start_variant(variant, threads=request.threads), device
+    return f"torch_{device.type}", device
 
 
 def set_up(request: RunRequest, device: torch.device) -> Scenery:

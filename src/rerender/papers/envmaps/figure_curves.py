@@ -24,7 +24,9 @@ def draw_curves(shown: Shown) -> tuple[Figure, pl.DataFrame]:
     import polars as pl
 
     parts = [
-        pl.read_parquet(run.trace).with_columns(mode=pl.lit(run.mode), envmap=pl.lit(run.envmap), seed=run.seed)
+        pl.read_parquet(run.trace).with_columns(
+            mode=pl.lit(run.mode), envmap=pl.lit(run.envmap), seed=run.seed
+        )
         for run in shown.files.runs
     ]
     frame = pl.concat(parts, how="diagonal_relaxed")
@@ -46,13 +48,18 @@ def draw_curves(shown: Shown) -> tuple[Figure, pl.DataFrame]:
             for name in dict.fromkeys(cell.representation for cell in shown.expected):
                 part = means.filter((pl.col("mode") == mode) & (pl.col("representation") == name))
                 if part.height:
-                    options: dict[str, Any] = {"lw": 1.0, "color": style.model_colour(name), "label": shown.names.model(name)}
+                    options: dict[str, Any] = {
+                        "lw": 1.0,
+                        "color": style.model_colour(name),
+                        "label": shown.names.model(name),
+                    }
                     axes.plot(part["iteration"], part[column], **options)
             if logarithmic:
                 axes.set_yscale("log")
+                axes.set_ylim(bottom=1e-7)
             axes.set(xlabel="step", ylabel=title)
             axes.set_title(MODE_TITLES[mode], fontsize=8)
             if index == 1 and line == 0:
-                axes.legend(frameon=False, fontsize=5.5, ncols=2)
+                axes.legend(frameon=False, fontsize=5.5, ncols=2, loc="lower right")
     style.add_footnote(figure, note)
     return figure, means

@@ -16,6 +16,7 @@ from rerender.papers.envmaps.metrics import display
 from rerender.papers.envmaps.results import Results, results_of
 from rerender.papers.envmaps.runfiles import Expected, RunFiles
 from rerender.papers.envmaps.settings import EnvmapsSettings
+from rerender.papers.envmaps.tables import inputs_sentence
 from rerender.rendering.bitmaps import read_image
 from rerender.reporting import captions
 from rerender.reporting.captions import Names
@@ -74,14 +75,16 @@ class Shown:
         """Return the finished runs with their maps and renderings."""
         found = [(run, load_tree(run.final)) for run in self.files.runs]
         if not found:
-            raise UserError("the figure has no finished run to show", "Add a sky or a representation to its part.")
+            raise UserError(
+                "the figure has no finished run to show", "Add a sky or a representation to its part."
+            )
         return found
 
     def note(self, *parts: str) -> str:
         """Return a footnote: what is shown, the tier, and which inputs stand in for others."""
         places = {(run.scene, run.envmap) for run in self.files.runs}
         used = {place: source for place, source in self.results.assets.items() if place in places}
-        assets = captions.assets_sentence(used, self.names) if used else ""
+        assets = inputs_sentence(used, self.names) if used else ""
         return captions.sentences(*parts, captions.tier_sentence(self.tier), assets)
 
 

@@ -58,7 +58,13 @@ def draw_range(shown: Shown) -> tuple[Figure, pl.DataFrame]:
         peak = float(decoded.max() / initial.max())
         axes.set_title(f"{REPRESENTATIONS[name].title}: peak {peak:.3g}", fontsize=7.5)
         records += [
-            {"representation": name, "log10_from": float(a), "texels_initial": int(c), "texels_decoded": int(d), "peak_ratio": peak}
+            {
+                "representation": name,
+                "log10_from": float(a),
+                "texels_initial": int(c),
+                "texels_decoded": int(d),
+                "peak_ratio": peak,
+            }
             for a, c, d in zip(edges[:-1], counts, own, strict=True)
         ]
     style.add_footnote(figure, note)
@@ -107,7 +113,9 @@ def _noise_curves(figure: Figure, shown: Shown, panel: float, footnote: float) -
     )
     records: list[dict[str, Any]] = []
     top = float(figure.get_size_inches()[1]) - footnote - panel + 0.15
-    for index, (metric, title) in enumerate((("env/psnr", "PSNR of the map [dB]"), ("env/ssim", "SSIM of the map"))):
+    for index, (metric, title) in enumerate(
+        (("env/psnr", "PSNR of the map [dB]"), ("env/ssim", "SSIM of the map"))
+    ):
         axes = axes_at(figure, 0.6 + index * 4.0, top, 3.2, panel - 0.55)
         for name in (name for name in REPRESENTATIONS if name in set(rows["representation"])):
             points = []
@@ -118,15 +126,35 @@ def _noise_curves(figure: Figure, shown: Shown, panel: float, footnote: float) -
                     & (pl.col("variant") == noise_variant(strength))
                 )["value"].to_list()
                 if values:
-                    mean, sd = float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+                    mean, sd = (
+                        float(np.mean(values)),
+                        float(np.std(values, ddof=1)) if len(values) > 1 else 0.0,
+                    )
                     points.append((100 * strength, mean, sd))
                     records.append(
-                        {"metric": metric, "representation": name, "noise": strength, "value": mean, "sd": sd, "n": len(values)}
+                        {
+                            "metric": metric,
+                            "representation": name,
+                            "noise": strength,
+                            "value": mean,
+                            "sd": sd,
+                            "n": len(values),
+                        }
                     )
             if points and name != "siren_stock":
                 x, y, spread = zip(*points, strict=True)
                 colour = style.model_colour(name)
-                axes.errorbar(x, y, yerr=spread, fmt="o-", ms=2.5, lw=1.1, capsize=2, color=colour, label=REPRESENTATIONS[name].title)
+                axes.errorbar(
+                    x,
+                    y,
+                    yerr=spread,
+                    fmt="o-",
+                    ms=2.5,
+                    lw=1.1,
+                    capsize=2,
+                    color=colour,
+                    label=REPRESENTATIONS[name].title,
+                )
         axes.set(xlabel="noise [% of each layer's norm]", ylabel=title)
         if index == 1:
             axes.legend(frameon=False, fontsize=6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import polars as pl
     from matplotlib.figure import Figure
 
-MARGIN, GAP, HEAD, FOOT = 0.06, 0.07, 0.2, 0.2
+MARGIN, GAP, HEAD, FOOT = 0.06, 0.07, 0.3, 0.2
 BLOCK_HEAD = 0.24
 CROP = (0.15, 0.75, 0.2, 0.8)
 """Rows and columns, as shares of the picture, where the object is."""
@@ -45,7 +46,9 @@ class Block:
     tiles: tuple[Tile, ...]
 
 
-def draw_blocks(blocks: Sequence[Block], columns: int, note: str, extra: float = 0.0) -> tuple[Figure, pl.DataFrame]:
+def draw_blocks(
+    blocks: Sequence[Block], columns: int, note: str, extra: float = 0.0
+) -> tuple[Figure, pl.DataFrame]:
     """Lay out blocks of tiles; `extra` inches stay free above the footnote. Pictures are kept as PNG in the data."""
     import polars as pl
 
@@ -69,25 +72,37 @@ def draw_blocks(blocks: Sequence[Block], columns: int, note: str, extra: float =
 
 def _tile_height(tiles: Sequence[Tile], width: float) -> float:
     """Return the height of the tallest tile [in]."""
+
     def of(tile: Tile) -> float:
         parts = [image for image in (tile.map, tile.rendering) if image is not None]
-        return HEAD + sum(width * x.shape[0] / x.shape[1] + 0.03 for x in parts) + FOOT
+        return HEAD + sum(float(width * x.shape[0] / x.shape[1]) + 0.03 for x in parts) + FOOT
 
     return max(map(of, tiles))
 
 
 def _draw_tile(
-    figure: Figure, left: float, top: float, width: float, tile: Tile, block: str, records: list[dict[str, Any]]
+    figure: Figure,
+    left: float,
+    top: float,
+    width: float,
+    tile: Tile,
+    block: str,
+    records: list[dict[str, Any]],
 ) -> None:
-    text_at(figure, left + width / 2, top + HEAD - 0.05, tile.title, fontsize=6.5, ha="center", va="bottom")
+    title = "\n".join(textwrap.wrap(tile.title, max(12, int(width * 18)))[:2])
+    text_at(figure, left + width / 2, top + HEAD - 0.04, title, fontsize=6.5, ha="center", va="bottom")
     y = top + HEAD
     for kind, image in (("map", tile.map), ("rendering", tile.rendering)):
         if image is not None:
             height = width * image.shape[0] / image.shape[1]
             picture_at(figure, (left, y, width, height), image)
-            records.append({"block": block, "title": tile.title, **tile.about, "kind": kind, "png": png_bytes(image)})
+            records.append(
+                {"block": block, "title": tile.title, **tile.about, "kind": kind, "png": png_bytes(image)}
+            )
             y += height + 0.03
-    text_at(figure, left + width / 2, y + 0.02, tile.caption, fontsize=6, ha="center", va="top", color="#444444")
+    text_at(
+        figure, left + width / 2, y + 0.02, tile.caption, fontsize=6, ha="center", va="top", color="#444444"
+    )
 
 
 # ---------------------------------------------------------------- from runs to tiles
@@ -132,7 +147,9 @@ def _scores(shown: Shown, run: RunFiles, name: str) -> str:
     row = Expected(run.experiment, run.scene, run.envmap, run.mode, run.seed, name)
     values = [shown.results.value(row, metric) for metric in ("env/psnr", "ren/psnr")]
     told = [
-        f"{what} {value:.1f} dB" for what, value in zip(("map", "rendering"), values, strict=True) if value is not None
+        f"{what} {value:.1f} dB"
+        for what, value in zip(("map", "rendering"), values, strict=True)
+        if value is not None
     ]
     return ", ".join(told)
 
@@ -153,7 +170,9 @@ def draw_rows(shown: Shown) -> tuple[Figure, pl.DataFrame]:
     for run, tree in shown.opened():
         start = start_tiles(tree, run, shown) if run.scene not in told else []
         told.add(run.scene)
-        blocks.append(Block(_heading(run, shown), (*start, *run_tiles(tree, run, shown, _part(shown, run.scene)))))
+        blocks.append(
+            Block(_heading(run, shown), (*start, *run_tiles(tree, run, shown, _part(shown, run.scene))))
+        )
     widest = max(len(block.tiles) for block in blocks)
     return draw_blocks(blocks, min(5, widest), _note(shown))
 
@@ -208,7 +227,9 @@ def _roughness_curves(
     """Draw PSNR over roughness at the figure's foot; return the points."""
     records: list[dict[str, Any]] = []
     top = float(figure.get_size_inches()[1]) - footnote - panel + 0.15
-    for index, (metric, title) in enumerate((("env/psnr", "PSNR of the map [dB]"), ("ren/psnr", "PSNR of the rendering [dB]"))):
+    for index, (metric, title) in enumerate(
+        (("env/psnr", "PSNR of the map [dB]"), ("ren/psnr", "PSNR of the rendering [dB]"))
+    ):
         axes = axes_at(figure, 0.6 + index * 4.0, top, 3.2, panel - 0.55)
         for mode, dashes in zip(shown.settings.inversion.modes, ("-", "--"), strict=False):
             points = []
@@ -218,11 +239,20 @@ def _roughness_curves(
                 if cell.value is not None and rough is not None:
                     points.append((rough, cell.value, cell.sd or 0.0))
                     records.append(
-                        {"metric": metric, "mode": mode, "roughness": rough, "value": cell.value, "sd": cell.sd, "n": cell.n}
+                        {
+                            "metric": metric,
+                            "mode": mode,
+                            "roughness": rough,
+                            "value": cell.value,
+                            "sd": cell.sd,
+                            "n": cell.n,
+                        }
                     )
             if points:
                 x, y, sd = zip(*sorted(points), strict=True)
-                axes.errorbar(x, y, yerr=sd, fmt=f"o{dashes}", ms=3, lw=1.2, capsize=2, label=MODE_TITLES[mode])
+                axes.errorbar(
+                    x, y, yerr=sd, fmt=f"o{dashes}", ms=3, lw=1.2, capsize=2, label=MODE_TITLES[mode]
+                )
         axes.set(xlabel="roughness", ylabel=title)
         if index == 0:
             axes.legend(frameon=False)

@@ -50,7 +50,9 @@ class FitRequest:
     threads: int = 1
 
 
-def fit_sky(request: FitRequest, code: Code, stack: Mapping[str, str], *, folder: Path, state_root: Path) -> None:
+def fit_sky(
+    request: FitRequest, code: Code, stack: Mapping[str, str], *, folder: Path, state_root: Path
+) -> None:
     """Fit every network and write `fits.npz`, `trace.parquet`, `metrics.json` and `manifest.json` to `folder`.
 
     Every fit keeps its own checkpoints below `state_root`: an interrupted job carries on, and skips what is done.
@@ -65,7 +67,11 @@ def fit_sky(request: FitRequest, code: Code, stack: Mapping[str, str], *, folder
     histories, rows = [], []
     for spec in request.specs:
         fitted, result = fit_map(
-            initial, spec, state_root / identity / spec.id, run_id=f"{identity}-{spec.id}", seeds=seeds.child("fit")
+            initial,
+            spec,
+            state_root / identity / spec.id,
+            run_id=f"{identity}-{spec.id}",
+            seeds=seeds.child("fit"),
         )
         fits[spec.id] = fitted
         histories.append(result.history.with_columns(representation=pl.lit(spec.id)))
@@ -161,9 +167,7 @@ def noise_rows(
     for strength in (0.0, *request.noise):
         draws = request.draws if strength else 1
         own = replace(context, experiment="robustness", variant=noise_variant(strength))
-        seen = [
-            map_metrics(noisy_map(fitted, strength, seeds.seed(draw)), initial) for draw in range(draws)
-        ]
+        seen = [map_metrics(noisy_map(fitted, strength, seeds.seed(draw)), initial) for draw in range(draws)]
         for name in seen[0]:
             mean, (unit, better) = float(np.mean([one[name] for one in seen])), METRICS[name]
             rows.append(own.row(name, mean, n=draws, unit=unit, better=better))  # type: ignore[arg-type]

@@ -41,7 +41,13 @@ def cells(settings: EnvmapsSettings, blocked: str | None = None) -> tuple[Expect
     """Return every inversion of the grid; those that cannot run here carry the reason."""
     return tuple(
         Expected(
-            job.experiment, job.scene, job.envmap, job.mode, job.seed, row, blocked if needs_dists(row) else None
+            job.experiment,
+            job.scene,
+            job.envmap,
+            job.mode,
+            job.seed,
+            row,
+            blocked if needs_dists(row) else None,
         )
         for job in jobs(settings)
         for row in job.representations

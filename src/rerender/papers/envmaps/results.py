@@ -40,7 +40,9 @@ class Results:
 
         def fits(run: Expected) -> bool:
             pairs = ((getattr(run, field), value) for field, value in only.items())
-            return all(found in value if isinstance(value, tuple) else found == value for found, value in pairs)
+            return all(
+                found in value if isinstance(value, tuple) else found == value for found, value in pairs
+            )
 
         return [run for run in self.expected if fits(run)]
 
@@ -93,7 +95,7 @@ def results_of(frame: pl.DataFrame, expected: Iterable[Expected], tier: str) -> 
     assets: dict[tuple[str, str], str] = {}
     for row in rows.iter_rows(named=True):
         names = (row[name] for name in ("experiment", "scene", "envmap"))
-        run = known.get((*names, MODES[row["variant"]], row["seed"], row["representation"]))  # type: ignore[arg-type]
+        run = known.get((*names, MODES[row["variant"]], row["seed"], row["representation"]))
         if run is None:
             continue
         values.setdefault(run, {})[row["metric"]] = (row["value"], row["reason"])

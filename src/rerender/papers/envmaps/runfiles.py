@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rerender.core.errors import UserError
+from rerender.papers.envmaps.specs import InversionMode
 
 INITIAL = "initial"
 """The row for doing nothing: the initial map against the true one."""
@@ -32,7 +33,8 @@ class RunFiles:
                 f"{folder} is not the folder of an envmaps run",
                 "It must end in {experiment}/{scene}/{envmap}/{mode}/s{seed}, such as shift/horse/clear/paper_like/s1.",
             )
-        return cls(folder, *parts[:4], seed=int(parts[4][1:]))
+        experiment, scene, envmap, mode, seed = parts
+        return cls(folder, experiment, scene, envmap, mode, int(seed[1:]))
 
     @property
     def final(self) -> Path:
@@ -62,7 +64,7 @@ class Job:
     experiment: str
     scene: str
     envmap: str
-    mode: str
+    mode: InversionMode
     seed: int
     representations: tuple[str, ...]
 

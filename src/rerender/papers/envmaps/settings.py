@@ -32,7 +32,9 @@ from rerender.papers.envmaps.specs import (
 )
 
 MODES: tuple[InversionMode, ...] = get_args(InversionMode)
-VARIANTS: Mapping[InversionMode, str] = MappingProxyType({"paper_like": "default", "stabilised": "stabilised"})
+VARIANTS: Mapping[InversionMode, str] = MappingProxyType(
+    {"paper_like": "default", "stabilised": "stabilised"}
+)
 """Mode -> `variant` of its rows. Claims about the paper's numbers read the variant `default`."""
 
 Experiment = Literal["shift", "shift_mitsuba"]
@@ -56,7 +58,8 @@ class SkySettings(Frozen):
         description="captured skies (`rerender list envmaps`), `clear` (the procedural sky of the smoke tests), or cloudy_<number>",
     )
     numbered: Annotated[int, Field(ge=0, le=1000)] = Field(
-        44, description="so many procedural skies, cloudy_0 and on, come after them (the paper: 44 captured ones)"
+        44,
+        description="so many procedural skies, cloudy_0 and on, come after them (the paper: 44 captured ones)",
     )
     height: Annotated[int, Field(ge=8, le=1024)] = Field(
         128, description="rows of the upper half, which is 4 times as wide [px] (section 4; sweep 64-256)"
@@ -126,7 +129,8 @@ class RenderPreset(Frozen):
         256, description="width and height of the rendering [px]"
     )
     floor_level: Annotated[float, Field(gt=0, le=2)] = Field(
-        0.5, description="the camera's exposure shows the open floor under the initial map at this level (section 9)"
+        0.5,
+        description="the camera's exposure shows the open floor under the initial map at this level (section 9)",
     )
     backend: Literal["transport", "mitsuba"] = Field(
         "transport",
@@ -144,12 +148,18 @@ class RenderPreset(Frozen):
 class PartSettings(Frozen):
     """One part of the grid: a scene, at some roughnesses, under the first skies, with some representations."""
 
-    scene: str = Field(description="a scene of the paper: mirror_sphere, horse, bunny, atenea, plant, multi_objects")
+    scene: str = Field(
+        description="a scene of the paper: mirror_sphere, horse, bunny, atenea, plant, multi_objects"
+    )
     roughness: tuple[Share, ...] = Field(
         (), description="roughness of the object, for scenes where that is a setting; [] elsewhere"
     )
-    skies: Count | None = Field(None, description="take so many of the tier's skies, the first ones; null: all")
-    representations: Names = Field(description="rows, by id; `<id>_dists` adds the DISTS term, `<id>_dists_proxy` its stand-in without weights")
+    skies: Count | None = Field(
+        None, description="take so many of the tier's skies, the first ones; null: all"
+    )
+    representations: Names = Field(
+        description="rows, by id; `<id>_dists` adds the DISTS term, `<id>_dists_proxy` its stand-in without weights"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> PartSettings:
@@ -190,7 +200,8 @@ class EnvmapsSettings(Frozen):
 
     seeds: Count = Field(1, description="independent repetitions, seeds 1 to this number (paper: one)")
     shift: Share = Field(
-        0.125, description="the target's map is the initial one moved left by this share of its width; sweep 1/16-1/4"
+        0.125,
+        description="the target's map is the initial one moved left by this share of its width; sweep 1/16-1/4",
     )
     skies: SkySettings
     fit: FitPreset

@@ -35,7 +35,9 @@ def prepare_sky(name: str, height: int, captured: Path | None) -> Sky:
     """
     if captured is None:
         sky = procedural_sky(name)
-        told = f"procedural sky: sun {sky.elevation_deg:g} deg high, cover {sky.cover:g}, cloud seed {sky.seed}"
+        told = (
+            f"procedural sky: sun {sky.elevation_deg:g} deg high, cover {sky.cover:g}, cloud seed {sky.seed}"
+        )
         provenance: dict[str, object] = {"id": name, "origin": "standin", "note": told}
         return Sky(bake_cloudy_sky(sky, height), provenance)
     full = read_image(captured)

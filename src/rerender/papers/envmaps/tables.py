@@ -19,7 +19,7 @@ from rerender.reporting import captions
 from rerender.reporting.captions import Names
 from rerender.reporting.published import Tables, load_published, published_by_run
 from rerender.reporting.rows import read_metrics
-from rerender.reporting.tables import Cell, Column, Row, Table, mark_best, write_table
+from rerender.reporting.tables import NOT_APPLICABLE, Cell, Column, Row, Table, mark_best, write_table
 
 PAIRS: Mapping[str, str] = {"env": "map", "ren": "rendering"}
 METRICS: Mapping[str, Column] = {
@@ -78,7 +78,9 @@ def columns() -> dict[str, Column]:
     return found | dict(COUNTS)
 
 
-def build(table_id: str, results: Results, settings: EnvmapsSettings, published: Tables, names: Names) -> Table:
+def build(
+    table_id: str, results: Results, settings: EnvmapsSettings, published: Tables, names: Names
+) -> Table:
     """Return a table: for each way to optimise and each roughness, its rows; in Table 1 Mitsuba's targets follow."""
     part = settings.parts[table_id]
     rows = _rows(table_id, part, "shift", results, settings, published, names)
@@ -88,9 +90,7 @@ def build(table_id: str, results: Results, settings: EnvmapsSettings, published:
     titles = ("Optimisation", "Target by", "Roughness", "Representation")
     keep = [0, 1, 2, 3] if part.roughness else [0, 1, 3]
     rows = [
-        replace(
-            row, labels=tuple(row.labels[i] for i in keep), ids=tuple(row.ids[i] for i in keep)
-        )
+        replace(row, labels=tuple(row.labels[i] for i in keep), ids=tuple(row.ids[i] for i in keep))
         for row in rows
     ]
     return Table(
@@ -153,6 +153,8 @@ def _rows(
 
 def _cell(results: Results, runs: Sequence[Expected], metric: str, beside: float | None) -> Cell:
     cell = results.total(runs, metric) if metric in COUNTS else results.cell(runs, metric)
+    if metric == "collapses" and all(run.representation == INITIAL for run in runs):
+        cell = Cell(note=NOT_APPLICABLE)
     return replace(cell, beside=beside)
 
 
@@ -165,7 +167,11 @@ def _printed(published: Tables, table_id: str, metric: str, asked: Mapping[str, 
 
 def _caption(results: Results, settings: EnvmapsSettings, part: PartSettings, names: Names) -> str:
     skies = settings.skies.all[: part.skies]
-    used = {place: source for place, source in results.assets.items() if place[0] in part.places and place[1] in skies}
+    used = {
+        place: source
+        for place, source in results.assets.items()
+        if place[0] in part.places and place[1] in skies
+    }
     height, width = settings.map_shape
     size = settings.render.image_size
     gone = {"LPIPS, DISTS": "weights"} if _judges_missing(results) else {}
@@ -182,9 +188,19 @@ def _caption(results: Results, settings: EnvmapsSettings, part: PartSettings, na
         "The LPIPS proxy compares normalised responses of a fixed filter bank; it is not LPIPS.",
         captions.tier_sentence(results.tier),
         captions.seeds_sentence(sorted({run.seed for run in results.values})),
-        captions.assets_sentence(used, names),
+        inputs_sentence(used, names),
         captions.blocked_sentence(gone, names),
     )
+
+
+def inputs_sentence(used: Mapping[tuple[str, str], str], names: Names) -> str:
+    """Say which inputs were real, by sky: `used` maps (scene, sky) to the weakest origin among their files."""
+    by_sky = {(sky, scene): source for (scene, sky), source in used.items()}
+    titles = Names(
+        scenes={sky: f"runs under {names.envmap(sky)}" for sky, _ in by_sky},
+        envmaps={scene: names.scene(scene) for _, scene in by_sky},
+    )
+    return captions.assets_sentence(by_sky, titles).replace(" (marked *)", "")
 
 
 def _judges_missing(results: Results) -> bool:

@@ -20,7 +20,16 @@ from rerender.papers.envmaps.settings import (
 )
 from rerender.papers.envmaps.specs import ObjectiveSettings
 
-_TABLE1 = ("pixels", "logpix", "siren_wo", "siren", "rsiren_a", "rsiren_b", "rsiren_a_dists", "rsiren_a_dists_proxy")
+_TABLE1 = (
+    "pixels",
+    "logpix",
+    "siren_wo",
+    "siren",
+    "rsiren_a",
+    "rsiren_b",
+    "rsiren_a_dists",
+    "rsiren_a_dists_proxy",
+)
 _FOUR = ("pixels", "logpix", "siren", "rsiren_a")
 _BOTH_ENDS = ("pixels", "siren", "rsiren_a")
 
@@ -32,8 +41,8 @@ _SMOKE = EnvmapsSettings(
     noise_draws=2,
     table1=PartSettings(scene="mirror_sphere", skies=1, representations=_TABLE1),
     table2=PartSettings(scene="horse", skies=1, representations=_FOUR),
-    table3=PartSettings(scene="bunny", roughness=(0.0, 0.5, 1.0), skies=1, representations=_FOUR),
-    figure9=PartSettings(scene="bunny", roughness=(0.25,), skies=1, representations=("rsiren_a",)),
+    table3=PartSettings(scene="bunny", roughness=(0.0, 0.5), skies=1, representations=_FOUR),
+    figure9=PartSettings(scene="bunny", roughness=(0.5,), skies=1, representations=("rsiren_a",)),
     mitsuba=MitsubaPart(scene="mirror_sphere", skies=1, representations=_BOTH_ENDS, spp=32),
 )
 
@@ -63,6 +72,4 @@ _PAPER = EnvmapsSettings(
     mitsuba=MitsubaPart(scene="mirror_sphere", skies=1, representations=_BOTH_ENDS, spp=16384),
 )
 
-TIERS: Mapping[str, EnvmapsSettings] = MappingProxyType(
-    {"smoke": _SMOKE, "laptop": _LAPTOP, "paper": _PAPER}
-)
+TIERS: Mapping[str, EnvmapsSettings] = MappingProxyType({"smoke": _SMOKE, "laptop": _LAPTOP, "paper": _PAPER})
