@@ -105,7 +105,7 @@ def test_finite_differences(term: str, curve: ToneCurve) -> None:
     slopes = torch.autograd.grad(value(*at), at, allow_unused=True)
     for number in range(2):
         moves = [torch.randn(image.shape, dtype=torch.float64, generator=seed(number + 1)) for image in at]
-        step = 1e-6
+        step = 1e-8  # the stand-in has many kinks
         ends = [
             float(
                 value(
