@@ -8,7 +8,7 @@ faster than exponentially from k = Omega on.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+import math
 from functools import lru_cache
 
 import numpy as np
@@ -34,20 +34,17 @@ def interpolation_matrix(points: NDArray[np.float64], count: int) -> NDArray[np.
 
 def node_count(frequency: float, tolerance: float) -> int:
     """Return how many nodes give sin(frequency x + phase) on [-1, 1] to within `tolerance`, at most `MAX_NODES`."""
-    return 2 + bisect_left(_reach(tolerance), frequency)
+    return _nodes_for(min(math.ceil(frequency), MAX_NODES), tolerance)
 
 
-@lru_cache(maxsize=8)
-def _reach(tolerance: float) -> tuple[float, ...]:
-    """Return the largest frequency [rad] that 2, 3, … nodes reach.
+@lru_cache(maxsize=4096)
+def _nodes_for(frequency: int, tolerance: float) -> int:
+    """Return `node_count` of a whole frequency [rad]: few differ over a fit, so each is worked out once.
 
-    What is cut off is at most the sum of 2 |J_k| for k >= N, and interpolation folds as much back once more.
+    What N nodes cut off is at most the sum of 2 |J_k| for k >= N, and interpolation folds as much back once more.
     """
     from scipy.special import jv
 
-    frequencies = np.arange(0.25, MAX_NODES - 40.0, 0.25)
-    orders = np.arange(MAX_NODES + 60)
-    coefficients = np.abs(jv(orders[None, :], frequencies[:, None]))
-    tails = 4.0 * np.cumsum(coefficients[:, ::-1], axis=1)[:, ::-1]  # (frequency, first order left out)
-    enough = (tails > tolerance).sum(axis=1)  # nodes that each frequency needs; grows with the frequency
-    return tuple(float(frequencies[enough <= count].max(initial=0.0)) for count in range(2, MAX_NODES))
+    coefficients = np.abs(jv(np.arange(MAX_NODES + 60), float(frequency)))
+    tails = 4.0 * np.cumsum(coefficients[::-1])[::-1]  # by the first order that is left out
+    return int(np.clip((tails > tolerance).sum(), 2, MAX_NODES))
