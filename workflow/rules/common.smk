@@ -135,9 +135,9 @@ def texture_params(wildcards):
     return assets.texture_params(SESSION, wildcards.name)
 
 
-def captured_map(wildcards):
-    """The prepared full map that a captured sky is cut from."""
-    return envmaps.captured_map(wildcards.envmap, int(wildcards.height))
+def sky_params(wildcards):
+    """Which file, or which stand-in, becomes a sky."""
+    return envmaps.sky_source(SESSION, wildcards.envmap)
 
 
 def env_scene_params(wildcards):

@@ -2,8 +2,6 @@
 
 
 rule envmaps_sky:
-    input:
-        captured=captured_map,
     output:
         map=ensure("<resources>/skies/{envmap}-{height}.exr", non_empty=True),
         provenance="<resources>/skies/{envmap}-{height}.json",
@@ -16,6 +14,7 @@ rule envmaps_sky:
         mem_mb=2000,
         runtime=20,
     params:
+        source=sky_params,
         variant=VARIANT,
         code=code("rerender.papers.envmaps.skies"),
         stack=stack("rerender.papers.envmaps.skies"),

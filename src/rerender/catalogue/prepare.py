@@ -6,7 +6,7 @@ baking skies belong to the renderer, which is above this layer: they come in as 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,6 +23,7 @@ from rerender.catalogue.textures import standin_texture
 from rerender.core.errors import UserError
 from rerender.core.files import write_json
 from rerender.core.images import check_radiance, resize_area
+from rerender.core.latlong import check_map, resample_upper, upper_half
 from rerender.core.meshchecks import check_closed, check_finite, find_defects, is_closed
 from rerender.core.meshes import (
     Mesh,
@@ -241,6 +242,49 @@ def prepare_envmap(
     check_radiance(pixels, f"the baked sky of '{envmap_id}'")
     sky = f"analytic sky, sun at {spec.sky.sun_elevation_deg:g} degrees, turbidity {spec.sky.turbidity:g}"
     return PreparedImage(pixels, _generated(envmap_id, spec.asset or envmap_id, "standin", sky))
+
+
+def prepare_upper_half(
+    asset_id: str,
+    settings: AssetSettings,
+    height: int,
+    *,
+    read_image: ReadImage,
+    bake_upper: Callable[[int], np.ndarray],
+) -> PreparedImage:
+    """Return the upper half of a captured sky, (height, 4 height, 3), checked, and its provenance.
+
+    `bake_upper` makes a stand-in of the given height where the file is absent. Raises `UserError` when the file is no
+    HDR map, or would have to be enlarged.
+    """
+    assets = load_ledger(settings)
+    resolved = resolve(asset_id, settings, assets)
+    if resolved.standin is not None:
+        note = "a procedural sky with clouds"
+        return PreparedImage(
+            bake_upper(height),
+            replace(_generated(asset_id, asset_id, "standin", note), source=resolved.source),
+        )
+    path = _path(resolved)
+    pixels = upper_of_file(read_image(path), path, height)
+    note = f"upper half, {height} rows"
+    return PreparedImage(pixels, _provenance(asset_id, resolved, assets, "original", [note]))
+
+
+def upper_of_file(full: np.ndarray, name: Path | str, height: int) -> np.ndarray:
+    """Check a full map (2 H, 4 H, 3) and return its upper half at `height` rows, float32.
+
+    Radiance is averaged over areas, so the sun keeps its energy. Raises `UserError` in one line: an LDR picture, NaN or
+    negative pixels, a wrong aspect, or fewer rows than asked for.
+    """
+    check_map(full, name)
+    upper = upper_half(full)
+    if len(upper) < height:
+        raise UserError(
+            f"environment map {name}: its upper half has {len(upper)} rows, and {height} are asked for; a map is "
+            "never enlarged: use a larger version, or fewer rows"
+        )
+    return resample_upper(upper, height)
 
 
 def prepare_texture(

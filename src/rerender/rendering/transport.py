@@ -373,9 +373,10 @@ def _random(lane: Any, seed: int) -> Any:
     import drjit as dr
     import mitsuba as mi
 
-    scramble: Any = mi.sample_tea_32  # its stubs know no variant's integers
+    scramble: Any = mi.sample_tea_32  # the stubs know no variant's types
+    generator: Any = mi.PCG32
     state, sequence = scramble(lane, dr.opaque(mi.UInt32, seed))
-    return mi.PCG32(len(lane), mi.UInt64(state), mi.UInt64(sequence))
+    return generator(len(lane), mi.UInt64(state), mi.UInt64(sequence))
 
 
 def _fraction(value: Any) -> Any:

@@ -15,7 +15,14 @@ from rerender.core.errors import unknown_name
 from rerender.papers.envmaps import grid
 from rerender.papers.envmaps.runfiles import Expected, Job
 from rerender.papers.envmaps.scene_specs import EnvSceneSpec, env_scene
-from rerender.papers.envmaps.settings import DISTS, EnvmapsSettings, MitsubaPart, row_spec, split_place
+from rerender.papers.envmaps.settings import (
+    DISTS,
+    NUMBERED,
+    EnvmapsSettings,
+    MitsubaPart,
+    row_spec,
+    split_place,
+)
 from rerender.perception.weights import required_weights
 from rerender.workflow.session import Session, remembered
 
@@ -109,9 +116,9 @@ def metric_files(session: Session, tier: str) -> list[str]:
 # ---------------------------------------------------------------- skies and scenes
 
 
-def captured_map(sky: str, height: int) -> str | list[str]:
-    """Return the prepared full map that a captured sky is cut from; nothing for a procedural one."""
-    return [] if grid.is_procedural(sky) else f"<resources>/envmaps/{sky}-{2 * height}.exr"
+def sky_source(session: Session, sky: str) -> dict[str, str | None]:
+    """Return which file will be used for a sky, if any: a procedural one stands in for a captured one."""
+    return {} if grid.is_procedural(sky) else session.source(sky)
 
 
 def sky_map(session: Session, tier: str, sky: str) -> str:
@@ -265,7 +272,7 @@ def names_params(session: Session, tier: str) -> dict[str, dict[str, str]]:
     return {
         "models": {row: row_spec(row).title for row in rows},
         "scenes": {place: place_title(place) for place in grid.places(settings)},
-        "envmaps": {sky: sky_title(session, sky) for sky in settings.skies.all},
+        "envmaps": {sky: sky_title(sky) for sky in settings.skies.all},
     }
 
 
@@ -276,8 +283,8 @@ def place_title(place: str) -> str:
     return title if roughness is None else f"{title}, roughness {roughness:g}"
 
 
-def sky_title(session: Session, sky: str) -> str:
+def sky_title(sky: str) -> str:
     """Return the title of a sky."""
-    if not grid.is_procedural(sky):
-        return session.envmap(sky).title
-    return "Clear sky" if sky == grid.CLEAR else f"Cloudy sky {sky.removeprefix(grid.NUMBERED)}"
+    if grid.is_procedural(sky):
+        return f"Procedural sky {sky.removeprefix(NUMBERED)}"
+    return sky.removesuffix("_puresky").replace("_", " ").capitalize()

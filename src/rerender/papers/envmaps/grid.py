@@ -6,14 +6,18 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rerender.catalogue import registry
+from rerender.catalogue.puresky import PURE_SKIES
 from rerender.core.errors import unknown_name
 from rerender.papers.envmaps.runfiles import Expected, Job, RunFiles
-from rerender.papers.envmaps.settings import DISTS, EnvmapsSettings, base, perceptual_model
+from rerender.papers.envmaps.settings import (
+    DISTS,
+    NUMBERED,
+    EnvmapsSettings,
+    base,
+    numbered_name,
+    perceptual_model,
+)
 from rerender.papers.envmaps.specs import representation_spec
-
-CLEAR = "clear"
-NUMBERED = "cloudy_"
 
 
 def jobs(settings: EnvmapsSettings, blocked: str | None = None) -> tuple[Job, ...]:
@@ -100,14 +104,13 @@ def described(value: Mapping[str, Any]) -> tuple[EnvmapsSettings, tuple[Expected
 
 
 def is_procedural(sky: str) -> bool:
-    """Say whether a sky is computed rather than captured."""
-    return sky == CLEAR or (sky.startswith(NUMBERED) and sky.removeprefix(NUMBERED).isdigit())
+    """Say whether a sky is a numbered one, which is computed rather than captured."""
+    return sky.startswith(NUMBERED) and sky.removeprefix(NUMBERED).isdigit()
 
 
 def check_names(settings: EnvmapsSettings) -> None:
     """Refuse skies that do not exist. Raises `UserError` that names the closest one."""
-    captured = [name for name, light in registry.envmaps().items() if light.sky is not None and light.assets]
     for name in settings.skies.names:
-        if not is_procedural(name) and name not in captured:
-            known = [*captured, CLEAR, f"{NUMBERED}0"]
+        if not is_procedural(name) and name not in PURE_SKIES:
+            known = [*PURE_SKIES, numbered_name(0)]
             raise unknown_name("sky", name, known, "The name stands in envmaps.skies.names.")

@@ -43,6 +43,9 @@ DISTS, DISTS_PROXY = "dists", "dists_proxy"
 PROXY_SUFFIX = "_dists_proxy"
 """Rows with it have the weight-free stand-in for DISTS in Eq. 10, under its own name."""
 
+NUMBERED = "sky_"
+"""What the names of procedural skies begin with."""
+
 FIT_SCENE = "none"
 """The `scene` of rows that belong to a fit: no scene is involved."""
 
@@ -55,11 +58,11 @@ class SkySettings(Frozen):
 
     names: tuple[str, ...] = Field(
         (),
-        description="captured skies (`rerender list envmaps`), `clear` (the procedural sky of the smoke tests), or cloudy_<number>",
+        description="captured skies by their asset id, such as rustig_koppie_puresky, or procedural ones, such as sky_07",
     )
     numbered: Annotated[int, Field(ge=0, le=1000)] = Field(
         44,
-        description="so many procedural skies, cloudy_0 and on, come after them (the paper: 44 captured ones)",
+        description="so many procedural skies, sky_00 and on, come after them; every fourth is overcast",
     )
     height: Annotated[int, Field(ge=8, le=1024)] = Field(
         128, description="rows of the upper half, which is 4 times as wide [px] (section 4; sweep 64-256)"
@@ -68,7 +71,7 @@ class SkySettings(Frozen):
     @property
     def all(self) -> tuple[str, ...]:
         """Every sky of the tier, in order and once."""
-        return tuple(dict.fromkeys((*self.names, *(f"cloudy_{index}" for index in range(self.numbered)))))
+        return tuple(dict.fromkeys((*self.names, *map(numbered_name, range(self.numbered)))))
 
 
 class FitPreset(Frozen):
@@ -278,6 +281,11 @@ class EnvmapsSettings(Frozen):
         if spec.fit is not None and spec.fit.gamma:
             changes["fit"]["gamma"] = fit.gamma_low if spec.fit.gamma == GAMMA_LOW else fit.gamma_high
         return spec.changed(lr=rates[spec.kind], **changes)
+
+
+def numbered_name(index: int) -> str:
+    """Return the name of a procedural sky."""
+    return f"{NUMBERED}{index:02d}"
 
 
 def base(row: str) -> str:

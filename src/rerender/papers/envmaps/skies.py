@@ -1,56 +1,77 @@
-"""The initial maps: the upper half of a captured sky, or a procedural one with clouds (fact sheet, section 4)."""
+"""Skies by name: one of the 44 captured ones, a numbered procedural one, or a user's own file (fact sheet, section 4).
+
+`sky_NN` (two digits, from `sky_00`) is procedural sky NN; its fourth, eighth, … are overcast. A captured sky that is not
+at hand is replaced by the procedural one of its place in the list.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
 from pathlib import Path
 
 import numpy as np
 
-from rerender.core.errors import UserError
-from rerender.core.files import read_json, write_json
-from rerender.core.latlong import check_map, upper_half
-from rerender.papers.envmaps.grid import CLEAR, NUMBERED
-from rerender.rendering.bitmaps import read_image, write_exr
-from rerender.rendering.cloudy_skies import CLEAR_SKY, CloudySky, bake_cloudy_sky, numbered_sky
+from rerender.catalogue.prepare import PreparedImage, Provenance, prepare_upper_half, upper_of_file
+from rerender.catalogue.puresky import PURE_SKIES
+from rerender.catalogue.resolve import AssetSettings
+from rerender.core.errors import unknown_name
+from rerender.core.files import sha256_file
+from rerender.rendering.bitmaps import read_image
+from rerender.rendering.cloudy_skies import bake_cloudy_sky, numbered_sky
+
+NUMBERED = re.compile(r"sky_(\d{2,})")
 
 
-@dataclass(frozen=True)
-class Sky:
-    """An upper half of linear radiance, shape (H, 4 H, 3), and the provenance that goes beside it."""
+def sky_upper(name: str, settings: AssetSettings, height: int) -> PreparedImage:
+    """Return the upper half of a sky, (height, 4 height, 3), linear float32, and its provenance.
 
-    radiance: np.ndarray
-    provenance: dict[str, object]
-
-
-def procedural_sky(name: str) -> CloudySky:
-    """Return the description of `clear` or `cloudy_<number>`."""
-    return CLEAR_SKY if name == CLEAR else numbered_sky(int(name.removeprefix(NUMBERED)))
-
-
-def prepare_sky(name: str, height: int, captured: Path | None) -> Sky:
-    """Return a sky at `height` rows: cut from the prepared full map `captured`, or baked if there is none.
-
-    Baking needs a Mitsuba variant. Raises `UserError` if the captured map has not 2 `height` rows, or cannot light a scene.
+    `name` is `sky_NN`, one of `PURE_SKIES`, or a path to an .exr or .hdr file. Needs a Mitsuba variant. Raises
+    `UserError` for other names, and for files that are no HDR maps.
     """
-    if captured is None:
-        sky = procedural_sky(name)
-        told = (
-            f"procedural sky: sun {sky.elevation_deg:g} deg high, cover {sky.cover:g}, cloud seed {sky.seed}"
+    numbered = NUMBERED.fullmatch(name)
+    if numbered:
+        index = int(numbered[1])
+        note = f"procedural sky {index}{', overcast' if numbered_sky(index).overcast else ''}"
+        return PreparedImage(_baked(index, height), _made_here(name, note))
+    if name in PURE_SKIES:
+        index = PURE_SKIES.index(name)
+        return prepare_upper_half(
+            name, settings, height, read_image=read_image, bake_upper=lambda rows: _baked(index, rows)
         )
-        provenance: dict[str, object] = {"id": name, "origin": "standin", "note": told}
-        return Sky(bake_cloudy_sky(sky, height), provenance)
-    full = read_image(captured)
-    check_map(full, captured)
-    if full.shape[0] != 2 * height:
-        raise UserError(
-            f"the sky '{name}' has {full.shape[0]} rows, but its upper half should have {height}",
-            f"Take a map of at least {2 * height} rows, or lower skies.height to {full.shape[0] // 2}.",
-        )
-    return Sky(np.ascontiguousarray(upper_half(full)), dict(read_json(captured.with_suffix(".json"))))
+    path = Path(name)
+    if path.suffix:
+        pixels = upper_of_file(read_image(path), path, height)
+        return PreparedImage(pixels, _own_file(path, height))
+    raise unknown_name("sky", name, [*PURE_SKIES, "sky_00", "sky_01"], "Or a path to an .exr or .hdr file.")
 
 
-def write_sky(path: Path | str, sky: Sky) -> None:
-    """Write the upper half as EXR, with its provenance as JSON beside it."""
-    write_exr(path, sky.radiance)
-    write_json(Path(path).with_suffix(".json"), sky.provenance)
+def _baked(index: int, height: int) -> np.ndarray:
+    return bake_cloudy_sky(numbered_sky(index), height)
+
+
+def _made_here(name: str, note: str) -> Provenance:
+    return Provenance(
+        id=name,
+        asset=name,
+        origin="standin",
+        source="procedural",
+        sha256=None,
+        url=None,
+        licence="MIT (this project)",
+        standin=True,
+        note=note,
+    )
+
+
+def _own_file(path: Path, height: int) -> Provenance:
+    return Provenance(
+        id=path.stem,
+        asset=path.name,
+        origin="mirror",
+        source="user",
+        sha256=sha256_file(path),
+        url=None,
+        licence="the user's own",
+        standin=False,
+        note=f"upper half, {height} rows",
+    )

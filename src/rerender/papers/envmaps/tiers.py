@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from rerender.catalogue.puresky import PURE_SKIES
 from rerender.papers.envmaps.settings import (
     EnvmapsSettings,
     FitPreset,
@@ -31,10 +32,12 @@ _TABLE1 = (
     "rsiren_a_dists_proxy",
 )
 _FOUR = ("pixels", "logpix", "siren", "rsiren_a")
+_CLEAR_AND_OVERCAST = ("rustig_koppie_puresky", "wasteland_clouds_puresky")
+_ALL_SKIES = (*_CLEAR_AND_OVERCAST, *(name for name in PURE_SKIES if name not in _CLEAR_AND_OVERCAST))
 _BOTH_ENDS = ("pixels", "siren", "rsiren_a")
 
 _SMOKE = EnvmapsSettings(
-    skies=SkySettings(names=("clear",), numbered=1, height=16),
+    skies=SkySettings(numbered=1, height=16),
     fit=FitPreset(width=64, hidden_layers=2, iterations=60, lr=2e-3),
     inversion=InversionPreset(iterations=20, snapshot_every=10),
     render=RenderPreset(image_size=32, bake_samples=2),
@@ -47,7 +50,7 @@ _SMOKE = EnvmapsSettings(
 )
 
 _LAPTOP = EnvmapsSettings(
-    skies=SkySettings(names=("rustig_koppie", "wasteland_clouds"), numbered=2, height=32),
+    skies=SkySettings(names=_CLEAR_AND_OVERCAST, numbered=2, height=32),
     fit=FitPreset(width=128, iterations=1000),
     inversion=InversionPreset(iterations=300, snapshot_every=15),
     render=RenderPreset(image_size=64, bake_samples=16),
@@ -60,7 +63,7 @@ _LAPTOP = EnvmapsSettings(
 
 _PAPER = EnvmapsSettings(
     seeds=5,
-    skies=SkySettings(names=("rustig_koppie", "wasteland_clouds", "evening_road"), numbered=41),
+    skies=SkySettings(names=_ALL_SKIES),
     fit=FitPreset(),
     # in-loop noise lowers SSIM and darkens the map; the squared error sees the mean picture (section 8)
     inversion=InversionPreset(objective=ObjectiveSettings(mse=10.0)),
