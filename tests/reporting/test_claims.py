@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from rerender.core.errors import UserError
@@ -64,17 +65,66 @@ def test_known_differences_of_our_ledger_are_explained() -> None:
 
 def test_our_ledger_uses_names_that_exist() -> None:
     from rerender.catalogue import registry
+    from rerender.papers.envmaps import grid
+    from rerender.papers.envmaps.settings import EXPERIMENTS, noise_variant
+    from rerender.papers.envmaps.specs import representation_ids
+    from rerender.papers.envmaps.tiers import TIERS
 
+    paper = TIERS["paper"]
     known = {
-        "experiment": {"geometry", "material"},
-        "scene": set(registry.scenes()),
-        "envmap": set(registry.envmaps()),
-        "method": set(registry.vision_models()),
+        "metamers": {
+            "experiment": {"geometry", "material"},
+            "scene": set(registry.scenes()),
+            "envmap": set(registry.envmaps()),
+            "method": set(registry.vision_models()),
+        },
+        "envmaps": {
+            "experiment": {*EXPERIMENTS, "robustness"},
+            "scene": set(grid.places(paper)),
+            "representation": set(representation_ids()),
+            "variant": {"stabilised", *map(noise_variant, paper.noise)},
+        },
     }
     for claim in load_all_claims(CLAIMS):
         for selector in claim.selectors:
             for axis, values in selector.where.items():
-                assert set(values) <= known[axis], f"{claim.id}: {axis}"
+                assert set(values) <= known[claim.paper][axis], f"{claim.id}: {axis}"
+
+
+def test_every_order_of_the_envmaps_claims_is_one_that_the_paper_printed() -> None:
+    """The tables themselves must satisfy the orders that were read off them."""
+    from rerender.reporting.rows import RowContext
+    from rerender.reporting.verdicts import judge_all
+
+    claims = load_claims(CLAIMS / "envmaps.yaml")
+    rows = []
+    for table in claims.tables:
+        for row, column, value in table.cells():
+            where = {**table.where, **row.where}
+            context = RowContext(
+                paper="envmaps",
+                experiment=str(where["experiment"]),
+                scene=str(where["scene"]),
+                envmap="any",
+                method="printed",
+                representation=str(where["representation"]),
+                seed=1,
+                tier="paper",
+                backend="print",
+                device="paper",
+                run_id=row.id,
+                code="none",
+                stack="none",
+                assets="original",
+            )
+            rows.append(vars(context.row(column.metric, value)))
+    orders = [
+        claim for claim in claims.claims if claim.kind == "order" and claim.artefact.startswith("table")
+    ]
+    verdicts = judge_all(orders, pl.DataFrame(rows), "paper", None)
+    answered = {v.claim: v.verdict for v in verdicts if v.verdict not in ("blocked", "not-run")}
+    assert len(answered) >= 30
+    assert {name: state for name, state in answered.items() if state != "match"} == {}
 
 
 def test_a_wrong_key_names_claim_and_closest_key(tmp_path: Path) -> None:

@@ -9,11 +9,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
-PREFIXES = ("asset_", "metamers_", "aggregate_")
+PREFIXES = ("asset_", "metamers_", "envmaps_", "aggregate_")
 UNPREFIXED = {"report", "fetch"}
 TARGETS = {
     *("all", "all_tables", "all_figures", "all_videos", "metamers", "verdicts"),
     *("metamers_tables", "metamers_figures", "metamers_videos"),
+    *("envmaps", "envmaps_tables", "envmaps_figures"),
 }
 
 
@@ -72,6 +73,8 @@ def test_only_renderers_ask_for_a_gpu() -> None:
         "metamers_optimise_geometry",
         "metamers_optimise_material",
         "metamers_evaluate",
+        "envmaps_bake",
+        "envmaps_invert",
     }
 
 
@@ -88,6 +91,7 @@ def test_every_table_figure_and_video_is_in_the_report() -> None:
     shown = {name for name, text in RULE_TEXTS.items() if "report(" in text}
     assert shown >= {
         *("metamers_table", "metamers_figure", "metamers_run_video", "metamers_mosaic"),
+        *("envmaps_table", "envmaps_figure"),
         "aggregate_verdicts",
     }
 

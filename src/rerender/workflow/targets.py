@@ -10,11 +10,18 @@ from pathlib import Path
 from rerender.catalogue import registry
 from rerender.config import TIER_NAMES
 from rerender.core.errors import UserError, unknown_name
+from rerender.papers.envmaps import grid as envmaps_grid
+from rerender.papers.envmaps.settings import EXPERIMENTS, MODES
 from rerender.papers.metamers import grid
-from rerender.workflow import metamers
+from rerender.workflow import envmaps, metamers
 from rerender.workflow.session import Session
 
-PAPERS = ("metamers",)
+PAPERS = ("metamers", "envmaps")
+PAPER_MODULES = {"metamers": metamers, "envmaps": envmaps}
+KINDS: Mapping[str, Sequence[str]] = {
+    "metamers": ("tables", "figures", "videos", "runs", "references"),
+    "envmaps": ("tables", "figures", "runs", "fits", "transport"),
+}
 TOP_FILES = (
     "metrics.parquet",
     "report.zip",
@@ -87,15 +94,17 @@ class _Check:
             self.known("result", rest[0], [*PAPERS, *TOP_FILES])
             return
         self.known("paper", rest[0], PAPERS)
-        kind, *names = rest[1:]
+        paper, (kind, *names) = PAPER_MODULES[rest[0]], rest[1:]
         if not names:
             self.known("result", kind, ["metrics.parquet"])
             return
-        self.known("kind of result", kind, ["tables", "figures", "videos", "runs", "references"])
+        self.known("kind of result", kind, KINDS[rest[0]])
         if kind == "tables":
-            self.artefact("table", names[0], metamers.TABLES, metamers.TABLE_SUFFIXES)
+            self.artefact("table", names[0], paper.TABLES, paper.TABLE_SUFFIXES)
         elif kind == "figures":
-            self.artefact("figure", names[0], metamers.FIGURES, metamers.FIGURE_SUFFIXES)
+            self.artefact("figure", names[0], paper.FIGURES, paper.FIGURE_SUFFIXES)
+        elif rest[0] == "envmaps":
+            self.envmaps_part(tier, kind, names)
         elif kind == "videos":
             paths = metamers.mosaics(self.session, tier)
             self.artefact(
@@ -105,6 +114,20 @@ class _Check:
             self.place(names[0], names[1])
             if kind == "runs" and len(names) >= 4:
                 self.run(names[0], *names[2:])
+
+    def envmaps_part(self, tier: str, kind: str, names: Sequence[str]) -> None:
+        settings = self.session.envmaps(tier)
+        skies, places = settings.skies.all, envmaps_grid.places(settings)
+        if kind == "fits":
+            self.known("sky", names[0], skies)
+        elif kind == "transport":
+            self.artefact("place", names[0], places, ["npz"])
+        else:
+            options = (EXPERIMENTS, places, skies, MODES)
+            for what, name, known in zip(
+                ("experiment", "place", "sky", "mode"), names, options, strict=False
+            ):
+                self.known(what, name, known)
 
     def artefact(self, kind: str, name: str, stems: Iterable[str], suffixes: Iterable[str]) -> None:
         stem, _, suffix = name.rpartition(".")

@@ -9,9 +9,10 @@ import numpy as np
 from rerender.core.images import luminance
 from rerender.papers.envmaps.figure_files import Shown, picture
 from rerender.papers.envmaps.figure_galleries import Block, Tile, draw_blocks
-from rerender.papers.envmaps.fits import load_fits, noise_seeds, noise_variant
+from rerender.papers.envmaps.fits import load_fits, noise_seeds
 from rerender.papers.envmaps.metrics import map_metrics
 from rerender.papers.envmaps.noise import noisy_map
+from rerender.papers.envmaps.settings import noise_variant
 from rerender.papers.envmaps.specs import REPRESENTATIONS
 from rerender.reporting import style
 from rerender.reporting.grids import axes_at

@@ -19,7 +19,7 @@ from rerender.fitting.problem import FitResult
 from rerender.papers.envmaps.fit import FittedMap, fit_map
 from rerender.papers.envmaps.metrics import METRICS, map_metrics
 from rerender.papers.envmaps.noise import noisy_map
-from rerender.papers.envmaps.settings import FIT_SCENE
+from rerender.papers.envmaps.settings import FIT_SCENE, noise_variant
 from rerender.papers.envmaps.specs import RepresentationSpec
 from rerender.provenance.host import Stopwatch
 from rerender.provenance.manifest import Code, hash_files, run_id, write_manifest
@@ -177,8 +177,3 @@ def noise_rows(
 def noise_seeds(sky: str, seed: int) -> SeedStream:
     """Return the stream of the noise draws."""
     return SeedStream(("envmaps", sky, seed, "weight noise"))
-
-
-def noise_variant(strength: float) -> str:
-    """Return the `variant` of rows at a strength: `noise_3` is 3 % of each layer's norm."""
-    return f"noise_{100 * strength:g}"

@@ -320,3 +320,8 @@ def split_place(place: str) -> tuple[str, float | None]:
     if mark and digits.isdigit() and len(digits) == 3:
         return scene, int(digits) / 100
     return place, None
+
+
+def noise_variant(strength: float) -> str:
+    """Return the `variant` of rows at a strength of noise: `noise_3` is 3 % of each layer's norm."""
+    return f"noise_{100 * strength:g}"
