@@ -61,7 +61,7 @@ class SkySettings(Frozen):
         description="captured skies by their asset id, such as rustig_koppie_puresky, or procedural ones, such as sky_07",
     )
     numbered: Annotated[int, Field(ge=0, le=1000)] = Field(
-        44,
+        0,
         description="so many procedural skies, sky_00 and on, come after them; every fourth is overcast",
     )
     height: Annotated[int, Field(ge=8, le=1024)] = Field(
