@@ -238,7 +238,7 @@ rule envmaps_tables:
 
 rule envmaps_figures:
     input:
-        envmaps.figures(TIER),
+        envmaps.figures(SESSION, TIER),
     localrule: True
 
 

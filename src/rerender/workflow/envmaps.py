@@ -16,10 +16,13 @@ from rerender.papers.envmaps import grid
 from rerender.papers.envmaps.runfiles import Expected, Job
 from rerender.papers.envmaps.scene_specs import EnvSceneSpec, env_scene
 from rerender.papers.envmaps.settings import (
+    ABLATION,
     DISTS,
+    EDIT,
     NUMBERED,
     EnvmapsSettings,
     MitsubaPart,
+    edit_of,
     row_spec,
     split_place,
 )
@@ -28,7 +31,7 @@ from rerender.workflow.session import Session, remembered
 
 JUDGES = ("lpips", "dists")
 TABLES = ("table1", "table2", "table3")
-FIGURES = ("fig4", "fig5", "fig6", "fig7", "fig8", "fig9", "fig10", "curves")
+FIGURES = ("fig4", "fig5", "fig6", "fig7", "fig8", "fig9", "fig10", "fig11", "fig13", "curves")
 FIRST_SEED = 1
 FIGURE_SUFFIXES = ("png", "pdf", "parquet")
 TABLE_SUFFIXES = ("csv", "parquet", "tex", "md", "html")
@@ -39,9 +42,11 @@ def tables(tier: str) -> list[str]:
     return [f"<results>/{tier}/envmaps/tables/{name}.{ext}" for name in TABLES for ext in TABLE_SUFFIXES]
 
 
-def figures(tier: str) -> list[str]:
-    """Return the figure files of a tier."""
-    return [f"<results>/{tier}/envmaps/figures/{name}.{ext}" for name in FIGURES for ext in ("png", "pdf")]
+def figures(session: Session, tier: str) -> list[str]:
+    """Return the figure files of a tier; those of edits only where it makes some."""
+    edits = session.envmaps(tier).edits.scenes
+    names = [name for name in FIGURES if edits or name not in ("fig11", "fig13")]
+    return [f"<results>/{tier}/envmaps/figures/{name}.{ext}" for name in names for ext in ("png", "pdf")]
 
 
 # ---------------------------------------------------------------- the grid
@@ -206,10 +211,16 @@ def run_params(session: Session, tier: str, wildcards: Mapping[str, str]) -> dic
     settings, run = session.envmaps(tier), job(session, tier, wildcards)
     part = settings.mitsuba
     assert isinstance(part, MitsubaPart)
+    edit = edit_of(settings, run.experiment)
+    inversion = settings.inversion_settings(run.mode)
+    if edit is not None:
+        kept = run.experiment.removeprefix(ABLATION) if run.experiment.startswith(ABLATION) else None
+        inversion = settings.edit_settings(edit, kept)
     return {
         "place": place_value(run.scene),
         "specs": [settings.representation(name).model_dump() for name in run.representations],
-        "inversion": settings.inversion_settings(run.mode).model_dump(),
+        "inversion": inversion.model_dump(),
+        "edit": edit and edit.model_dump(exclude={"title"}),
         "columns": settings.columns,
         "image_size": settings.render.image_size,
         "floor_level": settings.render.floor_level,
@@ -237,6 +248,10 @@ def figure_inputs(session: Session, tier: str, name: str) -> dict[str, list[str]
     if name in ("fig4", "fig5"):
         fits = [f"<results>/{tier}/envmaps/fits/{sky}/s{FIRST_SEED}/fits.npz"]
         return {"maps": [sky_map(session, tier, sky)], "fits": fits, "metrics": metrics}
+    if name in ("fig11", "fig13"):
+        mark = EDIT if name == "fig13" else ABLATION
+        made = [run for run in jobs(session, tier) if run.experiment.startswith(mark)]
+        return {"runs": [run_file(tier, run, "final.npz") for run in made], "metrics": metrics}
     shown = figure_places(settings)[name]
     first = {"experiment": "shift", "seed": FIRST_SEED, "envmap": sky}
     runs = [file for place in shown for file in run_files(session, tier, "final.npz", scene=place, **first)]
@@ -269,6 +284,7 @@ def names_params(session: Session, tier: str) -> dict[str, dict[str, str]]:
     """Return the display names of representations, places and skies, so that a new title redraws and nothing more."""
     settings = session.envmaps(tier)
     rows = dict.fromkeys(cell.representation for cell in cells(session, tier))
+    rows |= dict.fromkeys((*settings.edits.representations, *settings.edits.ablation))
     return {
         "models": {row: row_spec(row).title for row in rows},
         "scenes": {place: place_title(place) for place in grid.places(settings)},

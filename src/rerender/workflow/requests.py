@@ -42,6 +42,7 @@ def run_settings(snakemake: Any) -> GeometryRun | MaterialRun:
 
 def inversion_request(snakemake: Any, weights: Mapping[str, Path]) -> RunRequest:
     """Return the request of an envmaps job."""
+    from rerender.papers.envmaps.edit_specs import EditSpec
     from rerender.papers.envmaps.experiment import RunRequest
     from rerender.papers.envmaps.runfiles import Job
     from rerender.papers.envmaps.specs import InversionSettings, RepresentationSpec
@@ -65,6 +66,7 @@ def inversion_request(snakemake: Any, weights: Mapping[str, Path]) -> RunRequest
             name: settings[name]
             for name in ("columns", "image_size", "floor_level", "spp", "spp_grad", "target_spp")
         },
+        edit=EditSpec(**settings["edit"], title=names.experiment) if settings["edit"] else None,
         weights=weights,
         tier=names.tier,
         variant=snakemake.params.variant,

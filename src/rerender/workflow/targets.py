@@ -11,7 +11,7 @@ from rerender.catalogue import registry
 from rerender.config import TIER_NAMES
 from rerender.core.errors import UserError, unknown_name
 from rerender.papers.envmaps import grid as envmaps_grid
-from rerender.papers.envmaps.settings import EXPERIMENTS, MODES
+from rerender.papers.envmaps.settings import MODES
 from rerender.papers.metamers import grid
 from rerender.workflow import envmaps, metamers
 from rerender.workflow.session import Session
@@ -123,7 +123,8 @@ class _Check:
         elif kind == "transport":
             self.artefact("place", names[0], places, ["npz"])
         else:
-            options = (EXPERIMENTS, places, skies, MODES)
+            experiments = dict.fromkeys(run.experiment for run in envmaps_grid.jobs(settings))
+            options = (experiments, places, skies, MODES)
             for what, name, known in zip(
                 ("experiment", "place", "sky", "mode"), names, options, strict=False
             ):

@@ -2,7 +2,7 @@
 
     truth = E0 moved left by `columns`,  target = R(truth),  E* = invert(E0, target)
 
-The target is rendered by the light model of the inversion itself (experiment `shift`) or by Mitsuba (`shift_mitsuba`). Each
+Or the target is an edit of the initial rendering (experiments `edit_…` and `ablation_…`; `edit_runs`). The target is rendered by the light model of the inversion itself (experiment `shift`) or by Mitsuba (`shift_mitsuba`). Each
 inversion keeps its own checkpoints, so an interrupted job carries on where it was and skips what is finished.
 """
 
@@ -23,6 +23,10 @@ from rerender.core.files import Tree, atomic_path, save_tree
 from rerender.core.latlong import shift_columns
 from rerender.core.seeds import SeedStream
 from rerender.papers.envmaps.bakes import Place, light_of, mitsuba_light
+from rerender.papers.envmaps.edit_runs import EDIT_METRICS, edit_metrics, make_target
+from rerender.papers.envmaps.edit_specs import EditSpec
+from rerender.papers.envmaps.edits import EditTarget
+from rerender.papers.envmaps.fit import FittedMap
 from rerender.papers.envmaps.fits import load_fits
 from rerender.papers.envmaps.inversion import Inversion, invert, read_snapshots
 from rerender.papers.envmaps.metrics import METRICS, inversion_metrics
@@ -64,6 +68,7 @@ class RunRequest:
     spp: int
     spp_grad: int | None
     target_spp: int | None
+    edit: EditSpec | None
     weights: Mapping[str, Path]
     tier: str
     variant: str = "auto"
@@ -72,13 +77,18 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class Scenery:
-    """What all inversions of a job share: maps (H, W, 3), target (h, w, 3), and the light model."""
+    """What all inversions of a job share: maps (H, W, 3), renderings (h, w, 3), and the light model.
+
+    `start` is the rendering under the initial map. An edit has no true map: `truth` is the initial one then.
+    """
 
     light: LightModel
     device: torch.device
     initial: np.ndarray
     truth: np.ndarray
+    start: np.ndarray
     target: np.ndarray
+    edit: EditTarget | None
 
 
 def run_job(
@@ -94,32 +104,19 @@ def run_job(
     origin = read_origin(request.map.with_suffix(".json"), request.parts.with_suffix(".json"))
     context = row_context(request, backend, device, identity, code, stack, origin)
     fits = load_fits(request.fits)
+    rows = metric_rows(context, judge(scenery, scenery.initial, scenery.start, judges), judges, scenery)
     final: dict[str, Tree] = {}
-    start = rendered(scenery.light, scenery.initial, eval_seed(request), device)
-    histories, rows = [], initial_rows(context, scenery, start, judges)
+    histories = []
     for spec in request.specs:
-        found = invert(
-            spec,
-            scenery.initial,
-            scenery.target,
-            scenery.light,
-            request.settings,
-            state_root / identity / spec.id,
-            run_id=f"{identity}-{spec.id}",
-            seeds=seeds(request).child("invert"),
-            fitted=fits.get(base(spec.id)),
-            perceptual=perceptual(spec, request.weights, device),
-            device=device,
-        )
+        found = invert_one(request, scenery, spec, fits.get(base(spec.id)), identity, state_root)
         rendering = rendered(scenery.light, found.best, eval_seed(request), device)
         own = replace(context, representation=spec.id, run_id=f"{identity}-{spec.id}")
-        metrics = inversion_metrics(found.best, scenery.truth, rendering, scenery.target, judges)
-        rows += metric_rows(own, metrics, judges) + cost_rows(own, found)
+        rows += metric_rows(own, judge(scenery, found.best, rendering, judges), judges, scenery)
+        rows += cost_rows(own, found)
         final[spec.id] = pictures(found, rendering)
         histories.append(found.result.history.with_columns(representation=pl.lit(spec.id)))
     run = RunFiles.at(folder)
-    shared = {"initial": scenery.initial, "truth": scenery.truth, "target": scenery.target}
-    save_tree(run.final, {**shared, "start": start, "runs": final})
+    save_tree(run.final, {**shared_pictures(scenery), "runs": final})
     with atomic_path(run.trace) as partial:
         pl.concat(histories, how="diagonal_relaxed").write_parquet(partial)
     write_rows(run.metrics, rows)
@@ -140,11 +137,51 @@ def run_job(
     shutil.rmtree(state_root / identity, ignore_errors=True)
 
 
+def invert_one(
+    request: RunRequest,
+    scenery: Scenery,
+    spec: RepresentationSpec,
+    fitted: FittedMap | None,
+    identity: str,
+    state_root: Path,
+) -> Inversion:
+    """Search for the map by one representation, with checkpoints of its own."""
+    return invert(
+        spec,
+        scenery.initial,
+        scenery.target,
+        scenery.light,
+        request.settings,
+        state_root / identity / spec.id,
+        run_id=f"{identity}-{spec.id}",
+        seeds=seeds(request).child("invert"),
+        fitted=fitted,
+        perceptual=perceptual(spec, request.weights, scenery.device),
+        device=scenery.device,
+    )
+
+
+def judge(
+    scenery: Scenery, found: np.ndarray, rendering: np.ndarray, judges: Mapping[str, VisionModel]
+) -> dict[str, float]:
+    """Return the metrics of a map and its rendering: against truth and target, or those of an edit."""
+    if scenery.edit is not None:
+        return edit_metrics(found, scenery.initial, rendering, scenery.edit)
+    return inversion_metrics(found, scenery.truth, rendering, scenery.target, judges)
+
+
+def shared_pictures(scenery: Scenery) -> dict[str, np.ndarray]:
+    """Return what all representations of a job have in common, for `final.npz`."""
+    names = ("initial", "truth", "start", "target")
+    shared: dict[str, np.ndarray] = {name: getattr(scenery, name) for name in names}
+    return shared if scenery.edit is None else {**shared, "edited": scenery.edit.edited}
+
+
 def start_backend(request: RunRequest) -> tuple[str, torch.device]:
     """Start Mitsuba where it renders anything; return the backend's name and torch's device. A matrix needs only torch."""
     variant = choose_variant(request.variant)
     device = torch.device(torch_device(variant))
-    if request.transport is None or request.target_spp is not None:
+    if request.transport is None or request.target_spp is not None or request.edit is not None:
         return start_variant(variant, threads=request.threads), device
     return f"torch_{device.type}", device
 
@@ -157,12 +194,16 @@ def set_up(request: RunRequest, device: torch.device) -> Scenery:
     exposure = floor_exposure(initial, request.floor_level)
     model = light_of(place, request.transport, device, spp=request.spp, spp_grad=request.spp_grad)
     light = Exposed(model, exposure)
+    start = rendered(light, initial, eval_seed(request), device)
+    if request.edit is not None:
+        edit = make_target(request.edit, place, start)
+        return Scenery(light, device, initial, initial, start, edit.picture, edit)
     truth = np.ascontiguousarray(shift_columns(initial, request.columns))
     renderer = light
     if request.target_spp is not None:
         renderer = Exposed(mitsuba_light(place, spp=request.target_spp), exposure)
     target = rendered(renderer, truth, seeds(request).seed("target"), device)
-    return Scenery(light, device, initial, truth, target)
+    return Scenery(light, device, initial, truth, start, target, None)
 
 
 def rendered(light: LightModel, upper: np.ndarray, seed: int, device: torch.device) -> np.ndarray:
@@ -196,23 +237,18 @@ def pictures(found: Inversion, rendering: np.ndarray) -> Tree:
     }
 
 
-def initial_rows(
-    context: RowContext, scenery: Scenery, start: np.ndarray, judges: Mapping[str, VisionModel]
-) -> list[MetricRow]:
-    """Return the metrics of doing nothing: the initial map and its rendering."""
-    metrics = inversion_metrics(scenery.initial, scenery.truth, start, scenery.target, judges)
-    return metric_rows(replace(context, representation=INITIAL), metrics, judges)
-
-
 def metric_rows(
-    context: RowContext, metrics: Mapping[str, float], judges: Mapping[str, VisionModel]
+    context: RowContext, metrics: Mapping[str, float], judges: Mapping[str, VisionModel], scenery: Scenery
 ) -> list[MetricRow]:
-    """Return the metrics as rows, and an explained gap for each network without weights."""
+    """Return the metrics as rows, and an explained gap for each network without weights (edits ask for none)."""
+    known = {**METRICS, **EDIT_METRICS}
     rows = [
-        context.row(name, value, unit=METRICS[name][0], better=METRICS[name][1])  # type: ignore[arg-type]
+        context.row(name, value, unit=known[name][0], better=known[name][1])  # type: ignore[arg-type]
         for name, value in metrics.items()
     ]
     gaps = [f"{pair}/{name}" for pair in ("env", "ren") for name in JUDGES if name not in judges]
+    if scenery.edit is not None:
+        return rows
     return rows + [context.row(name, None, reason=BLOCKED, better="lower") for name in gaps]
 
 
@@ -261,6 +297,7 @@ def parameters(request: RunRequest) -> dict[str, Any]:
         "spp": request.spp,
         "spp_grad": request.spp_grad,
         "target_spp": request.target_spp,
+        "edit": request.edit and request.edit.model_dump(exclude={"title"}),
         "variant": request.variant,
     }
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from rerender.catalogue.puresky import PURE_SKIES
 from rerender.core.errors import unknown_name
+from rerender.papers.envmaps.edit_specs import PAPER_EDITS
 from rerender.papers.envmaps.runfiles import Expected, Job, RunFiles
 from rerender.papers.envmaps.settings import (
+    ABLATION,
     DISTS,
+    EDIT,
+    EXPERIMENTS,
     NUMBERED,
+    REGULARISERS,
     EnvmapsSettings,
     base,
     numbered_name,
@@ -32,13 +37,27 @@ def jobs(settings: EnvmapsSettings, blocked: str | None = None) -> tuple[Job, ..
             for sky in settings.skies.all[: part.skies]:
                 rows = [row for row in part.representations if blocked is None or not needs_dists(row)]
                 found.setdefault((experiment, place, sky), {}).update(dict.fromkeys(rows))
-    return tuple(
-        Job(experiment, place, sky, mode, seed, tuple(rows))
-        for (experiment, place, sky), rows in found.items()
-        for mode in settings.inversion.modes
-        for seed in range(1, settings.seeds + 1)
-        if rows
+    return (
+        *(
+            Job(experiment, place, sky, mode, seed, tuple(rows))
+            for (experiment, place, sky), rows in found.items()
+            for mode in settings.inversion.modes
+            for seed in range(1, settings.seeds + 1)
+            if rows
+        ),
+        *edit_jobs(settings),
     )
+
+
+def edit_jobs(settings: EnvmapsSettings) -> Iterator[Job]:
+    """Yield the jobs of the edits, then those of the ablation: first sky, first seed, one way to optimise."""
+    edits, sky = settings.edits, settings.skies.all[0]
+    for scene in edits.scenes:
+        for edit in PAPER_EDITS[scene]:
+            yield Job(EDIT + edit, scene, sky, edits.mode, 1, edits.representations)
+    if edits.scenes:
+        for name in REGULARISERS:
+            yield Job(ABLATION + name, edits.scenes[0], sky, edits.mode, 1, edits.ablation)
 
 
 def cells(settings: EnvmapsSettings, blocked: str | None = None) -> tuple[Expected, ...]:
@@ -54,6 +73,7 @@ def cells(settings: EnvmapsSettings, blocked: str | None = None) -> tuple[Expect
             blocked if needs_dists(row) else None,
         )
         for job in jobs(settings)
+        if job.experiment in EXPERIMENTS
         for row in job.representations
     )
 
@@ -78,7 +98,8 @@ def fitted(settings: EnvmapsSettings) -> dict[str, tuple[str, ...]]:
 
 def places(settings: EnvmapsSettings) -> tuple[str, ...]:
     """Return every scene at every roughness, once."""
-    return tuple(dict.fromkeys(place for part in settings.parts.values() for place in part.places))
+    tables = (place for part in settings.parts.values() for place in part.places)
+    return tuple(dict.fromkeys((*tables, *settings.edits.scenes)))
 
 
 def needs_dists(row: str) -> bool:

@@ -13,6 +13,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, model_validator
 
 from rerender.core.errors import closest_first
+from rerender.papers.envmaps.edit_specs import PAPER_EDITS, EditSpec, edit_spec
 from rerender.papers.envmaps.scene_specs import ENV_SCENES
 from rerender.papers.envmaps.specs import (
     GAMMA_HIGH,
@@ -27,6 +28,7 @@ from rerender.papers.envmaps.specs import (
     NonNegative,
     ObjectiveSettings,
     Positive,
+    Ramp,
     RepresentationSpec,
     representation_spec,
 )
@@ -45,6 +47,15 @@ PROXY_SUFFIX = "_dists_proxy"
 
 NUMBERED = "sky_"
 """What the names of procedural skies begin with."""
+
+EDIT, ABLATION = "edit_", "ablation_"
+"""Experiments of edits are called `edit_<edit>` and `ablation_<regulariser>`."""
+
+EDIT_L1 = 1e-3  # section 7: 0 to 1e-3
+REGULARISERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"none": (), "luminance": ("luminance",), "full": ("luminance", "l1", "perceptual")}
+)
+"""Figure 11: which terms of Eq. 10 stay beside the one that compares renderings."""
 
 FIT_SCENE = "none"
 """The `scene` of rows that belong to a fit: no scene is involved."""
@@ -198,6 +209,34 @@ class MitsubaPart(PartSettings):
     spp: Count = Field(512, description="samples per pixel of the target")
 
 
+class EditPart(Frozen):
+    """The edits of Figure 13, two a scene, and the ablation of Figure 11; on the first sky."""
+
+    scenes: tuple[str, ...] = Field(
+        tuple(PAPER_EDITS),
+        description="scenes that are edited, each with the paper's two edits; [] makes none",
+    )
+    representations: Names = Field(
+        ("pixels", "logpix", "siren", "rsiren_a"), description="what every edit is made with, side by side"
+    )
+    mode: InversionMode = Field("stabilised", description="how the search is made")
+    iterations: Count = Field(300, description="Adam steps (section 7)")
+    ablation: Names = Field(
+        ("rsiren_a_dists_proxy",),
+        description="Figure 11: what the first scene's first edit is made with, under different regularisers",
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> EditPart:
+        for name in self.scenes:
+            if name not in PAPER_EDITS:
+                raise ValueError(f"scene '{name}' has no edits; allowed: {', '.join(PAPER_EDITS)}")
+        for name in (*self.representations, *self.ablation):
+            if base(name) not in REPRESENTATIONS:
+                raise ValueError(f"unknown representation '{name}'; allowed: {', '.join(REPRESENTATIONS)}")
+        return self
+
+
 class EnvmapsSettings(Frozen):
     """The whole experiment of one tier."""
 
@@ -220,6 +259,7 @@ class EnvmapsSettings(Frozen):
     table3: PartSettings
     figure9: PartSettings
     mitsuba: MitsubaPart
+    edits: EditPart
 
     @model_validator(mode="after")
     def _consistent(self) -> EnvmapsSettings:
@@ -263,6 +303,28 @@ class EnvmapsSettings(Frozen):
             snapshot_every=preset.snapshot_every,
         )
 
+    def edit_settings(self, edit: EditSpec, regulariser: str | None = None) -> InversionSettings:
+        """Return what the inversion of an edit needs: constant weights, the edit's own (section 7).
+
+        `regulariser` is one of `REGULARISERS` for the ablation of Figure 11.
+        """
+        objective = self.inversion.objective
+        luminance, l1, perceptual = edit.luminance, EDIT_L1, objective.perceptual
+        if regulariser is not None:
+            keep = REGULARISERS[regulariser]
+            luminance, l1 = luminance * ("luminance" in keep), l1 * ("l1" in keep)
+            perceptual *= "perceptual" in keep
+        changes = {
+            "ssim": constant(1.0),
+            "luminance": constant(luminance),
+            "l1": constant(l1),
+            "perceptual": perceptual,
+            "mse": max(edit.mse, objective.mse),
+        }
+        return self.inversion_settings(self.edits.mode).model_copy(
+            update={"iterations": self.edits.iterations, "objective": objective.model_copy(update=changes)}
+        )
+
     def representation(self, name: str) -> RepresentationSpec:
         """Return a row's representation with the tier's network, fit and learning rate."""
         spec, fit = row_spec(name), self.fit
@@ -281,6 +343,11 @@ class EnvmapsSettings(Frozen):
         if spec.fit is not None and spec.fit.gamma:
             changes["fit"]["gamma"] = fit.gamma_low if spec.fit.gamma == GAMMA_LOW else fit.gamma_high
         return spec.changed(lr=rates[spec.kind], **changes)
+
+
+def constant(value: float) -> Ramp:
+    """Return a weight that stays as it is."""
+    return Ramp(start=value, end=value)
 
 
 def numbered_name(index: int) -> str:
@@ -320,6 +387,15 @@ def split_place(place: str) -> tuple[str, float | None]:
     if mark and digits.isdigit() and len(digits) == 3:
         return scene, int(digits) / 100
     return place, None
+
+
+def edit_of(settings: EnvmapsSettings, experiment: str) -> EditSpec | None:
+    """Return the edit that an experiment makes, or None for one that makes none."""
+    if experiment.startswith(EDIT):
+        return edit_spec(experiment.removeprefix(EDIT))
+    if experiment.startswith(ABLATION):
+        return edit_spec(PAPER_EDITS[settings.edits.scenes[0]][0])
+    return None
 
 
 def noise_variant(strength: float) -> str:

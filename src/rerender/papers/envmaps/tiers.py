@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from rerender.catalogue.puresky import PURE_SKIES
 from rerender.papers.envmaps.settings import (
+    EditPart,
     EnvmapsSettings,
     FitPreset,
     InversionPreset,
@@ -44,9 +45,10 @@ _SMOKE = EnvmapsSettings(
     noise_draws=2,
     table1=PartSettings(scene="mirror_sphere", skies=1, representations=_TABLE1),
     table2=PartSettings(scene="horse", skies=1, representations=_FOUR),
-    table3=PartSettings(scene="bunny", roughness=(0.0, 0.5), skies=1, representations=_FOUR),
+    table3=PartSettings(scene="bunny", roughness=(0.5,), skies=1, representations=_FOUR),
     figure9=PartSettings(scene="bunny", roughness=(0.5,), skies=1, representations=("rsiren_a",)),
     mitsuba=MitsubaPart(scene="mirror_sphere", skies=1, representations=_BOTH_ENDS, spp=32),
+    edits=EditPart(scenes=("atenea",), representations=("pixels", "rsiren_a"), iterations=10),
 )
 
 _LAPTOP = EnvmapsSettings(
@@ -59,6 +61,7 @@ _LAPTOP = EnvmapsSettings(
     table3=PartSettings(scene="bunny", roughness=(0.0, 0.5, 1.0), skies=3, representations=_FOUR),
     figure9=PartSettings(scene="bunny", roughness=(0.1, 0.25), skies=3, representations=("rsiren_a",)),
     mitsuba=MitsubaPart(scene="mirror_sphere", skies=1, representations=_BOTH_ENDS, spp=4096),
+    edits=EditPart(),
 )
 
 _PAPER = EnvmapsSettings(
@@ -73,6 +76,7 @@ _PAPER = EnvmapsSettings(
     table3=PartSettings(scene="bunny", roughness=(0.0, 0.5, 1.0), representations=_FOUR),
     figure9=PartSettings(scene="bunny", roughness=(0.1, 0.25), skies=4, representations=("rsiren_a",)),
     mitsuba=MitsubaPart(scene="mirror_sphere", skies=1, representations=_BOTH_ENDS, spp=16384),
+    edits=EditPart(),
 )
 
 TIERS: Mapping[str, EnvmapsSettings] = MappingProxyType({"smoke": _SMOKE, "laptop": _LAPTOP, "paper": _PAPER})
