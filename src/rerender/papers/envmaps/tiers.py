@@ -52,16 +52,16 @@ _SMOKE = EnvmapsSettings(
 )
 
 _LAPTOP = EnvmapsSettings(
-    skies=SkySettings(names=_CLEAR_AND_OVERCAST, numbered=2, height=32),
-    fit=FitPreset(width=128, iterations=1000),
+    skies=SkySettings(names=_CLEAR_AND_OVERCAST, numbered=1, height=24),
+    fit=FitPreset(width=96, iterations=800, lr=1e-3),
     inversion=InversionPreset(iterations=300, snapshot_every=15),
-    render=RenderPreset(image_size=64, bake_samples=16),
+    render=RenderPreset(image_size=48, bake_samples=16),
     table1=PartSettings(scene="mirror_sphere", skies=3, representations=_TABLE1),
     table2=PartSettings(scene="horse", skies=2, representations=_FOUR),
-    table3=PartSettings(scene="bunny", roughness=(0.0, 0.5, 1.0), skies=3, representations=_FOUR),
-    figure9=PartSettings(scene="bunny", roughness=(0.1, 0.25), skies=3, representations=("rsiren_a",)),
+    table3=PartSettings(scene="bunny", roughness=(0.0, 0.5, 1.0), skies=2, representations=_FOUR),
+    figure9=PartSettings(scene="bunny", roughness=(0.1, 0.25), skies=2, representations=("rsiren_a",)),
     mitsuba=MitsubaPart(scene="mirror_sphere", skies=1, representations=_BOTH_ENDS, spp=4096),
-    edits=EditPart(),
+    edits=EditPart(iterations=200),
 )
 
 _PAPER = EnvmapsSettings(
