@@ -10,7 +10,11 @@ import pytest
 from tests.workflow.conftest import Workspace
 
 from rerender.catalogue import registry
+from rerender.papers.envmaps import grid as envmaps_grid
+from rerender.papers.envmaps.settings import split_place
+from rerender.papers.envmaps.tiers import TIERS as ENVMAPS_TIERS
 from rerender.papers.metamers.tiers import TIERS
+from rerender.workflow import envmaps
 
 pytestmark = pytest.mark.workflow
 
@@ -24,7 +28,7 @@ def expected_counts(tier: str) -> dict[str, int]:
     shape_places = len(geometry.scenes) * len(geometry.envmaps)
     shape_runs = shape_places * len(shapes) * geometry.seeds
     material_runs = len(material.scenes) * len(surfaces) * material.seeds
-    return {
+    return expected_envmaps_counts(tier) | {
         "asset_envmap": len([name for name in geometry.envmaps if name != "constant"]) + 1,
         "asset_mesh": len(geometry.scenes) + len(material.scenes),
         "asset_texture": 1,
@@ -41,6 +45,25 @@ def expected_counts(tier: str) -> dict[str, int]:
         "aggregate_verdicts": 1,
         "all": 1,
     }
+
+
+def expected_envmaps_counts(tier: str) -> dict[str, int]:
+    """Count the jobs of the envmaps part of a tier from its settings, without weights."""
+    settings = ENVMAPS_TIERS[tier]
+    jobs = envmaps_grid.jobs(settings, "weights")
+    fits = len(envmaps_grid.fitted(settings))
+    places = {job.scene for job in jobs}
+    counts = {
+        "envmaps_sky": fits,
+        "envmaps_scene": len({split_place(place)[0] for place in places}),
+        "envmaps_fit": fits * settings.seeds,
+        "envmaps_bake": len(places) if settings.render.backend == "transport" else 0,
+        "envmaps_invert": len(jobs),
+        "envmaps_metrics": 1,
+        "envmaps_table": len(envmaps.TABLES),
+        "envmaps_figure": len(envmaps.FIGURES),
+    }
+    return {rule: count for rule, count in counts.items() if count}
 
 
 @pytest.mark.parametrize("tier", TIERS)
@@ -61,7 +84,7 @@ def test_the_slurm_profile_resolves_from_the_root_and_selects_the_paper_tier(wor
 
 
 @pytest.mark.parametrize(
-    "target", ["metamers_videos", "all_figures", "verdicts", "report", "fetch", "metamers"]
+    "target", ["metamers_videos", "all_figures", "verdicts", "report", "fetch", "metamers", "envmaps"]
 )
 def test_every_target_resolves(workspace: Workspace, target: str) -> None:
     assert workspace.job_counts(target, "--config", "tier=smoke")
@@ -108,11 +131,13 @@ def test_outputs_can_be_redirected(workspace: Workspace) -> None:
 def test_parsing_loads_no_numerical_library(workspace: Workspace) -> None:
     probe = (
         "import sys\n"
-        "from rerender.workflow import assets, metamers, targets\n"
+        "from rerender.workflow import assets, envmaps, metamers, targets\n"
         "from rerender.workflow.session import Session\n"
         "session = Session({'tier': 'paper'})\n"
         "metamers.grid_params(session, 'paper'), session.code('rerender.papers.metamers.optimise')\n"
         "session.stack('rerender.papers.metamers.optimise'), metamers.evaluate_params(session, 'paper', 'suzanne')\n"
+        "envmaps.grid_params(session, 'paper'), envmaps.metric_files(session, 'paper')\n"
+        "envmaps.fit_params(session, 'paper', 'mud_road_puresky'), session.code('rerender.papers.envmaps.experiment')\n"
         "heavy = {'numpy', 'torch', 'mitsuba', 'drjit', 'polars', 'pandas', 'scipy', 'matplotlib', 'skimage'}\n"
         "print(sorted(heavy & sys.modules.keys()))\n"
     )
@@ -125,3 +150,15 @@ def test_parsing_loads_no_numerical_library(workspace: Workspace) -> None:
         check=True,
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_one_table_of_envmaps_makes_no_figure(workspace: Workspace) -> None:
+    counts = workspace.job_counts("results/smoke/envmaps/tables/table2.csv", "--config", "tier=smoke")
+    assert counts["envmaps_table"] == 1
+    assert "envmaps_figure" not in counts and "metamers_optimise_geometry" not in counts
+
+
+def test_an_envmaps_run_outside_the_grid_names_what_there_is(workspace: Workspace) -> None:
+    target = "results/smoke/envmaps/runs/shift/hors/sky_00/paper_like/s1/final.npz"
+    said = workspace.snakemake("-n", target, "--config", "tier=smoke", fails=True)
+    assert "Did you mean 'horse'?" in said

@@ -15,6 +15,7 @@ import pytest
 from tests.workflow.conftest import Workspace
 
 from rerender.papers.metamers.tiers import TIERS
+from rerender.workflow.envmaps import FIGURES as ENVMAPS_FIGURES
 
 pytestmark = pytest.mark.workflow
 SMOKE = ("--config", "tier=smoke")
@@ -23,6 +24,11 @@ AFTER_EVALUATE = {
     *("metamers_evaluate", "metamers_metrics", "metamers_table", "metamers_figure", "metamers_run_video"),
     *("metamers_mosaic", "aggregate_metrics", "aggregate_verdicts", "all"),
 }
+ENVMAPS_AFTER_INVERT = {
+    *("envmaps_invert", "envmaps_metrics", "envmaps_table", "envmaps_figure"),
+    *("aggregate_metrics", "aggregate_verdicts", "all"),
+}
+ENVMAPS_AFTER_FIT = ENVMAPS_AFTER_INVERT | {"envmaps_fit"}
 AFTER_OPTIMISE = AFTER_EVALUATE | {"metamers_optimise_geometry", "metamers_optimise_material"}
 
 
@@ -58,6 +64,12 @@ def test_every_artefact_is_there(finished: Workspace) -> None:
             for ext in ("csv", "parquet", "tex", "md", "html")
         ),
         *(f"metamers/figures/f{i}.{ext}" for i in range(1, 5) for ext in ("png", "pdf", "parquet")),
+        *(
+            f"envmaps/tables/table{i}.{ext}"
+            for i in range(1, 4)
+            for ext in ("csv", "parquet", "tex", "md", "html")
+        ),
+        *(f"envmaps/figures/{name}.{ext}" for name in ENVMAPS_FIGURES for ext in ("png", "pdf", "parquet")),
         *("metrics.parquet", "verdicts.csv", "verdicts.md", "verdicts.html"),
     ]
     assert [name for name in wanted if not (folder / name).is_file()] == []
@@ -77,6 +89,7 @@ def test_blocked_models_are_shown_and_not_run(finished: Workspace) -> None:
 def test_finished_runs_leave_no_state_and_nothing_half_written(finished: Workspace) -> None:
     folder = finished.folder / RESULTS
     assert not list((folder / "metamers" / "state").glob("*"))
+    assert not list((folder / "envmaps" / "state").glob("*"))
     assert not [path for path in finished.folder.rglob("*.part*") if ".snakemake" not in path.parts]
 
 
@@ -110,7 +123,11 @@ def test_a_comment_or_a_docstring_reruns_nothing(finished: Workspace) -> None:
         ("src/rerender/reporting/verdicts.py", {"aggregate_verdicts", "all"}),
         ("src/rerender/papers/metamers/evaluate.py", AFTER_EVALUATE),
         ("src/rerender/papers/metamers/optimise.py", AFTER_OPTIMISE),
-        ("src/rerender/fitting/loop.py", AFTER_OPTIMISE),
+        ("src/rerender/fitting/loop.py", AFTER_OPTIMISE | ENVMAPS_AFTER_FIT),
+        ("src/rerender/papers/envmaps/fit.py", ENVMAPS_AFTER_FIT),
+        ("src/rerender/papers/envmaps/inversion.py", ENVMAPS_AFTER_INVERT),
+        ("src/rerender/papers/envmaps/figure_galleries.py", {"envmaps_figure", "all"}),
+        ("src/rerender/papers/envmaps/tiers.py", set()),
         ("src/rerender/papers/metamers/references.py", AFTER_OPTIMISE | {"metamers_references"}),
         ("src/rerender/catalogue/scenes.py", set()),
         ("src/rerender/papers/metamers/tiers.py", set()),
@@ -172,6 +189,8 @@ def test_the_report_holds_every_table_figure_and_video(finished: Workspace, tmp_
     assert {
         *(f"t{i}.html" for i in range(1, 5)),
         *(f"f{i}.png" for i in range(1, 5)),
+        *(f"table{i}.html" for i in range(1, 4)),
+        *(f"{name}.png" for name in ENVMAPS_FIGURES),
         "verdicts.html",
     } <= set(names)
     runs = list((finished.folder / RESULTS / "metamers/runs").glob("*/*/*/s*"))

@@ -201,4 +201,5 @@ def claims_files():
 
 def needed_assets():
     """Assets that the tier in use can be computed from, those that are missing included."""
-    return assets.needed(SESSION, TIER)
+    wanted = (*assets.needed(SESSION, TIER), *envmaps.needed(SESSION, TIER))
+    return list(dict.fromkeys(wanted))

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 with script(snakemake):
     from rerender.papers.envmaps.fits import FitRequest, fit_sky
-    from rerender.papers.envmaps.specs import RepresentationSpec
+    from rerender.papers.envmaps.settings import spec_of
     from rerender.provenance.manifest import Code
 
     settings, folder = snakemake.params.settings, Path(snakemake.output.fits).parent
@@ -18,7 +18,7 @@ with script(snakemake):
         sky=snakemake.wildcards.envmap,
         map=Path(snakemake.input.map),
         seed=int(snakemake.wildcards.seed),
-        specs=tuple(RepresentationSpec(**spec) for spec in settings["specs"]),
+        specs=tuple(map(spec_of, settings["specs"])),
         noise=tuple(settings["noise"]),
         draws=settings["draws"],
         tier=snakemake.wildcards.tier,

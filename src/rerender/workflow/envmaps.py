@@ -24,6 +24,7 @@ from rerender.papers.envmaps.settings import (
     MitsubaPart,
     edit_of,
     row_spec,
+    spec_value,
     split_place,
 )
 from rerender.perception.weights import required_weights
@@ -121,6 +122,18 @@ def metric_files(session: Session, tier: str) -> list[str]:
 # ---------------------------------------------------------------- skies and scenes
 
 
+def needed(session: Session, tier: str) -> list[str]:
+    """Return the ids of all assets that a tier wants, whether at hand or not, in a fixed order."""
+    settings = session.envmaps(tier)
+    wanted = dict.fromkeys(sky for sky in settings.skies.all if not grid.is_procedural(sky))
+    for scene in dict.fromkeys(split_place(place)[0] for place in grid.places(settings)):
+        spec = env_scene(scene)
+        wanted |= dict.fromkeys(choice.asset for body in spec.bodies for choice in body.meshes)
+        wanted |= dict.fromkeys(spec.textures)
+    wanted |= dict.fromkeys(spec.id for name in JUDGES for spec in required_weights(name))
+    return [name for name in wanted if session.ledger[name].kind != "procedural"]
+
+
 def sky_source(session: Session, sky: str) -> dict[str, str | None]:
     """Return which file will be used for a sky, if any: a procedural one stands in for a captured one."""
     return {} if grid.is_procedural(sky) else session.source(sky)
@@ -182,7 +195,7 @@ def fit_params(session: Session, tier: str, sky: str) -> dict[str, Any]:
         row for row in settings.table1.representations if row_spec(row).kind == "network"
     )
     return {
-        "specs": [settings.representation(name).model_dump() for name in names],
+        "specs": [spec_value(settings.representation(name)) for name in names],
         "noise": list(settings.noise),
         "draws": settings.noise_draws,
     }
@@ -218,7 +231,7 @@ def run_params(session: Session, tier: str, wildcards: Mapping[str, str]) -> dic
         inversion = settings.edit_settings(edit, kept)
     return {
         "place": place_value(run.scene),
-        "specs": [settings.representation(name).model_dump() for name in run.representations],
+        "specs": [spec_value(settings.representation(name)) for name in run.representations],
         "inversion": inversion.model_dump(),
         "edit": edit and edit.model_dump(exclude={"title"}),
         "columns": settings.columns,

@@ -45,10 +45,11 @@ def inversion_request(snakemake: Any, weights: Mapping[str, Path]) -> RunRequest
     from rerender.papers.envmaps.edit_specs import EditSpec
     from rerender.papers.envmaps.experiment import RunRequest
     from rerender.papers.envmaps.runfiles import Job
-    from rerender.papers.envmaps.specs import InversionSettings, RepresentationSpec
+    from rerender.papers.envmaps.settings import spec_of
+    from rerender.papers.envmaps.specs import InversionSettings
 
     settings, names = snakemake.params.settings, snakemake.wildcards
-    specs = tuple(RepresentationSpec(**spec) for spec in settings["specs"])
+    specs = tuple(map(spec_of, settings["specs"]))
     job = Job(
         *(names.experiment, names.scene, names.envmap, names.mode, int(names.seed)),
         representations=tuple(spec.id for spec in specs),

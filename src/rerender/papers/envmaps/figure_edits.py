@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from rerender.core.files import Tree
 from rerender.papers.envmaps.figure_files import Shown, picture
 from rerender.papers.envmaps.figure_galleries import Block, Tile, draw_blocks
@@ -66,7 +64,12 @@ def _ends(tree: Tree, run: RunFiles, measured: Mapping[tuple[str, ...], float]) 
             about,
         ),
         Tile(
-            "Target", "edited picture", np.ones_like(picture(tree["initial"])), picture(tree["target"]), about
+            "Target",
+            "edited picture",
+            picture(tree["initial"]),
+            picture(tree["target"]),
+            about,
+            no_map=True,
         ),
     ]
 

@@ -36,6 +36,8 @@ class Tile:
     map: np.ndarray | None
     rendering: np.ndarray | None
     about: Mapping[str, Any] = field(default_factory=dict)
+    no_map: bool = False
+    """The map only keeps its place free: there is none to show."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,9 @@ def _draw_tile(
     for kind, image in (("map", tile.map), ("rendering", tile.rendering)):
         if image is not None:
             height = width * image.shape[0] / image.shape[1]
+            if kind == "map" and tile.no_map:
+                y += height + 0.03
+                continue
             picture_at(figure, (left, y, width, height), image)
             records.append(
                 {"block": block, "title": tile.title, **tile.about, "kind": kind, "png": png_bytes(image)}

@@ -376,6 +376,16 @@ def row_spec(row: str) -> RepresentationSpec:
     return spec.model_copy(update=changes)
 
 
+def spec_value(spec: RepresentationSpec) -> dict[str, object]:
+    """Return a representation as a plain value without its title, which changes no number."""
+    return spec.model_dump(exclude={"title"})
+
+
+def spec_of(value: Mapping[str, object]) -> RepresentationSpec:
+    """Undo `spec_value`."""
+    return RepresentationSpec.model_validate({**value, "title": row_spec(str(value["id"])).title})
+
+
 def place_id(scene: str, roughness: float | None) -> str:
     """Return the name of a scene at a roughness: `mirror_sphere`, `bunny_r050`."""
     return scene if roughness is None else f"{scene}_r{round(100 * roughness):03d}"
