@@ -160,5 +160,5 @@ def test_one_table_of_envmaps_makes_no_figure(workspace: Workspace) -> None:
 
 def test_an_envmaps_run_outside_the_grid_names_what_there_is(workspace: Workspace) -> None:
     target = "results/smoke/envmaps/runs/shift/hors/sky_00/paper_like/s1/final.npz"
-    said = workspace.snakemake("-n", target, "--config", "tier=smoke", fails=True)
+    said = workspace.snakemake("-n", target, "--config", "tier=smoke", code=None)
     assert "Did you mean 'horse'?" in said
