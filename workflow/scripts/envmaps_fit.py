@@ -21,6 +21,7 @@ with script(snakemake):
         specs=tuple(map(spec_of, settings["specs"])),
         noise=tuple(settings["noise"]),
         draws=settings["draws"],
+        max_refits=settings["max_refits"],
         tier=snakemake.wildcards.tier,
         threads=snakemake.threads,
     )

@@ -198,6 +198,7 @@ def fit_params(session: Session, tier: str, sky: str) -> dict[str, Any]:
         "specs": [spec_value(settings.representation(name)) for name in names],
         "noise": list(settings.noise),
         "draws": settings.noise_draws,
+        "max_refits": settings.fit.max_refits,
     }
 
 

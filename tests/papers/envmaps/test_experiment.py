@@ -72,7 +72,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     Transport.from_matrix(matrix / matrix.shape[-1], (SIZE, SIZE), sky.shape[:2]).save(folder / "t.npz")
     names = ("siren_stock", "siren_wo", "siren", "rsiren_a")
     fit = FitRequest(
-        "sky_00", folder / "sky.exr", 1, tuple(map(chosen.representation, names)), (0.03,), 2, "smoke"
+        "sky_00", folder / "sky.exr", 1, tuple(map(chosen.representation, names)), (0.03,), 2, 0, "smoke"
     )
     fit_sky(fit, CODE, STACK, folder=folder / "fits", state_root=folder / "state")
     request = RunRequest(

@@ -46,6 +46,7 @@ class FitRequest:
     specs: tuple[RepresentationSpec, ...]
     noise: tuple[float, ...]
     draws: int
+    max_refits: int
     tier: str
     threads: int = 1
 
@@ -72,6 +73,7 @@ def fit_sky(
             state_root / identity / spec.id,
             run_id=f"{identity}-{spec.id}",
             seeds=seeds.child("fit"),
+            max_refits=request.max_refits,
         )
         fits[spec.id] = fitted
         histories.append(result.history.with_columns(representation=pl.lit(spec.id)))
@@ -113,6 +115,7 @@ def parameters(request: FitRequest) -> dict[str, Any]:
         "seed": request.seed,
         "noise": list(request.noise),
         "draws": request.draws,
+        "max_refits": request.max_refits,
         "representations": {spec.id: spec.model_dump(exclude={"title"}) for spec in request.specs},
     }
 
@@ -150,6 +153,7 @@ def quality_rows(context: RowContext, fitted: FittedMap, result: FitResult) -> l
         *rows,
         context.row("fit/gamma", fitted.gamma),
         context.row("fit/refits", fitted.refits, better="lower"),
+        context.row("fit/complaint", float(bool(fitted.complaint)), better="lower"),
         context.row("iterations", result.iterations),
         context.row("wall_s", result.wall_s),
     ]

@@ -100,6 +100,10 @@ class FitPreset(Frozen):
     lam_hdr: NonNegative = Field(
         10.0, description="weight of L_HDR (Eq. 4), where the representation has it; sweep 0-100"
     )
+    max_refits: Annotated[int, Field(ge=0, le=6)] = Field(
+        0,
+        description="refit with half the perturbation, at most so often, where the map lost its sun or its light; 0 keeps gamma as it is",
+    )
     gamma_low: Positive = Field(
         GAMMA_LOW, description="weight perturbation of rsiren_a (Eq. 5); sweep 1e-3 to 2e-2"
     )
