@@ -221,3 +221,16 @@ def test_what_cannot_be_baked_is_refused() -> None:
         apply(small(), torch.ones(3, 5, 3))
     with pytest.raises(ValueError, match="does not fit"):
         Transport.from_matrix(torch.ones(1, 12, 9), (3, 4), (2, 5))
+
+
+def test_a_small_sun_on_a_matt_floor_is_nearly_without_noise() -> None:
+    """Every texel gets its share of directions, so a sun of one texel is not left to chance."""
+    shape = (16, 64)
+    sky = np.full((*shape, 3), 0.2, np.float32)
+    sky[6, 20] = 500.0
+    floor = np.s_[-3:, :3]
+    images = [
+        apply(bake(ball_scene(sky=sky), shape, samples=4, seed=seed), torch.from_numpy(sky)).numpy()[floor]
+        for seed in range(4)
+    ]
+    assert np.std(images, axis=0).mean() < 0.09 * np.mean(images)
