@@ -151,6 +151,17 @@ def test_the_adjoint_is_exact(channels: int) -> None:
     torch.testing.assert_close(leaf.grad, adjoint(model, image_like))
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_products_in_blocks_are_products(channels: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks that do not divide the rows, and blocks of one row."""
+    rng = torch.Generator().manual_seed(4)
+    matrix, colours = torch.rand(channels, 37, 10, generator=rng), torch.rand(10, 3, generator=rng)
+    expected = torch.stack([matrix[c % channels] @ colours[:, c] for c in range(3)], dim=1)
+    for size in (4, 400, 1 << 20):
+        monkeypatch.setattr(transport, "BLOCK_BYTES", size)
+        torch.testing.assert_close(transport._product(matrix, colours), expected)
+
+
 def test_a_baked_transport_satisfies_the_adjoint_and_is_a_light_model() -> None:
     baked = bake(ball_scene(), MAP)
     assert isinstance(baked, LightModel) and baked.image_shape == IMAGE
