@@ -273,3 +273,13 @@ def test_the_archives_own_dragon_stands_on_its_own_plane(root: Path, tmp_path: P
     assert plane is not None and plane.vertices.min() > 7.9
     grounded = prepare.prepare_ground("diffuse", settings, tmp_path / "ground.ply", tmp_path / "ground.json")
     assert grounded.origin == "original" and grounded.sha256 is not None
+
+
+def test_a_file_with_z_up_is_set_upright_and_not_mirrored() -> None:
+    """A tall tetrahedron: what was up in the file, z, is up here, and what was ahead, y, is behind."""
+    vertices = np.array([(0.0, 0.0, 0.0), (1.0, 0.0, 0.0), (0.0, 2.0, 0.0), (0.0, 0.0, 5.0)])
+    mesh = Mesh(vertices, np.array([(0, 2, 1), (0, 1, 3), (0, 3, 2), (1, 2, 3)]))
+    placed = prepare.place(mesh, Placement(diagonal=bounding_diagonal(mesh), on_ground=True, up="z"))
+    np.testing.assert_allclose(np.ptp(placed.vertices, axis=0), (1.0, 5.0, 2.0))
+    assert placed.vertices[:, 1].argmax() == 3 and placed.vertices[:, 2].argmin() == 2
+    assert volume(mesh) > 0 and volume(placed) == pytest.approx(volume(mesh))

@@ -9,6 +9,7 @@ from rerender.core.errors import UserError
 from rerender.core.latlong import (
     check_map,
     full_map,
+    horizontal_irradiance,
     resample_upper,
     shift_columns,
     solid_angles,
@@ -60,6 +61,22 @@ def test_solid_angles_fill_the_sphere_and_match_directions() -> None:
     # the cosine-weighted hemisphere is pi
     cosines = upper_directions(64, 256)[:, 0, 1]
     assert (cosines * solid_angles(64, 256, half=True)).sum() * 256 == pytest.approx(np.pi, rel=1e-3)
+
+
+def test_irradiance_of_a_level_surface_is_exact_for_constant_pixels() -> None:
+    np.testing.assert_allclose(
+        horizontal_irradiance(np.full((5, 20, 3), [1.0, 2.0, 0.5])), np.pi * np.array([1, 2, 0.5])
+    )
+    # a ring between two polar angles: pi (sin^2 b - sin^2 a)
+    ring = np.zeros((4, 16, 3))
+    ring[1] = 1.0
+    expected = np.pi * (np.sin(np.pi / 4) ** 2 - np.sin(np.pi / 8) ** 2)
+    np.testing.assert_allclose(horizontal_irradiance(ring), expected)
+    # and it survives resampling but for the cosine within a row
+    upper = sky(32)
+    np.testing.assert_allclose(
+        horizontal_irradiance(resample_upper(upper, 8)), horizontal_irradiance(upper), rtol=0.05
+    )
 
 
 def test_resampling_keeps_the_mean_of_a_bright_sun() -> None:

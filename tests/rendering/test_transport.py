@@ -151,6 +151,17 @@ def test_the_adjoint_is_exact(channels: int) -> None:
     torch.testing.assert_close(leaf.grad, adjoint(model, image_like))
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_products_in_blocks_are_products(channels: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks that do not divide the rows, and blocks of one row."""
+    rng = torch.Generator().manual_seed(4)
+    matrix, colours = torch.rand(channels, 37, 10, generator=rng), torch.rand(10, 3, generator=rng)
+    expected = torch.stack([matrix[c % channels] @ colours[:, c] for c in range(3)], dim=1)
+    for size in (4, 400, 1 << 20):
+        monkeypatch.setattr(transport, "BLOCK_BYTES", size)
+        torch.testing.assert_close(transport._product(matrix, colours), expected)
+
+
 def test_a_baked_transport_satisfies_the_adjoint_and_is_a_light_model() -> None:
     baked = bake(ball_scene(), MAP)
     assert isinstance(baked, LightModel) and baked.image_shape == IMAGE
@@ -221,3 +232,16 @@ def test_what_cannot_be_baked_is_refused() -> None:
         apply(small(), torch.ones(3, 5, 3))
     with pytest.raises(ValueError, match="does not fit"):
         Transport.from_matrix(torch.ones(1, 12, 9), (3, 4), (2, 5))
+
+
+def test_a_small_sun_on_a_matt_floor_is_nearly_without_noise() -> None:
+    """Every texel gets its share of directions, so a sun of one texel is not left to chance."""
+    shape = (16, 64)
+    sky = np.full((*shape, 3), 0.2, np.float32)
+    sky[6, 20] = 500.0
+    floor = np.s_[-3:, :3]
+    images = [
+        apply(bake(ball_scene(sky=sky), shape, samples=4, seed=seed), torch.from_numpy(sky)).numpy()[floor]
+        for seed in range(4)
+    ]
+    assert np.std(images, axis=0).mean() < 0.09 * np.mean(images)

@@ -3,9 +3,10 @@
 `bake` estimates the matrix A (pixels x texels of the upper half) in few kernels: one path per pixel and texel at a time.
 A path carries one direction to the sky, drawn in proportion to its texel's share in the lookup, and gathers that light at all
 its vertices; the direction in which it leaves the scene by itself counts too, for the texels there. The two are combined by
-the power heuristic (Veach 1997, section 9.2). So the estimate is unbiased, mirrors and caustics included, and a step of an
-inversion is a matrix product with an exact adjoint and no noise. The noise of A itself is frozen: it is the same in
-every image.
+the power heuristic (Veach 1997, section 9.2) with the first density enlarged: every texel gets its share of directions for
+certain, while a small sun is met by chance (2 to 5 dB less noise under a clear sky). So the estimate is unbiased, mirrors
+and caustics included, and a step of an inversion is a matrix product with an exact adjoint and no noise. The noise of A
+itself is frozen: it is the same in every image.
 
 The map is looked up as Mitsuba 3.9.1 does: bilinear, columns at (c + 1/2) / W and around the seam, row r of the full map
 of 2 H rows at polar angle pi r / (2 H - 1). Rows below the upper half repeat the horizon row.
@@ -32,6 +33,9 @@ from rerender.rendering.scenes import EnvironmentMap, Plugin, Scene, build_scene
 LANES = {"llvm": 1 << 20, "cuda": 1 << 23}
 """Paths per kernel: few enough for the caches of a CPU, many enough to fill a GPU."""
 LIMIT_BYTES = 6e9
+BLOCK_BYTES = 1 << 20  # fits the second-level cache of a core
+TEXELS_PER_LOBE = 64
+"""A material that reflects into fewer texels than that is sampled by itself, others towards the texels."""
 SPREAD = (
     1.1673039782614187  # the real root of x^5 = x + 1: its powers spread points evenly over four dimensions
 )
@@ -141,10 +145,22 @@ class _Apply(torch.autograd.Function):
 
 def _product(matrix: torch.Tensor, colours: torch.Tensor) -> torch.Tensor:
     """Multiply (1 or 3, n, m) with (m, 3), channel by channel; shape (n, 3)."""
-    colours = colours.to(torch.float32)
-    if matrix.shape[0] == 1:
-        return matrix[0] @ colours
-    return torch.stack([matrix[c] @ colours[:, c] for c in range(3)], dim=1)
+    channels = colours.to(torch.float32).t().contiguous()
+    if matrix.shape[0] == 1 and matrix.device.type != "cpu":
+        return matrix[0] @ channels.t()
+    result = channels.new_empty((3, matrix.shape[1]))
+    if matrix.shape[0] == 3:
+        for channel in range(3):
+            torch.mv(matrix[channel], channels[channel], out=result[channel])
+        return result.t()
+    # Block by block, so that the matrix comes from memory once and from the cache for the other two channels: a third of
+    # the time of a product with three columns (measured with MKL, 4096 x 4096).
+    rows = max(1, BLOCK_BYTES // (4 * matrix.shape[2]))
+    for first in range(0, matrix.shape[1], rows):
+        block = matrix[0, first : first + rows]
+        for channel in range(3):
+            torch.mv(block, channels[channel], out=result[channel, first : first + rows])
+    return result.t()
 
 
 def bake(
@@ -278,6 +294,8 @@ class _Tracer:
         import mitsuba as mi
 
         context, density = mi.BSDFContext(), _density(sky)
+        # any factor leaves the weights a partition of one, hence the estimate unbiased
+        favour = max(1.0, self.map_shape[0] * self.map_shape[1] / TEXELS_PER_LOBE)
         count = dr.width(sky)
 
         def going(active: Any, *_: Any) -> Any:
@@ -298,7 +316,7 @@ class _Tracer:
             leaves = active & ~hit.is_valid()
             # only this strategy finds the sky below the horizon, in a mirror, and from the camera (pdf 0 stands for these two)
             alone = (pdf == 0.0) | (ray.d.y <= 0.0)
-            share = dr.select(alone, 1.0, _power(pdf, _density(ray.d)))
+            share = dr.select(alone, 1.0, _power(pdf, favour * _density(ray.d)))
             escaped = dr.select(leaves, beta * share, escaped)
             away = dr.select(leaves, ray.d, away)
             active &= hit.is_valid() & (depth + 1 < self.max_depth)
@@ -314,7 +332,7 @@ class _Tracer:
             )
             useful = active & dr.any(value != 0.0)
             useful &= ~self.built.ray_test(hit.spawn_ray(sky), useful)
-            lit = lit + dr.select(useful, beta * value * (_power(density, other) / density), 0.0)
+            lit = lit + dr.select(useful, beta * value * (_power(favour * density, other) / density), 0.0)
 
             beta = dr.select(active, beta * weight, beta)
             active &= dr.any(beta != 0.0)
