@@ -113,18 +113,19 @@ def _artefacts(kind: str, paths: Callable[[Session, str], Iterable[str]]) -> Cal
 
 
 def _tables(session: Session, tier: str) -> Iterable[str]:
-    from rerender.workflow import metamers
+    from rerender.workflow import envmaps, metamers
 
     return [
-        *(path for path in metamers.tables(tier) if path.endswith(".md")),
+        *(path for path in (*metamers.tables(tier), *envmaps.tables(tier)) if path.endswith(".md")),
         f"<results>/{tier}/verdicts.md",
     ]
 
 
 def _figures(session: Session, tier: str) -> Iterable[str]:
-    from rerender.workflow import metamers
+    from rerender.workflow import envmaps, metamers
 
-    return [path for path in metamers.figures(tier) if path.endswith(".png")]
+    paths = (*metamers.figures(tier), *envmaps.figures(session, tier))
+    return [path for path in paths if path.endswith(".png")]
 
 
 def _videos(session: Session, tier: str) -> Iterable[str]:
@@ -135,7 +136,7 @@ def _videos(session: Session, tier: str) -> Iterable[str]:
 
 def _runs(session: Session, tier: str) -> Lines:
     """List every cell of the grid, the blocked ones with their reason."""
-    from rerender.workflow import metamers
+    from rerender.workflow import envmaps, metamers
 
     yield f"runs ({tier})"
     rows = []
@@ -143,6 +144,9 @@ def _runs(session: Session, tier: str) -> Lines:
         path = Path(metamers.run_file(tier, cell, "metrics.json").replace("<results>", "results"))
         state = f"blocked ({cell.blocked})" if cell.blocked else "present" if path.is_file() else "absent"
         rows.append(("  " + state, str(path.parent)))
+    for job in envmaps.jobs(session, tier):
+        path = Path(envmaps.run_file(tier, job, "metrics.json").replace("<results>", "results"))
+        rows.append(("  present" if path.is_file() else "  absent", str(path.parent)))
     yield from _columns(rows)
 
 
