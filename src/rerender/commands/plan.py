@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,7 +75,7 @@ def describe(session: Session, tier: str, benchmarks: Path = BENCHMARKS) -> Iter
     )
     found = list(tier_steps(session, tier, benchmarks))
     for step in found:
-        yield f"  {step.name:<12} {step.jobs:>5} jobs  {_cost(step)}"
+        yield f"  {step.name:<18} {step.jobs:>5} jobs  {_cost(step)}"
     known = [step.cpu_minutes for step in found if step.cpu_minutes is not None]
     unknown = [step.name for step in found if step.cpu_minutes is None]
     if not known:
@@ -100,14 +100,33 @@ def tier_steps(session: Session, tier: str, benchmarks: Path = BENCHMARKS) -> It
         "tables": len(metamers.TABLES),
         "figures": len(metamers.FIGURES),
     }
+    yield from _measured(jobs, benchmarks / tier / "metamers")
+    yield from _measured(_envmaps_jobs(session, tier), benchmarks / tier / "envmaps", "envmaps ")
+
+
+def _envmaps_jobs(session: Session, tier: str) -> dict[str, int]:
+    """Return the number of jobs of each step of envmaps, by its folder of benchmarks."""
+    from rerender.papers.envmaps import grid
+    from rerender.workflow import envmaps
+
+    settings = session.envmaps(tier)
+    baked = grid.places(settings) if settings.render.backend == "transport" else ()
+    jobs = {
+        "fits": len(grid.fitted(settings)) * settings.seeds,
+        "transport": len(baked),
+        "runs": len(envmaps.jobs(session, tier)),
+        "tables": len(envmaps.TABLES),
+        "figures": len(envmaps.figures(session, tier)) // 2,
+    }
+    return {name: count for name, count in jobs.items() if count}
+
+
+def _measured(jobs: Mapping[str, int], folder: Path, prefix: str = "") -> Iterator[Step]:
+    """Yield steps with what the benchmarks below a folder say of them."""
     for name, count in jobs.items():
-        times = [
-            time
-            for file in (benchmarks / tier / "metamers" / name).rglob("*.tsv")
-            if (time := read_benchmark(file))
-        ]
+        times = [time for file in (folder / name).rglob("*.tsv") if (time := read_benchmark(file))]
         mean = [sum(column) / len(times) for column in zip(*times, strict=True)] if times else [None, None]
-        yield Step(name, count, len(times), *mean)
+        yield Step(f"{prefix}{name}", count, len(times), *mean)
 
 
 def read_benchmark(path: Path) -> tuple[float, float] | None:
