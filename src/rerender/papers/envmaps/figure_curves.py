@@ -41,10 +41,11 @@ def draw_curves(shown: Shown) -> tuple[Figure, pl.DataFrame]:
         "change of the map's total luminance."
     )
     height = 2.1
-    figure = style.new_figure(height * len(modes) + 0.1 + style.footnote_height(note))
+    head = 0.4
+    figure = style.new_figure(head + height * len(modes) + 0.1 + style.footnote_height(note))
     for line, mode in enumerate(modes):
         for index, (column, title, logarithmic) in enumerate(SHOWN):
-            axes = axes_at(figure, 0.6 + index * 3.9, 0.3 + line * height, 3.2, height - 0.75)
+            axes = axes_at(figure, 0.6 + index * 3.9, head + 0.3 + line * height, 3.2, height - 0.75)
             for name in dict.fromkeys(cell.representation for cell in shown.expected):
                 part = means.filter((pl.col("mode") == mode) & (pl.col("representation") == name))
                 if part.height:
@@ -60,6 +61,8 @@ def draw_curves(shown: Shown) -> tuple[Figure, pl.DataFrame]:
             axes.set(xlabel="step", ylabel=title)
             axes.set_title(MODE_TITLES[mode], fontsize=8)
             if index == 1 and line == 0:
-                axes.legend(frameon=False, fontsize=5.5, ncols=2, loc="lower right")
+                figure.legend(
+                    *axes.get_legend_handles_labels(), loc="upper center", frameon=False, fontsize=6, ncols=4
+                )
     style.add_footnote(figure, note)
     return figure, means

@@ -179,7 +179,7 @@ def draw_rows(shown: Shown) -> tuple[Figure, pl.DataFrame]:
             Block(_heading(run, shown), (*start, *run_tiles(tree, run, shown, _part(shown, run.scene))))
         )
     widest = max(len(block.tiles) for block in blocks)
-    return draw_blocks(blocks, min(5, widest), _note(shown))
+    return draw_blocks(blocks, even_columns(widest), _note(shown))
 
 
 def draw_reflections(shown: Shown) -> tuple[Figure, pl.DataFrame]:
@@ -193,7 +193,12 @@ def draw_reflections(shown: Shown) -> tuple[Figure, pl.DataFrame]:
             if tile.rendering is not None
         )
         blocks.append(Block(_heading(run, shown), cut))
-    return draw_blocks(blocks, min(5, len(blocks[0].tiles)), _note(shown))
+    return draw_blocks(blocks, even_columns(len(blocks[0].tiles)), _note(shown))
+
+
+def even_columns(count: int) -> int:
+    """Return how many columns show so many tiles in lines of much the same length, six at most."""
+    return -(-count // -(-count // 6))
 
 
 def crop(image: np.ndarray) -> np.ndarray:

@@ -34,7 +34,7 @@ COUNTS: Mapping[str, Column] = {
     "ren/failed": Column("failed", "Failures", "", "lower", ".0f"),
     "collapses": Column("collapses", "Collapses", "", "lower", ".0f"),
 }
-MODE_TITLES: Mapping[str, str] = {"paper_like": "as published", "stabilised": "stabilised"}
+MODE_TITLES: Mapping[str, str] = {"paper_like": "paper-like", "stabilised": "stabilised"}
 TITLES: Mapping[str, str] = {
     "table1": "Table 1. Mirror sphere.",
     "table2": "Table 2. Horse.",
