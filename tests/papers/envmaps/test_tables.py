@@ -20,7 +20,10 @@ from rerender.reporting.rows import MetricRow, RowContext, aggregate, write_rows
 from rerender.reporting.tables import Table
 
 CLAIMS = Path(__file__).resolve().parents[3] / "config" / "claims" / "envmaps.yaml"
-SETTINGS: EnvmapsSettings = TIERS["smoke"].model_copy(update={"seeds": 2})
+SMOKE = TIERS["smoke"]
+SETTINGS: EnvmapsSettings = SMOKE.model_copy(
+    update={"seeds": 2, "table3": SMOKE.table3.model_copy(update={"roughness": (0.0, 0.5)})}
+)
 CELLS = grid.cells(SETTINGS, "weights")
 
 

@@ -1,4 +1,4 @@
-"""The search over its steps: PSNR of the rendering and gradient norm by representation, as published and stabilised."""
+"""The search over its steps: PSNR of the rendering and luminance term by representation, paper-like and stabilised."""
 
 from __future__ import annotations
 
