@@ -19,8 +19,21 @@ def test_a_job_is_a_place_a_sky_a_mode_and_a_seed() -> None:
     settings = small(seeds=2)
     jobs = grid.jobs(settings)
     assert len({job.path for job in jobs}) == len(jobs)
+    shifts = [job for job in jobs if job.experiment.startswith("shift")]
     per_place = len(settings.inversion.modes) * 2
-    assert len(jobs) == per_place * (1 + 1 + len(settings.table3.places) + 1)
+    assert len(shifts) == per_place * (1 + 1 + len(settings.table3.places) + 1)
+
+
+def test_edits_and_the_ablation_are_jobs_of_one_mode_and_no_cells_of_tables() -> None:
+    settings = TIERS["laptop"]
+    others = [job for job in grid.jobs(settings) if not job.experiment.startswith("shift")]
+    assert {job.mode for job in others} == {settings.edits.mode}
+    edits = [job for job in others if job.experiment.startswith("edit_")]
+    assert len(edits) == 2 * len(settings.edits.scenes)
+    assert {job.experiment for job in others} - {job.experiment for job in edits} == {
+        *("ablation_none", "ablation_luminance", "ablation_full"),
+    }
+    assert not any(cell.experiment.startswith(("edit_", "ablation_")) for cell in grid.cells(settings))
 
 
 def test_parts_that_share_a_place_share_its_jobs_and_unite_their_rows() -> None:
