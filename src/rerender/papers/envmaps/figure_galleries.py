@@ -151,12 +151,9 @@ def run_tiles(tree: Tree, run: RunFiles, shown: Shown, only: Sequence[str]) -> l
 def _scores(shown: Shown, run: RunFiles, name: str) -> str:
     row = Expected(run.experiment, run.scene, run.envmap, run.mode, run.seed, name)
     values = [shown.results.value(row, metric) for metric in ("env/psnr", "ren/psnr")]
-    told = [
-        f"{what} {value:.1f} dB"
-        for what, value in zip(("map", "rendering"), values, strict=True)
-        if value is not None
-    ]
-    return ", ".join(told)
+    parts = zip(("map", "picture"), values, strict=True)
+    told = ", ".join(f"{what} {value:.1f}" for what, value in parts if value is not None)
+    return f"{told} dB" if told else ""
 
 
 def _heading(run: RunFiles, shown: Shown) -> str:
@@ -273,5 +270,5 @@ def _note(shown: Shown) -> str:
     sky = shown.names.envmap(shown.files.runs[0].envmap)
     return shown.note(
         f"{sky}, seed {shown.files.runs[0].seed}. Upper halves of the maps, and their renderings; sRGB, clamped. "
-        "PSNRs are of the map against the ground truth and of the rendering against the target."
+        "PSNRs are of the map against the ground truth and of the rendering (picture) against the target."
     )
