@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,9 +32,9 @@ def _in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
 
 
-def put(mirror: Path, path: str) -> None:
+def put(mirror: Path, path: str, content: bytes = b"planning only looks whether it is there") -> None:
     (mirror / path).parent.mkdir(parents=True, exist_ok=True)
-    (mirror / path).write_bytes(b"planning only looks whether it is there")
+    (mirror / path).write_bytes(content)
 
 
 def test_an_absent_asset_is_a_standin_and_a_present_one_says_where_from(mirror: Path) -> None:
@@ -45,6 +46,21 @@ def test_an_absent_asset_is_a_standin_and_a_present_one_says_where_from(mirror: 
         "source": "mirror",
         "sha256": ledger.sha256,
     }
+
+
+def test_another_file_under_an_unverified_name_is_another_source(mirror: Path, tmp_path: Path) -> None:
+    places = {"mirror": str(mirror)}
+    made = Session({"tier": "smoke", "assets": places})
+    ledger = {**made.ledger, "venice_sunset": replace(made.ledger["venice_sunset"], sha256=None, bytes=None)}
+    seen = []
+    for content in (b"one sky", b"another", b"one sky"):
+        put(mirror, ledger["venice_sunset"].relative_path, content)
+        made = Session({"tier": "smoke", "assets": places})
+        made.__dict__["ledger"] = ledger
+        made.places = replace(made.places, raw=tmp_path / "raw")
+        seen.append(made.source("venice_sunset"))
+    assert seen[0] == seen[2] != seen[1]
+    assert seen[0]["sha256"] == hashlib.sha256(b"one sky").hexdigest()
 
 
 def test_the_place_of_a_mirror_is_in_no_params(mirror: Path, tmp_path: Path) -> None:

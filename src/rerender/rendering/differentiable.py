@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from rerender.rendering import direct_views
+from rerender.rendering import direct_views, path_views
 from rerender.rendering.pinholes import Pinholes
 from rerender.rendering.scenes import Scene, build_scene
 
@@ -38,7 +38,11 @@ class Renderer:
         # a batch sensor has no silhouettes: moving shapes take `direct_views`, which renders any subset of the views
         shapes_move = scene.integrator["type"] == SHAPE_INTEGRATOR
         self.batched = scene.batched and not shapes_move
-        self.pinholes = Pinholes(scene.cameras, scene.film) if scene.batched and shapes_move else None
+        self.replayable = (
+            self.batched and scene.integrator["type"] == "prb" and scene.film.reconstruction_filter == "box"
+        )
+        joint = (scene.batched and shapes_move) or self.replayable
+        self.pinholes = Pinholes(scene.cameras, scene.film) if joint else None
         self.renders = 0
         self.scene = build_scene(replace(scene, batched=self.batched))
         self.parameters = mi.traverse(self.scene)
@@ -60,6 +64,7 @@ class Renderer:
         seeds: Sequence[int],
         spp: int,
         spp_grad: int | None = None,
+        replay: bool = False,
     ) -> torch.Tensor:
         """Render the views and return linear radiance, shape (len(views), H, W, 3).
 
@@ -68,20 +73,26 @@ class Renderer:
         adjoint pass. Each entry takes its own seed; a batched scene renders all
         of its views in order, once or several times, with the seed of the first of them. A batched scene with
         moving shapes renders any views, with the seed of the first.
+
+        With `replay` the adjoint pass follows the very paths of the images, the first `spp_grad` of each pixel: cheaper and less
+        noisy, but right only for losses that multiply an image's derivative by something independent of that
+        image's noise. It needs a batched `prb` scene with a box filter.
         """
+        if replay and not self.replayable:
+            raise ValueError("replay needs a batched scene with the integrator prb and a box filter")
         keys = tuple(values)
         unknown = [key for key in keys if key not in self.keys]
         if unknown:
             raise KeyError(f"{unknown} not among the driven parameters {self.keys}")
         calls = list(zip(views, seeds, strict=True))
-        if self.batched:
+        if self.batched and not replay:
             rounds = len(calls) // self.view_count
             if rounds < 1 or list(views) != list(range(self.view_count)) * rounds:
                 raise ValueError("a batched scene renders all of its views at once")
             calls = calls[:: self.view_count]
         flat = [values[key].reshape(-1).to(torch.float32) for key in keys]
-        images = self._call(keys, flat, calls, spp, spp_grad or spp)
-        if not self.batched:
+        images = self._call(keys, flat, calls, spp, spp_grad or spp, replay)
+        if not self.batched or replay:
             return images
         rounds, height, total = images.shape[:3]
         split = images.reshape(rounds, height, self.view_count, total // self.view_count, 3)
@@ -94,6 +105,7 @@ class Renderer:
         calls: Sequence[tuple[int, int]],
         spp: int,
         spp_grad: int,
+        replay: bool,
     ) -> torch.Tensor:
         """Render the (sensor, seed) pairs. Scene parameters are set once, so an acceleration structure is built once."""
         import drjit as dr
@@ -102,8 +114,8 @@ class Renderer:
         parameters, scene = self.parameters, self.scene
 
         def render_all(driven: Any) -> Any:
-            if self.pinholes is not None:
-                return self._direct_views(driven, calls, spp, spp_grad)
+            if replay or (not self.batched and self.pinholes is not None):
+                return self._joint_views(driven, calls, spp, spp_grad, replay)
             images = [
                 mi.render(scene, driven, sensor=view, spp=spp, spp_grad=spp_grad, seed=seed)
                 for view, seed in calls
@@ -124,7 +136,9 @@ class Renderer:
             return result
         return radiance_tensor(render_all(None))
 
-    def _direct_views(self, driven: Any, calls: Sequence[tuple[int, int]], spp: int, spp_grad: int) -> Any:
+    def _joint_views(
+        self, driven: Any, calls: Sequence[tuple[int, int]], spp: int, spp_grad: int, replay: bool
+    ) -> Any:
         """Render the views of all calls in one kernel."""
         import drjit as dr
         import mitsuba as mi
@@ -132,7 +146,10 @@ class Renderer:
         assert self.pinholes is not None
         views, seed = tuple(view for view, _ in calls), calls[0][1]
         arguments = (self.scene, self.scene.integrator(), self.pinholes, views, seed)
-        if driven is None:
+        if replay:
+            values = {} if driven is None else dict(driven)
+            flat = dr.custom(path_views.operation(), values, *arguments, spp, spp_grad)  # type: ignore[call-arg]
+        elif driven is None:
             flat = direct_views.render_views(*arguments, spp)
         else:
             samples = direct_views.ViewSamples(spp, spp_grad)

@@ -14,7 +14,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from rerender.catalogue import registry
 from rerender.catalogue.ledger import Asset
 from rerender.catalogue.resolve import AssetSettings as AssetPlaces
-from rerender.catalogue.resolve import is_at_hand, load_ledger, locate
+from rerender.catalogue.resolve import file_hash, is_at_hand, load_ledger, locate
 from rerender.catalogue.specs import EnvmapSpec, SceneSpec, VisionModelSpec
 from rerender.config import TIER_FOLDER, Config, asset_settings, load_config, tier_settings
 from rerender.papers.envmaps.settings import EnvmapsSettings
@@ -119,7 +119,7 @@ class Session:
 
     @remembered
     def source(self, *choices: str) -> dict[str, str | None]:
-        """Return which of several assets, tried in order, will be used: its id, source and expected hash.
+        """Return which of several assets, tried in order, will be used: its id, source and hash.
 
         Goes into `params`, so that an asset that arrives, or is replaced, reruns what depends on it. The place of
         a mirror is left out: moving it changes nothing.
@@ -127,7 +127,11 @@ class Session:
         for name in choices:
             found = locate(self.ledger, name, self.places)
             if found is not None:
-                return {"asset": name, "source": found[1], "sha256": self.ledger[name].sha256}
+                path, source = found
+                known = self.ledger[name]
+                # a file that the ledger does not know whole may be replaced by its owner
+                sha256 = file_hash(path, self.places) if known.is_unsure else known.sha256
+                return {"asset": name, "source": source, "sha256": sha256}
         return {"asset": choices[0], "source": "standin", "sha256": None}
 
     @remembered

@@ -60,9 +60,11 @@ def test_shape_loss_gradient_against_finite_differences(model: str) -> None:
     assert np.mean(slopes) == pytest.approx(np.mean(differences), rel=0.2, abs=3e-4)
 
 
-@pytest.mark.parametrize("model", ["mse", "dual_buffer", "ssim"])
-def test_material_loss_gradient_against_finite_differences(model: str) -> None:
-    problem = material(model, spp=64, spp_grad=64)
+@pytest.mark.parametrize(
+    ("model", "batched"), [("mse", False), ("dual_buffer", False), ("dual_buffer", True), ("ssim", False)]
+)
+def test_material_loss_gradient_against_finite_differences(model: str, batched: bool) -> None:
+    problem = material(model, spp=64, spp_grad=64, batched_views=batched)
     base = torch.full((4, 6, 3), 0.12)
     slopes, differences = [], []
     for k in range(3):
@@ -76,6 +78,20 @@ def test_material_loss_gradient_against_finite_differences(model: str) -> None:
         differences.append((pair[0] - pair[1]) / 0.08)
     assert np.mean(differences) < -1e-3
     assert np.mean(slopes) == pytest.approx(np.mean(differences), rel=0.1)
+
+
+@pytest.mark.parametrize(("model", "replays"), [("dual_buffer", True), ("mse", False)])
+def test_only_the_dual_buffer_may_replay_its_own_paths(
+    model: str, replays: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problem = material(model, batched_views=True)
+    asked: list[bool] = []
+    render = problem.renderer.render
+    monkeypatch.setattr(
+        problem.renderer, "render", lambda *a, **k: asked.append(k["replay"]) or render(*a, **k)
+    )
+    problem.step(0, SEEDS)
+    assert asked == [replays]
 
 
 def test_every_view_contributes_to_a_material_step() -> None:

@@ -124,4 +124,6 @@ class MaterialProblem:
             seeds=[seeds.seed(k // len(self.cameras), view) for k, view in enumerate(views)],
             spp=spp,
             spp_grad=spp_grad,
+            # the dual buffer multiplies the derivative of one render with the residual of the other
+            replay=rounds == 2 and self.renderer.replayable,
         )
