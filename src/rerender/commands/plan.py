@@ -112,7 +112,7 @@ def _envmaps_jobs(session: Session, tier: str) -> dict[str, int]:
     settings = session.envmaps(tier)
     baked = grid.places(settings) if settings.render.backend == "transport" else ()
     jobs = {
-        "fits": len(grid.fitted(settings)) * settings.seeds,
+        "fits": len(grid.fits(settings)),
         "transport": len(baked),
         "runs": len(envmaps.jobs(session, tier)),
         "tables": len(envmaps.TABLES),

@@ -108,8 +108,7 @@ def fit_files(session: Session, tier: str, *names: str) -> list[str]:
     settings = session.envmaps(tier)
     return [
         f"<results>/{tier}/envmaps/fits/{sky}/s{seed}/{name}"
-        for sky in grid.fitted(settings)
-        for seed in range(1, settings.seeds + 1)
+        for sky, seed in grid.fits(settings)
         for name in names
     ]
 

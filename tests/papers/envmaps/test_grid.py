@@ -24,6 +24,19 @@ def test_a_job_is_a_place_a_sky_a_mode_and_a_seed() -> None:
     assert len(shifts) == per_place * (1 + 1 + len(settings.table3.places) + 1)
 
 
+def test_a_part_may_be_repeated_less_often_and_needs_fewer_fits_then() -> None:
+    other = TIERS["laptop"].skies.all
+    settings = TIERS["laptop"].model_copy(update={"seeds": 3})
+    once = settings.table3.model_copy(update={"seeds": 1})
+    changed = settings.model_copy(update={"table3": once})
+    seeds = {job.seed for job in grid.jobs(changed) if job.scene == "bunny_r050"}
+    assert seeds == {1}
+    assert {job.seed for job in grid.jobs(changed) if job.scene == "mirror_sphere"} == {1, 2, 3}
+    fits = grid.fits(changed)
+    assert set(fits) == {(job.envmap, job.seed) for job in grid.jobs(changed)}
+    assert {sky for sky, _ in fits} <= set(other)
+
+
 def test_edits_and_the_ablation_are_jobs_of_one_mode_and_no_cells_of_tables() -> None:
     settings = TIERS["laptop"]
     others = [job for job in grid.jobs(settings) if not job.experiment.startswith("shift")]

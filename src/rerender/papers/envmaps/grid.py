@@ -30,19 +30,19 @@ def jobs(settings: EnvmapsSettings, blocked: str | None = None) -> tuple[Job, ..
 
     `blocked` is the reason why DISTS cannot run here; the rows that need it are left out then.
     """
-    found: dict[tuple[str, str, str], dict[str, None]] = {}
+    found: dict[tuple[str, str, str, int], dict[str, None]] = {}
     for name, part in settings.parts.items():
         experiment = "shift_mitsuba" if name == "mitsuba" else "shift"
+        rows = [row for row in part.representations if blocked is None or not needs_dists(row)]
         for place in part.places:
             for sky in settings.skies.all[: part.skies]:
-                rows = [row for row in part.representations if blocked is None or not needs_dists(row)]
-                found.setdefault((experiment, place, sky), {}).update(dict.fromkeys(rows))
+                for seed in range(1, (part.seeds or settings.seeds) + 1):
+                    found.setdefault((experiment, place, sky, seed), {}).update(dict.fromkeys(rows))
     return (
         *(
             Job(experiment, place, sky, mode, seed, tuple(rows))
-            for (experiment, place, sky), rows in found.items()
+            for (experiment, place, sky, seed), rows in found.items()
             for mode in settings.inversion.modes
-            for seed in range(1, settings.seeds + 1)
             if rows
         ),
         *edit_jobs(settings),
@@ -94,6 +94,11 @@ def fitted(settings: EnvmapsSettings) -> dict[str, tuple[str, ...]]:
     if first in found:  # Figure 4 compares with stock SIREN, on one sky
         found[first].update(dict.fromkeys(("siren_stock", "siren_wo", "siren", "rsiren_a")))
     return {sky: tuple(rows) for sky, rows in found.items()}
+
+
+def fits(settings: EnvmapsSettings) -> tuple[tuple[str, int], ...]:
+    """Return every (sky, seed) that some job starts from, once."""
+    return tuple(dict.fromkeys((job.envmap, job.seed) for job in jobs(settings)))
 
 
 def places(settings: EnvmapsSettings) -> tuple[str, ...]:

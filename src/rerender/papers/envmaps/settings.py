@@ -175,6 +175,9 @@ class PartSettings(Frozen):
     skies: Count | None = Field(
         None, description="take so many of the tier's skies, the first ones; null: all"
     )
+    seeds: Count | None = Field(
+        None, description="independent repetitions of this part; null: as the tier (paper: one)"
+    )
     representations: Names = Field(
         description="rows, by id; `<id>_dists` adds the DISTS term, `<id>_dists_proxy` its stand-in without weights"
     )
