@@ -13,6 +13,7 @@ from typing import Any
 from rerender.catalogue.resolve import is_at_hand
 from rerender.core.errors import unknown_name
 from rerender.papers.envmaps import grid
+from rerender.papers.envmaps.own_edit_specs import OwnEdit
 from rerender.papers.envmaps.runfiles import Expected, Job
 from rerender.papers.envmaps.scene_specs import EnvSceneSpec, env_scene
 from rerender.papers.envmaps.settings import (
@@ -22,7 +23,10 @@ from rerender.papers.envmaps.settings import (
     NUMBERED,
     EnvmapsSettings,
     MitsubaPart,
+    base,
     edit_of,
+    perceptual_model,
+    place_id,
     row_spec,
     spec_value,
     split_place,
@@ -193,6 +197,8 @@ def fit_params(session: Session, tier: str, sky: str) -> dict[str, Any]:
     names = grid.fitted(settings).get(sky) or tuple(
         row for row in settings.table1.representations if row_spec(row).kind == "network"
     )
+    own = [name for edit in settings.edits.own.values() if edit.sky == sky for name in edit.representations]
+    names = tuple(dict.fromkeys((*names, *(base(row) for row in own if row_spec(row).kind == "network"))))
     return {
         "specs": [spec_value(settings.representation(name)) for name in names],
         "noise": list(settings.noise),
@@ -241,6 +247,93 @@ def run_params(session: Session, tier: str, wildcards: Mapping[str, str]) -> dic
         "spp_grad": settings.render.spp_grad,
         "target_spp": part.spp if run.experiment == "shift_mitsuba" else None,
     }
+
+
+def videos(session: Session, tier: str) -> list[str]:
+    """Return the videos of a tier: Table 1's scene under its first sky, and every edit; none without snapshots."""
+    settings = session.envmaps(tier)
+    if not settings.inversion.snapshot_every:
+        return []
+    first = {"scene": settings.table1.places[0], "envmap": settings.skies.all[0], "seed": FIRST_SEED}
+    shown = run_files(session, tier, "video.mp4", experiment="shift", **first)
+    edits = [run for run in jobs(session, tier) if run.experiment.startswith(EDIT)]
+    return [*shown, *(run_file(tier, run, "video.mp4") for run in edits)]
+
+
+def video_inputs(session: Session, tier: str, wildcards: Mapping[str, str]) -> dict[str, Any]:
+    """Return the files that a video is made from."""
+    run = job(session, tier, wildcards)
+    return {
+        "final": run_file(tier, run, "final.npz"),
+        "parts": scene_parts(run.scene),
+        "transport": transport_file(session, tier, run.scene),
+    }
+
+
+@remembered
+def video_params(session: Session, tier: str) -> dict[str, Any]:
+    """Return what a video needs besides its files."""
+    render = session.envmaps(tier).render
+    return {
+        "image_size": render.image_size,
+        "map_shape": list(session.envmaps(tier).map_shape),
+        "floor_level": render.floor_level,
+        "spp": render.spp,
+    }
+
+
+def own_edit_files(session: Session, tier: str) -> list[str]:
+    """Return the panels of a tier's own edits."""
+    names = session.envmaps(tier).edits.own
+    return [f"<results>/{tier}/envmaps/user_edits/{name}/before_after.png" for name in names]
+
+
+def own_edit(session: Session, tier: str, name: str) -> OwnEdit:
+    """Return an own edit of the configuration. Raises `UserError` that names the closest one."""
+    known = session.envmaps(tier).edits.own
+    if name not in known:
+        raise unknown_name("edit", name, known, f"tiers.{tier}.envmaps.edits.own lists your edits.")
+    return known[name]
+
+
+def own_edit_inputs(session: Session, tier: str, name: str) -> dict[str, Any]:
+    """Return the files that an own edit reads, by role."""
+    own = own_edit(session, tier, name)
+    place = place_id(own.scene, own.roughness)
+    return {
+        "map": sky_map(session, tier, own.sky),
+        "fits": f"<results>/{tier}/envmaps/fits/{own.sky}/s{FIRST_SEED}/fits.npz",
+        "parts": scene_parts(place),
+        "transport": transport_file(session, tier, place),
+        "own": [str(path) for path in own.files],
+    }
+
+
+@remembered
+def own_edit_params(session: Session, tier: str, name: str) -> dict[str, Any]:
+    """Return what an own edit needs besides its files."""
+    settings, own = session.envmaps(tier), own_edit(session, tier, name)
+    edit = own.spec()
+    return {
+        "place": place_id(own.scene, own.roughness),
+        "sky": own.sky,
+        "edit": edit.model_dump(),
+        "specs": [spec_value(settings.representation(row)) for row in own.representations],
+        "inversion": settings.own_edit_settings(edit).model_dump(),
+        "image_size": settings.render.image_size,
+        "map_shape": list(settings.map_shape),
+        "floor_level": settings.render.floor_level,
+        "spp": settings.render.spp,
+        "spp_grad": settings.render.spp_grad,
+    }
+
+
+@remembered
+def own_edit_weights(session: Session, tier: str, name: str) -> dict[str, dict[str, str | None]]:
+    """Return the weights that an own edit's representations need: asset id -> source and hash."""
+    rows = own_edit(session, tier, name).representations
+    models = dict.fromkeys(filter(None, map(perceptual_model, rows)))
+    return {spec.id: session.source(spec.id) for model in models for spec in required_weights(model)}
 
 
 @remembered

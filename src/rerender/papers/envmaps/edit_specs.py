@@ -18,7 +18,7 @@ from rerender.papers.envmaps.specs import Frozen, NonNegative, Positive
 from rerender.reporting.yamlfile import explain, read_yaml
 
 Where = Literal["all", "floor", "object"]
-EditKind = Literal["move_shadow", "enhance_shadow", "blur_shadow", "gains", "strokes"]
+EditKind = Literal["move_shadow", "enhance_shadow", "blur_shadow", "gains", "strokes", "painted"]
 Pair = tuple[float, float]
 Colour = tuple[NonNegative, NonNegative, NonNegative]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -62,7 +62,8 @@ class EditSpec(Frozen):
     """One edit, and the weights that its inversion needs (section 7).
 
     `move_shadow` turns the cast shadow about the objects' place by `angle_deg`; `enhance_shadow` raises its depth to
-    the power `power`; `blur_shadow` blurs it by `sigma` of the width; `gains` multiplies the channels; `strokes` draws.
+    the power `power`; `blur_shadow` blurs it by `sigma` of the width; `gains` multiplies the channels; `strokes` draws;
+    `painted` takes a picture that a user painted over the initial rendering.
     """
 
     id: str
@@ -73,6 +74,7 @@ class EditSpec(Frozen):
     sigma: Positive = Field(0.04, description="of blur_shadow, in widths of the picture")
     gains: Colour = Field(WHITE, description="of gains: factor per channel")
     strokes: tuple[Stroke, ...] = ()
+    picture: str | None = Field(None, description="of painted: the picture's file")
     luminance: NonNegative = Field(0.02, description="weight of Eq. 8, low so that new lights may appear")
     mse: NonNegative = Field(0.0, description="weight of the MSE: SSIM alone barely sees colour and exposure")
 
@@ -81,6 +83,10 @@ class EditSpec(Frozen):
         if (self.kind == "strokes") != bool(self.strokes):
             raise ValueError(
                 f"edit '{self.id}': kind `strokes` needs strokes, and no other kind may have them"
+            )
+        if (self.kind == "painted") != (self.picture is not None):
+            raise ValueError(
+                f"edit '{self.id}': kind `painted` needs a `picture`, and no other kind may have one"
             )
         if self.kind == "gains" and self.gains == WHITE:
             raise ValueError(f"edit '{self.id}': gains of 1 change nothing")
@@ -105,7 +111,7 @@ class EditFile(Frozen):
         return self
 
 
-_COLOUR_MSE = 10.0  # section 7: colour temperature 29.4 -> 47.5 dB, add reflection 37.6 -> 50.0 dB
+COLOUR_MSE = 10.0  # section 7: colour temperature 29.4 -> 47.5 dB, add reflection 37.6 -> 50.0 dB
 
 _SPECS = (
     EditSpec(id="move_shadow", title="Different shadow", kind="move_shadow"),
@@ -139,14 +145,14 @@ _SPECS = (
                 frame="object",
             ),
         ),
-        mse=_COLOUR_MSE,
+        mse=COLOUR_MSE,
     ),
     EditSpec(
         id="colour_temperature",
         title="Warmer light",
         kind="gains",
         gains=(1.12, 1.0, 0.78),
-        mse=_COLOUR_MSE,
+        mse=COLOUR_MSE,
     ),
     EditSpec(id="enhance_shadow", title="Enhance the shadow", kind="enhance_shadow"),
     EditSpec(id="blur_shadow", title="Blur the shadow", kind="blur_shadow"),
@@ -170,6 +176,13 @@ def edit_spec(name: str, more: Mapping[str, EditSpec] = MappingProxyType({})) ->
     if name not in known:
         raise unknown_name("edit", name, known)
     return known[name]
+
+
+def painted_edit(picture: Path | str) -> EditSpec:
+    """Return the edit that aims at a painted picture; its colours count."""
+    return EditSpec(
+        id="painted", title="Painted picture", kind="painted", picture=str(picture), mse=COLOUR_MSE
+    )
 
 
 def load_edits(path: Path | str) -> Mapping[str, EditSpec]:

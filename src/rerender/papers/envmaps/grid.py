@@ -136,7 +136,9 @@ def is_procedural(sky: str) -> bool:
 
 def check_names(settings: EnvmapsSettings) -> None:
     """Refuse skies that do not exist. Raises `UserError` that names the closest one."""
-    for name in settings.skies.names:
+    named = [(name, "envmaps.skies.names") for name in settings.skies.names]
+    named += [(own.sky, f"envmaps.edits.own.{edit}.sky") for edit, own in settings.edits.own.items()]
+    for name, key in named:
         if not is_procedural(name) and name not in PURE_SKIES:
             known = [*PURE_SKIES, numbered_name(0)]
-            raise unknown_name("sky", name, known, "The name stands in envmaps.skies.names.")
+            raise unknown_name("sky", name, known, f"The name stands in {key}.")
