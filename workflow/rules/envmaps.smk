@@ -181,7 +181,7 @@ rule envmaps_table:
     benchmark:
         "<benchmarks>/{tier}/envmaps/tables/{name}.tsv"
     wildcard_constraints:
-        name="table[0-9]",
+        name="table[0-9]|edits",
     threads: 1
     resources:
         mem_mb=1000,
@@ -189,8 +189,9 @@ rule envmaps_table:
     params:
         grid=env_grid_params,
         names=env_names_params,
-        code=code("rerender.papers.envmaps.tables"),
-        stack=stack("rerender.papers.envmaps.tables"),
+        # which reaches the other tables
+        code=code("rerender.papers.envmaps.edit_table"),
+        stack=stack("rerender.papers.envmaps.edit_table"),
     message:
         "{wildcards.name} of envmaps ({wildcards.tier})"
     script:
@@ -318,7 +319,7 @@ rule envmaps_own_edit:
 
 rule envmaps_tables:
     input:
-        envmaps.tables(TIER),
+        envmaps.tables(SESSION, TIER),
     localrule: True
 
 

@@ -35,16 +35,18 @@ from rerender.perception.weights import required_weights
 from rerender.workflow.session import Session, remembered
 
 JUDGES = ("lpips", "dists")
-TABLES = ("table1", "table2", "table3")
+TABLES = ("table1", "table2", "table3", "edits")
 FIGURES = ("fig4", "fig5", "fig6", "fig7", "fig8", "fig9", "fig10", "fig11", "fig13", "curves")
 FIRST_SEED = 1
 FIGURE_SUFFIXES = ("png", "pdf", "parquet")
 TABLE_SUFFIXES = ("csv", "parquet", "tex", "md", "html")
 
 
-def tables(tier: str) -> list[str]:
-    """Return the table files of a tier, in all formats."""
-    return [f"<results>/{tier}/envmaps/tables/{name}.{ext}" for name in TABLES for ext in TABLE_SUFFIXES]
+def tables(session: Session, tier: str) -> list[str]:
+    """Return the table files of a tier, in all formats; that of edits only where it makes some."""
+    edits = session.envmaps(tier).edits.scenes
+    names = [name for name in TABLES if edits or name != "edits"]
+    return [f"<results>/{tier}/envmaps/tables/{name}.{ext}" for name in names for ext in TABLE_SUFFIXES]
 
 
 def figures(session: Session, tier: str) -> list[str]:

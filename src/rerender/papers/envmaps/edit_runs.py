@@ -33,9 +33,6 @@ EDIT_METRICS: Mapping[str, tuple[str, str]] = {
 }
 """Unit and better direction. `map_…` measure how far the map went from the initial one; `inside` is where the edit painted."""
 
-Y_RATIOS = (0.8, 1.25)
-"""Total luminance over that of the initial sky: within these limits an edit kept the amount of light."""
-
 
 def make_target(edit: EditSpec, place: Place, start: np.ndarray) -> EditTarget:
     """Return the edited picture of the initial rendering `start` (h, w, 3). Needs a Mitsuba variant."""

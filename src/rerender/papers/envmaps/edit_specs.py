@@ -26,6 +26,9 @@ Share = Annotated[float, Field(gt=0, le=1)]
 WHITE: Colour = (1.0, 1.0, 1.0)
 BLACK: Colour = (0.0, 0.0, 0.0)
 
+Y_RATIOS = (0.8, 1.25)
+"""Total luminance over that of the initial sky: within these limits an edit kept the amount of light."""
+
 
 class Stroke(Frozen):
     """One stroke: linear radiance is multiplied by `gain`, then `add` comes on top, where the stroke lies.

@@ -24,8 +24,8 @@ from rerender.core.latlong import full_map
 from rerender.core.seeds import SeedStream
 from rerender.fitting.progress import Progress
 from rerender.papers.envmaps.bakes import Place, light_of
-from rerender.papers.envmaps.edit_runs import EDIT_METRICS, Y_RATIOS, edit_metrics, make_target
-from rerender.papers.envmaps.edit_specs import EditSpec
+from rerender.papers.envmaps.edit_runs import EDIT_METRICS, edit_metrics, make_target
+from rerender.papers.envmaps.edit_specs import Y_RATIOS, EditSpec
 from rerender.papers.envmaps.edits import EditTarget, paintable
 from rerender.papers.envmaps.experiment import perceptual, rendered
 from rerender.papers.envmaps.figure_files import picture
