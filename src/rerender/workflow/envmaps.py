@@ -20,6 +20,7 @@ from rerender.papers.envmaps.settings import (
     ABLATION,
     DISTS,
     EDIT,
+    LIMIT,
     NUMBERED,
     EnvmapsSettings,
     MitsubaPart,
@@ -36,7 +37,9 @@ from rerender.workflow.session import Session, remembered
 
 JUDGES = ("lpips", "dists")
 TABLES = ("table1", "table2", "table3", "edits")
-FIGURES = ("fig4", "fig5", "fig6", "fig7", "fig8", "fig9", "fig10", "fig11", "fig13", "curves")
+FIGURES = (*(f"fig{number}" for number in range(1, 14)), "curves")
+EDIT_FIGURES: Mapping[str, str] = {"fig1": EDIT, "fig11": ABLATION, "fig12": LIMIT, "fig13": EDIT}
+"""Figures of edits, and how the experiments are called that they show."""
 FIRST_SEED = 1
 FIGURE_SUFFIXES = ("png", "pdf", "parquet")
 TABLE_SUFFIXES = ("csv", "parquet", "tex", "md", "html")
@@ -52,7 +55,7 @@ def tables(session: Session, tier: str) -> list[str]:
 def figures(session: Session, tier: str) -> list[str]:
     """Return the figure files of a tier; those of edits only where it makes some."""
     edits = session.envmaps(tier).edits.scenes
-    names = [name for name in FIGURES if edits or name not in ("fig11", "fig13")]
+    names = [name for name in FIGURES if edits or name not in EDIT_FIGURES]
     return [f"<results>/{tier}/envmaps/figures/{name}.{ext}" for name in names for ext in ("png", "pdf")]
 
 
@@ -356,9 +359,14 @@ def figure_inputs(session: Session, tier: str, name: str) -> dict[str, list[str]
     if name in ("fig4", "fig5"):
         fits = [f"<results>/{tier}/envmaps/fits/{sky}/s{FIRST_SEED}/fits.npz"]
         return {"maps": [sky_map(session, tier, sky)], "fits": fits, "metrics": metrics}
-    if name in ("fig11", "fig13"):
-        mark = EDIT if name == "fig13" else ABLATION
-        made = [run for run in jobs(session, tier) if run.experiment.startswith(mark)]
+    if name in ("fig2", "fig3"):
+        run = example_job(session, tier)
+        fits = [f"<results>/{tier}/envmaps/fits/{run.envmap}/s{run.seed}/fits.npz"]
+        return {"runs": [run_file(tier, run, "final.npz")], "fits": fits, "metrics": metrics}
+    if name in EDIT_FIGURES:
+        made = [run for run in jobs(session, tier) if run.experiment.startswith(EDIT_FIGURES[name])]
+        if name == "fig1":
+            made = [run for run in made if run.scene == settings.edits.scenes[0]]
         return {"runs": [run_file(tier, run, "final.npz") for run in made], "metrics": metrics}
     shown = figure_places(settings)[name]
     first = {"experiment": "shift", "seed": FIRST_SEED, "envmap": sky}
@@ -366,6 +374,15 @@ def figure_inputs(session: Session, tier: str, name: str) -> dict[str, list[str]
     if name == "curves":
         runs = run_files(session, tier, "trace.parquet", experiment="shift", scene=shown[0])
     return {"runs": runs, "metrics": metrics}
+
+
+def example_job(session: Session, tier: str) -> Job:
+    """Return the job that the drawings are made around: the first edit, else the last way to solve Table 1's first."""
+    known = jobs(session, tier)
+    edits = [run for run in known if run.experiment.startswith(EDIT)]
+    first = [run for run in known if run.scene == session.envmaps(tier).table1.places[0]]
+    mode = session.envmaps(tier).inversion.modes[-1]
+    return edits[0] if edits else next(run for run in first if run.mode == mode)
 
 
 def figure_places(settings: EnvmapsSettings) -> dict[str, tuple[str, ...]]:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from rerender.core.errors import UserError
-from rerender.core.files import load_tree, write_json
+from rerender.core.files import load_tree, save_tree, write_json
 from rerender.core.latlong import shift_columns
 from rerender.papers.envmaps import experiment, grid
 from rerender.papers.envmaps.bakes import Place
@@ -35,6 +35,12 @@ HEIGHT, SIZE = 16, 16
 CODE = Code(("test",), {"test": "1"}, "fingerprint")
 STACK = {"torch": "any"}
 ROWS = ("pixels", "siren", "rsiren_a")
+EDIT_FIGURES = {
+    "fig1": ("edit_move_shadow", "edit_add_reflection"),
+    "fig11": ("ablation_none", "ablation_full"),
+    "fig12": ("limit_dark_spot",),
+    "fig13": ("edit_move_shadow", "edit_add_reflection"),
+}
 
 
 def settings() -> EnvmapsSettings:
@@ -191,6 +197,32 @@ def test_an_edit_is_judged_inside_and_outside_of_what_was_painted() -> None:
     assert found["edit/map_log_rmse"] == pytest.approx(np.log(2.0), rel=0.01)
 
 
+@pytest.mark.parametrize("name", EDIT_FIGURES)
+def test_a_figure_of_edits_shows_target_and_results_of_each(made: Made, tmp_path: Path, name: str) -> None:
+    aggregate([made.run.metrics], tmp_path / "metrics.parquet")
+    final = load_tree(made.run.final)
+    final["edited"] = np.ones((SIZE, SIZE), dtype=bool)
+    runs = [
+        RunFiles.at(tmp_path / experiment / "atenea/sky_00/stabilised/s1")
+        for experiment in EDIT_FIGURES[name]
+    ]
+    for run in runs:
+        save_tree(run.final, final)
+    paths = make_figure(
+        name,
+        FigureFiles(metrics=tmp_path / "metrics.parquet", runs=tuple(runs)),
+        tmp_path / name,
+        tier="smoke",
+        settings=settings(),
+        expected=(),
+    )
+    data = pl.read_parquet(paths[2])
+    found = data.filter(pl.col("representation").is_not_null() & (pl.col("kind") == "map"))
+    wanted = ["rsiren_a"] if name == "fig1" else list(ROWS)
+    assert found["representation"].to_list() == wanted * len(runs)
+    assert found["experiment"].unique().sort().to_list() == sorted(EDIT_FIGURES[name])
+
+
 def test_the_statistics_of_a_sky_are_the_same_when_it_turns_and_differ_when_it_brightens() -> None:
     from rerender.papers.envmaps.edit_runs import histogram_distance
 
@@ -238,7 +270,7 @@ def test_the_weights_of_an_edit_are_its_own_and_the_ablation_drops_terms() -> No
     assert chosen.edit_settings(edit, "luminance").objective.luminance == full.luminance
 
 
-@pytest.mark.parametrize("name", sorted(set(DRAWERS) - {"fig7", "fig9", "fig10", "fig11", "fig13"}))
+@pytest.mark.parametrize("name", sorted(set(DRAWERS) - {"fig7", "fig9", "fig10", *EDIT_FIGURES}))
 def test_a_figure_is_drawn_with_its_data(made: Made, tmp_path: Path, name: str) -> None:
     aggregate([made.fits / "metrics.json", made.run.metrics], tmp_path / "metrics.parquet")
     chosen = settings()

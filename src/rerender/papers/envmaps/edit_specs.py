@@ -161,7 +161,24 @@ _SPECS = (
     EditSpec(id="blur_shadow", title="Blur the shadow", kind="blur_shadow"),
 )
 
-EDITS: Mapping[str, EditSpec] = MappingProxyType({edit.id: edit for edit in _SPECS})
+LIMITATION = EditSpec(
+    id="dark_spot",
+    title="An isolated dark spot",
+    kind="strokes",
+    strokes=(
+        Stroke(
+            shape="ellipse",
+            centre=(0.2, 0.72),
+            radii=(0.05, 0.035),
+            gain=(0.3, 0.3, 0.3),
+            softness=0.3,
+            touches="floor",
+        ),
+    ),
+)
+"""What distant light cannot do: nothing stands there that could cast the shadow (section 7). Our choice for Figure 12."""
+
+EDITS: Mapping[str, EditSpec] = MappingProxyType({edit.id: edit for edit in (*_SPECS, LIMITATION)})
 
 PAPER_EDITS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {

@@ -31,7 +31,7 @@ COLUMNS: Mapping[str, Column] = {
     "edit/map_histogram": Column("map_histogram", "Sky: histogram", "", "lower"),
     "edit/map_dists_proxy": Column("map_dists_proxy", "Sky: structure and texture", "", "lower"),
     "edit/map_log_rmse": Column("map_log_rmse", "Sky: texels", "", "lower"),
-    "edit/y_ratio": Column("y_ratio", "Light", "of the initial", "none", ".2f"),
+    "edit/y_ratio": Column("y_ratio", "Light, of the initial", "", "none", ".2f"),
 }
 KEPT = Column("light_kept", "Light kept", "", "none")
 MEAN = "all edits"

@@ -8,13 +8,14 @@ from typing import Any
 
 from rerender.catalogue.puresky import PURE_SKIES
 from rerender.core.errors import unknown_name
-from rerender.papers.envmaps.edit_specs import PAPER_EDITS
+from rerender.papers.envmaps.edit_specs import LIMITATION, PAPER_EDITS
 from rerender.papers.envmaps.runfiles import Expected, Job, RunFiles
 from rerender.papers.envmaps.settings import (
     ABLATION,
     DISTS,
     EDIT,
     EXPERIMENTS,
+    LIMIT,
     NUMBERED,
     REGULARISERS,
     EnvmapsSettings,
@@ -50,7 +51,7 @@ def jobs(settings: EnvmapsSettings, blocked: str | None = None) -> tuple[Job, ..
 
 
 def edit_jobs(settings: EnvmapsSettings) -> Iterator[Job]:
-    """Yield the jobs of the edits, then those of the ablation: first sky, first seed, one way to optimise."""
+    """Yield the jobs of the edits, then those of the ablation and of the edit that cannot work: first sky, first seed, one way to optimise."""
     edits, sky = settings.edits, settings.skies.all[0]
     for scene in edits.scenes:
         for edit in PAPER_EDITS[scene]:
@@ -58,6 +59,7 @@ def edit_jobs(settings: EnvmapsSettings) -> Iterator[Job]:
     if edits.scenes:
         for name in REGULARISERS:
             yield Job(ABLATION + name, edits.scenes[0], sky, edits.mode, 1, edits.ablation)
+        yield Job(LIMIT + LIMITATION.id, edits.scenes[0], sky, edits.mode, 1, edits.representations)
 
 
 def cells(settings: EnvmapsSettings, blocked: str | None = None) -> tuple[Expected, ...]:

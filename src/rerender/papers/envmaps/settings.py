@@ -52,8 +52,8 @@ VIDEO_STEPS = 20
 NUMBERED = "sky_"
 """What the names of procedural skies begin with."""
 
-EDIT, ABLATION = "edit_", "ablation_"
-"""Experiments of edits are called `edit_<edit>` and `ablation_<regulariser>`."""
+EDIT, ABLATION, LIMIT = "edit_", "ablation_", "limit_"
+"""Experiments of edits are called `edit_<edit>`, `ablation_<regulariser>` and, where it cannot work, `limit_<edit>`."""
 
 EDIT_L1 = 1e-3  # section 7: 0 to 1e-3
 REGULARISERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -425,6 +425,8 @@ def edit_of(settings: EnvmapsSettings, experiment: str) -> EditSpec | None:
     """Return the edit that an experiment makes, or None for one that makes none."""
     if experiment.startswith(EDIT):
         return edit_spec(experiment.removeprefix(EDIT))
+    if experiment.startswith(LIMIT):
+        return edit_spec(experiment.removeprefix(LIMIT))
     if experiment.startswith(ABLATION):
         return edit_spec(PAPER_EDITS[settings.edits.scenes[0]][0])
     return None
