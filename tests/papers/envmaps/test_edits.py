@@ -14,7 +14,15 @@ from rerender.core.errors import UserError
 from rerender.core.images import luminance
 from rerender.core.primitives import ball
 from rerender.papers.envmaps import edits, scenes
-from rerender.papers.envmaps.edit_specs import EDITS, LIMITATION, PAPER_EDITS, EditSpec, Stroke, edit_spec, load_edits
+from rerender.papers.envmaps.edit_specs import (
+    EDITS,
+    LIMITATION,
+    PAPER_EDITS,
+    EditSpec,
+    Stroke,
+    edit_spec,
+    load_edits,
+)
 from rerender.papers.envmaps.masks import Surfaces, seen_surfaces
 from rerender.papers.envmaps.scene_specs import ENV_SCENES, env_scene
 from rerender.rendering.scenes import Scene

@@ -69,32 +69,34 @@ def draw_overview(shown: Shown) -> tuple[Figure, pl.DataFrame]:
         f"One run as an example: {shown.names.scene(run.scene)}, {shown.names.envmap(run.envmap)}, {shown.names.model(name)}. "
         "Upper halves of the maps; sRGB, clamped."
     )
-    canvas = Canvas(style.new_figure(3.95 + style.footnote_height(note)))
+    canvas = Canvas(style.new_figure(3.4 + style.footnote_height(note)))
     found, upper = tree["runs"][name], 0.35
     # left: what is given
     sky = canvas.show("initial", picture(tree["initial"]), 0.1, upper, MAP_WIDTH, r"initial sky $E_0$")
-    below = upper + sky + 0.3
+    below = 1.35
     left = 0.1 + (MAP_WIDTH - SIDE) / 2
     canvas.show("start", picture(tree["start"]), left, below, SIDE, r"picture $R(E_0)$")
     # middle: the search
     canvas.box(2.15, upper - 0.05, 1.25, 0.62, "Network", r"fitted to $E_0$,", r"then $E = f_\theta$")
-    canvas.arrow((0.1 + MAP_WIDTH, upper + sky / 2), (2.15, upper + 0.2))
+    canvas.arrow((0.1 + MAP_WIDTH, upper + sky / 2), (2.15, upper + sky / 2))
+    canvas.arrow((0.1 + MAP_WIDTH / 2, upper + sky), (0.1 + MAP_WIDTH / 2, below - 0.2))
     canvas.box(3.95, upper - 0.05, 1.15, 0.62, "Renderer", r"$R(E)$, scene and", "camera fixed")
-    canvas.arrow((3.4, upper + 0.2), (3.95, upper + 0.2))
+    canvas.arrow((3.4, upper + sky / 2), (3.95, upper + sky / 2))
     canvas.box(3.95, below + 0.15, 1.15, 0.62, "Compare", "SSIM, luminance,", "L1, perceptual")
     canvas.arrow((4.5, upper + 0.57), (4.5, below + 0.15))
     canvas.show("target", picture(tree["target"]), 2.3, below, SIDE, _target_title(tree))
     canvas.arrow((left + SIDE, below + SIDE / 2), (2.3, below + SIDE / 2))
     canvas.say("edit", (left + SIDE + 2.3) / 2, below + SIDE / 2 - 0.06, va="bottom")
-    canvas.arrow((2.3 + SIDE, below + SIDE / 2), (3.95, below + 0.46))
-    canvas.arrow((3.95, below + 0.2), (3.15, upper + 0.57), colour=RED, bend=0.15)
-    canvas.say(r"gradient to $\theta$", 3.62, below - 0.16, color=RED)
+    canvas.arrow((2.3 + SIDE, below + SIDE / 2), (3.95, below + SIDE / 2))
+    canvas.arrow((3.95, below + 0.25), (3.15, upper + 0.57), colour=RED, bend=0.15)
+    canvas.say(r"gradient to $\theta$", 3.72, below - 0.18, ha="left", color=RED)
     # right: what comes out
-    canvas.show("found", picture(found["map"]), 5.9, upper, 1.95, r"found sky $E^*$")
-    canvas.arrow((5.1, upper + 0.2), (5.9, upper + 0.2))
-    right = 5.9 + (1.95 - SIDE) / 2
-    canvas.show("rendering", picture(found["rendering"]), right, below + 0.1, SIDE, r"new picture $R(E^*)$")
-    _draw_way(canvas, found, below + SIDE + 0.6)
+    right = 6.2
+    found_height = canvas.show("found", picture(found["map"]), right, upper, MAP_WIDTH, r"found sky $E^*$")
+    canvas.arrow((right + MAP_WIDTH / 2, upper + found_height), (right + MAP_WIDTH / 2, below - 0.2))
+    place = right + (MAP_WIDTH - SIDE) / 2
+    canvas.show("rendering", picture(found["rendering"]), place, below, SIDE, r"new picture $R(E^*)$")
+    _draw_way(canvas, found, below + SIDE + 0.42)
     style.add_footnote(canvas.figure, note)
     return canvas.figure, pl.DataFrame(_about(canvas, run, name))
 
@@ -123,10 +125,10 @@ def draw_place(shown: Shown) -> tuple[Figure, pl.DataFrame]:
     name = featured(tuple(tree["runs"]))
     fitted = load_fits(shown.files.fits[0])[base(name)]
     codes = fitted.normaliser.normalise(torch.from_numpy(tree["initial"].astype(np.float64))).numpy()
-    decoded = fitted.decode()
+    found = tree["runs"][name]
     note = shown.note(
         f"One run as an example: {shown.names.scene(run.scene)}, {shown.names.envmap(run.envmap)}, {shown.names.model(name)}. "
-        "Codes are the normalised logarithm of radiance, shown as they are; the other pictures are sRGB, clamped."
+        "Codes are the normalised logarithm of radiance, shown as they are; the other pictures are sRGB, clamped. B shows the end of the search."
     )
     canvas = Canvas(style.new_figure(3.75 + style.footnote_height(note)))
     fit, search = 0.62, 2.25
@@ -163,12 +165,12 @@ def draw_place(shown: Shown) -> tuple[Figure, pl.DataFrame]:
     canvas.arrow((1.95, fit + box - 0.18), (1.95, search - 0.18), bend=0.0)
     canvas.say(r"$\theta$", 1.85, (fit + box + search) / 2 - 0.2, va="center", fontsize=8)
     middle = search + 0.17
-    canvas.show("decoded", picture(decoded), 3.3, search, width, r"$E = N^{-1}(f_\theta)$")
+    canvas.show("found", picture(found["map"]), 3.3, search, width, r"$E = N^{-1}(f_\theta)$")
     canvas.arrow((2.95, middle), (3.3, middle))
     canvas.box(4.95, search - 0.05, 0.8, 0.45, "Renderer")
     canvas.arrow((3.3 + width, middle), (4.95, middle))
     side = 0.75
-    canvas.show("start", picture(tree["start"]), 6.05, search - 0.1, side, r"$R(E)$")
+    canvas.show("rendering", picture(found["rendering"]), 6.05, search - 0.1, side, r"$R(E)$")
     canvas.arrow((5.75, middle), (6.05, middle))
     canvas.show("target", picture(tree["target"]), 7.1, search - 0.1, side, _target_title(tree))
     under = search + side + 0.05
