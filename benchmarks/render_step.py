@@ -136,7 +136,7 @@ def geometry_cases(size: int) -> tuple[dict[str, Gradient], Gradient]:
         "no shadow outlines, 16 / 1 spp": case(fast, 16, 1),
         "views in one kernel, 16 / 16 spp": case(fast, 16, 16, True),
         "views in one kernel, 16 / 1 spp": case(fast, 16, 1, True),
-        "laptop: views in one kernel, 16 / 4 spp": case(fast, 16, 4, True),
+        "views in one kernel, 16 / 4 spp": case(fast, 16, 4, True),
     }
     return cases, case({"guiding": "none"}, 256, 256)
 

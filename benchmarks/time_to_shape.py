@@ -88,18 +88,20 @@ def main() -> None:
     limit_threads(1)
     report: dict[str, Any] = {"backend": start_variant("auto", threads=1), "near": NEAR}
     world = make_world()
-    laptop = TIERS["laptop"].geometry.run(replace(world.scene))
-    one_by_one = laptop.model_copy(update={"batched_views": False})
+    tier = TIERS["laptop"].geometry.run(replace(world.scene))
+    joint = tier.model_copy(update={"spp": 16, "lr": 0.1})
+    one_by_one = joint.model_copy(update={"batched_views": False})
     published = {"spp": 16, "spp_grad": 16, "views_per_step": 1, "sppi": 16, "guiding": "octree"}
     cases = {
         "plug-in defaults (octree), 16 / 16 spp, one view a step": one_by_one.model_copy(update=published),
         "no guiding, no shadow outlines, 16 / 16 spp": one_by_one.model_copy(update={"spp_grad": 16}),
         "16 / 4 spp, view after view": one_by_one,
-        "laptop: 16 / 4 spp, views in one kernel": laptop,
-        "16 / 1 spp, views in one kernel": laptop.model_copy(update={"spp_grad": 1}),
-        "4 / 1 spp, views in one kernel": laptop.model_copy(update={"spp": 4, "spp_grad": 1}),
-        "48 px, views in one kernel": laptop.model_copy(update={"image_size": 48}),
-        "4 views a step in one kernel": laptop.model_copy(update={"views_per_step": 4}),
+        "16 / 4 spp, views in one kernel": joint,
+        "laptop: 12 / 4 spp, views in one kernel, larger steps": tier,
+        "16 / 1 spp, views in one kernel": joint.model_copy(update={"spp_grad": 1}),
+        "4 / 1 spp, views in one kernel": joint.model_copy(update={"spp": 4, "spp_grad": 1}),
+        "48 px, views in one kernel": joint.model_copy(update={"image_size": 48}),
+        "4 views a step in one kernel": joint.model_copy(update={"views_per_step": 4}),
     }
     print(f"{'':60}{'CPU s':>8}{'steps':>7}{'views':>7}{'start/now':>11}")
     for name, settings in cases.items():
