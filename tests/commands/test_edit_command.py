@@ -12,6 +12,7 @@ from PIL import Image
 
 from rerender import cli
 from rerender.core.latlong import check_map
+from rerender.papers.envmaps import own_edits
 from rerender.rendering.bitmaps import read_image, write_exr
 from rerender.reporting.rows import read_rows
 from rerender.reporting.videos import probe_video
@@ -38,6 +39,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     config = {"variant": "llvm_ad_rgb", "tiers": {"smoke": {"envmaps": TINY}}}
     (tmp_path / "config" / "config.yaml").write_text(yaml.safe_dump(config))
     monkeypatch.chdir(tmp_path)
+    # the threads of this process are those of all tests
+    monkeypatch.setattr("rerender.commands.edit.available_cores", lambda: 1)
     return tmp_path
 
 
@@ -90,6 +93,7 @@ def test_an_edit_from_painting_to_the_video(folder: Path, capsys: pytest.Capture
         (["--sky", "wide.exr", "--edit", "blur_shadow"], "wide.exr: 48 x 16 pixels"),
         (["--sky", "nan.exr", "--edit", "blur_shadow"], "nan.exr: 1 NaN pixels"),
         (["--sky", "negative.exr", "--edit", "blur_shadow"], "negative.exr: 1 negative pixels"),
+        (["--sky", "sky_00", "--edit", "blur_shadow", "--size", "4"], "--size 4: Input should be greater"),
         (["--sky", "sky_00", "--paintable", "x.jpg"], "x.jpg is no PNG"),
     ],
 )
@@ -108,6 +112,31 @@ def test_bad_input_is_one_clear_message_and_leaves_nothing(
     said = capsys.readouterr().err
     assert said.startswith("rerender: ") and told in said
     assert sorted(folder.rglob("*")) == before
+
+
+def test_an_interrupted_edit_leaves_no_folder_and_carries_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = [*BALL, "--sky", "sky_00", "--edit", "colour_temperature", "--representation", "pixels,logpix"]
+    real, searched = own_edits.search_with, []
+
+    def stopping(request, stage, spec, *rest):  # type: ignore[no-untyped-def]
+        searched.append(spec.id)
+        if searched == ["pixels", "logpix"]:
+            raise KeyboardInterrupt
+        return real(request, stage, spec, *rest)
+
+    monkeypatch.setattr(own_edits, "search_with", stopping)
+    assert cli.main([*command, "--out", "out"]) == 130
+    assert not Path("out").exists()
+    (kept,) = Path("resources/edits/state").glob("*/pixels")
+    assert cli.main([*command, "--out", "out", "--size", "20"]) == 0
+    assert np.array(Image.open("out/initial.png")).shape == (20, 20, 3)
+    assert kept.is_dir()  # that was another picture
+    assert cli.main([*command, "--out", "out"]) == 0
+    assert np.array(Image.open("out/initial.png")).shape == (SIZE, SIZE, 3)
+    assert not kept.exists() and {path.name for path in Path("out").iterdir()} >= {"maps", "video.mp4"}
+    assert not list(Path().glob(".out*"))
 
 
 def test_one_of_several_edits_of_a_file_must_be_named(

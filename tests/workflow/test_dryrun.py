@@ -56,7 +56,7 @@ def expected_envmaps_counts(tier: str) -> dict[str, int]:
     counts = {
         "envmaps_sky": fits,
         "envmaps_scene": len({split_place(place)[0] for place in places}),
-        "envmaps_fit": fits * settings.seeds,
+        "envmaps_fit": len(envmaps_grid.fits(settings)),
         "envmaps_bake": len(places) if settings.render.backend == "transport" else 0,
         "envmaps_invert": len(jobs),
         "envmaps_metrics": 1,

@@ -6,9 +6,12 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from rerender.config import TIER_NAMES, read_config
 from rerender.core.errors import UserError
 from rerender.papers.envmaps.own_edit_specs import OwnEdit, own_edit
+from rerender.papers.envmaps.settings import EnvmapsSettings
 from rerender.runtime.threads import available_cores, limit_threads
 
 CACHE = Path("resources/edits")
@@ -46,6 +49,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--out", type=Path, metavar="FOLDER", help="default: results/TIER/envmaps/user_edits/NAME"
     )
+    parser.add_argument(
+        "--size", type=int, metavar="PIXELS", help="width and height of the picture (default: the tier's)"
+    )
     parser.set_defaults(run=run)
 
 
@@ -65,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     request = prepare(
         own,
-        session.envmaps(tier),
+        sized(session.envmaps(tier), arguments.size),
         session.places,
         CACHE,
         tier=tier,
@@ -89,6 +95,19 @@ def run(arguments: argparse.Namespace) -> int:
     )
     print("\n".join((*summary(measured), f"written to {folder}")))
     return 0
+
+
+def sized(settings: EnvmapsSettings, size: int | None) -> EnvmapsSettings:
+    """Return the tier's settings with pictures of another size, if one is given."""
+    if size is None:
+        return settings
+    values = settings.model_dump()
+    values["render"]["image_size"] = size
+    try:
+        return type(settings).model_validate(values)
+    except ValidationError as error:
+        told = error.errors(include_url=False)[0]["msg"]
+        raise UserError(f"--size {size}: {told}") from None
 
 
 def asked(arguments: argparse.Namespace) -> OwnEdit:
