@@ -94,6 +94,7 @@ def test_an_edit_from_painting_to_the_video(folder: Path, capsys: pytest.Capture
         (["--sky", "nan.exr", "--edit", "blur_shadow"], "nan.exr: 1 NaN pixels"),
         (["--sky", "negative.exr", "--edit", "blur_shadow"], "negative.exr: 1 negative pixels"),
         (["--sky", "sky_00", "--edit", "blur_shadow", "--size", "4"], "--size 4: Input should be greater"),
+        (["--sky", "sky_00", "--edit", "blur_shadow", "--out", "large.png"], "large.png is a file"),
         (["--sky", "sky_00", "--paintable", "x.jpg"], "x.jpg is no PNG"),
     ],
 )

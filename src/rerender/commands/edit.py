@@ -58,10 +58,13 @@ def add_parser(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Make the edit and print what it is worth; return 0."""
     from rerender.workflow.session import Session
+    from rerender.workflow.targets import check_writable
 
     own = asked(arguments)
     session = Session(read_config().model_dump())
     tier = arguments.tier or session.config.tier
+    place = arguments.paintable.parent if arguments.paintable else arguments.out
+    check_writable([place or RESULTS / tier, CACHE])
     threads = available_cores()
     limit_threads(threads)  # before the numerical libraries are loaded
     from rerender.fitting.progress import StreamProgress

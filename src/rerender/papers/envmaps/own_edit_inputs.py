@@ -5,6 +5,7 @@ Every file is named after what it was made from, so a second edit of the same sc
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -161,6 +162,4 @@ class Throttled:
 
 
 def _key(content: bytes) -> str:
-    import hashlib
-
     return hashlib.sha256(content).hexdigest()[:16]

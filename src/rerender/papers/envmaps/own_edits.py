@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import numpy as np
 import torch
 
 from rerender.catalogue.origins import ORIGINS, read_origin
-from rerender.core.files import explain_os_error
+from rerender.core.files import atomic_path, explain_os_error
 from rerender.core.latlong import full_map
 from rerender.core.seeds import SeedStream
 from rerender.fitting.progress import Progress
@@ -45,6 +46,7 @@ from rerender.rendering.bitmaps import read_image, write_exr
 from rerender.rendering.light_model import Exposed, LightModel
 from rerender.rendering.variants import start_variant
 from rerender.reporting import captions, style
+from rerender.reporting.grids import png_bytes
 from rerender.reporting.rows import MetricRow, RowContext, write_rows
 from rerender.runtime.device import choose_variant, torch_device
 
@@ -197,30 +199,27 @@ def search_with(
 # ---------------------------------------------------------------- what is kept
 
 
-class whole_folder:
-    """A new folder beside `folder` whose files move into it at the end, all together, and only if nothing failed."""
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """Yield a new folder beside `folder`; its files move there at the end, all of them, and none if anything fails.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def __enter__(self) -> Path:
-        try:
-            self.folder.parent.mkdir(parents=True, exist_ok=True)
-            self.partial = Path(tempfile.mkdtemp(prefix=f".{self.folder.name}.", dir=self.folder.parent))
-        except OSError as error:
-            raise explain_os_error(error, self.folder) from error
-        return self.partial
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        try:
-            if kind is None:
-                for path in sorted(self.partial.rglob("*")):
-                    if path.is_file():
-                        final = self.folder / path.relative_to(self.partial)
-                        final.parent.mkdir(parents=True, exist_ok=True)
-                        os.replace(path, final)
-        finally:
-            shutil.rmtree(self.partial, ignore_errors=True)
+    Raises `UserError` when the disk is full or nothing can be written there.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    except OSError as error:
+        raise explain_os_error(error, folder) from error
+    try:
+        yield partial
+        for path in sorted(path for path in partial.rglob("*") if path.is_file()):
+            final = folder / path.relative_to(partial)
+            final.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(path, final)
+    except OSError as error:
+        raise explain_os_error(error, folder) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def write_pictures(
@@ -266,9 +265,6 @@ def caption(metrics: Mapping[str, float]) -> str:
 
 def write_png(path: Path | str, pixels: np.ndarray) -> None:
     """Write sRGB bytes (h, w, 3) as a PNG, atomically."""
-    from rerender.core.files import atomic_path
-    from rerender.reporting.grids import png_bytes
-
     with atomic_path(path) as partial:
         partial.write_bytes(png_bytes(pixels))
 
