@@ -61,7 +61,7 @@ def check_targets(
             _Check(session, path).resource(parts[1], parts[2])
 
 
-def check_writable(folders: Iterable[str]) -> None:
+def check_writable(folders: Iterable[str | Path]) -> None:
     """Raise `UserError` for the first output folder that exists, or would be made, where nothing can be written."""
     for folder in map(Path, folders):
         existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
