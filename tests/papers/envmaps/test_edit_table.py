@@ -12,7 +12,7 @@ from rerender.papers.envmaps.runfiles import INITIAL, Job
 from rerender.papers.envmaps.settings import VARIANTS
 from rerender.papers.envmaps.tiers import TIERS
 from rerender.reporting.rows import RowContext, aggregate, write_rows
-from rerender.reporting.tables import Table
+from rerender.reporting.tables import NOT_APPLICABLE, Table
 
 SETTINGS = TIERS["smoke"]
 JOBS = shown_jobs(SETTINGS)
@@ -61,7 +61,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Table, Path]:
 def test_every_edit_has_a_row_a_representation_and_all_have_their_mean(made: tuple[Table, Path]) -> None:
     data = pl.read_parquet(made[1] / "edits.parquet")
     first, second = (job.experiment.removeprefix("edit_") for job in JOBS)
-    expected = [(edit, name) for edit in (first, second, "all") for name in ("pixels", "rsiren_a")]
+    expected = [(edit, name) for edit in (first, second, "local") for name in ("pixels", "rsiren_a")]
     assert list(data.select("edit", "representation").iter_rows()) == expected
     inside = data["psnr_inside"].to_list()
     assert inside == [1.0, 2.0, 6.0, 7.0, 3.5, 4.5]
@@ -83,6 +83,18 @@ def test_the_best_of_an_edit_is_marked_and_ratios_have_none(made: tuple[Table, P
     assert best["psnr_inside"] == (False, True)
     assert best["map_histogram"] == (True, False)
     assert best["y_ratio"] == best["light_kept"] == (False, False)
+
+
+def test_an_edit_of_the_whole_picture_has_no_outside_and_is_left_out_of_the_mean(
+    tmp_path: Path, made: tuple[Table, Path]
+) -> None:
+    whole = (pl.col("metric") == "edit/psnr_outside") & (pl.col("experiment") == JOBS[1].experiment)
+    pl.read_parquet(made[1] / "metrics.parquet").filter(~whole).write_parquet(tmp_path / "metrics.parquet")
+    make_edit_table(tmp_path / "metrics.parquet", tmp_path / "edits", tier="smoke", settings=SETTINGS)
+    data = pl.read_parquet(tmp_path / "edits.parquet")
+    assert data["psnr_outside"].to_list()[2:4] == [None, None]
+    assert data["psnr_outside_note"].to_list()[2:4] == [NOT_APPLICABLE] * 2
+    assert data["psnr_inside"].to_list()[4:] == data["psnr_inside"].to_list()[:2]
 
 
 def test_what_did_not_run_says_so(tmp_path: Path, made: tuple[Table, Path]) -> None:

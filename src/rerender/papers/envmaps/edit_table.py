@@ -1,6 +1,7 @@
 """Table `edits`: the same edits by all representations: what the picture became, and whether the map is still a sky.
 
-Not in the paper. One group of rows an edit, then the mean over edits.
+Not in the paper. One group of rows an edit, then the mean over local edits: one that changes every pixel, such as
+warmer light, is another task, and its PSNR would outweigh the others.
 """
 
 from __future__ import annotations
@@ -19,7 +20,16 @@ from rerender.papers.envmaps.tables import MODE_TITLES, inputs_sentence
 from rerender.reporting import captions
 from rerender.reporting.captions import Names
 from rerender.reporting.rows import ASSETS, read_metrics
-from rerender.reporting.tables import Cell, Column, Row, Table, mark_best, mean_cell, write_table
+from rerender.reporting.tables import (
+    NOT_APPLICABLE,
+    Cell,
+    Column,
+    Row,
+    Table,
+    mark_best,
+    mean_cell,
+    write_table,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -34,7 +44,8 @@ COLUMNS: Mapping[str, Column] = {
     "edit/y_ratio": Column("y_ratio", "Light, of the initial", "", "none", ".2f"),
 }
 KEPT = Column("light_kept", "Light kept", "", "none")
-MEAN = "all edits"
+OUTSIDE = "edit/psnr_outside"
+MEAN = "all local edits"
 
 
 @dataclass(frozen=True)
@@ -46,7 +57,8 @@ class EditResults:
 
     def cell(self, jobs: Sequence[Job], name: str, metric: str) -> Cell:
         """Return the mean of a metric over jobs; a PSNR has that of doing nothing beside it."""
-        found = mean_cell(self._of(jobs, name, metric), [NOT_RUN])
+        ran = any((job, name) in self.values for job in jobs)
+        found = mean_cell(self._of(jobs, name, metric), [NOT_APPLICABLE if ran else NOT_RUN])
         if not COLUMNS[metric].beside or found.value is None:
             return found
         before = mean_cell(self._of(jobs, INITIAL, metric)).value
@@ -59,6 +71,11 @@ class EditResults:
             return Cell(note=NOT_RUN)
         kept = sum(Y_RATIOS[0] <= value <= Y_RATIOS[1] for value in found)
         return Cell(text=("yes" if kept else "no") if len(found) == 1 else f"{kept} of {len(found)}")
+
+    def local(self, jobs: Iterable[Job]) -> list[Job]:
+        """Return the jobs whose edit left a part of the picture alone; those that did not run count as well."""
+        run = {job for job, _ in self.values}
+        return [job for job in jobs if job not in run or OUTSIDE in self.values.get((job, INITIAL), {})]
 
     def _of(self, jobs: Iterable[Job], name: str, metric: str) -> list[float | None]:
         return [self.values.get((job, name), {}).get(metric) for job in jobs]
@@ -109,7 +126,7 @@ def edit_results(frame: pl.DataFrame, jobs: Iterable[Job], tier: str) -> EditRes
 def build(
     results: EditResults, jobs: Sequence[Job], tier: str, settings: EnvmapsSettings, names: Names
 ) -> Table:
-    """Return the table: for each edit, then for all, a row a representation."""
+    """Return the table: for each edit, then for all local ones, a row a representation."""
     groups: dict[tuple[str, str], list[Job]] = {}
     for job in jobs:
         groups.setdefault((job.scene, job.experiment), []).append(job)
@@ -119,7 +136,7 @@ def build(
         labels = (names.scene(scene), title)
         rows += _rows(results, own, labels, (scene, experiment.removeprefix(EDIT)), names)
     if len(groups) > 1:
-        rows += _rows(results, jobs, ("–", MEAN), ("all", "all"), names)
+        rows += _rows(results, results.local(jobs), ("–", MEAN), ("all", "local"), names)
     return Table(
         "edits",
         "Edits of a picture through its sky, by representation.",
@@ -170,7 +187,7 @@ def _caption(results: EditResults, tier: str, settings: EnvmapsSettings, names: 
         "painted (inside) and elsewhere (outside); in parentheses: before, of the initial rendering. Sky: how far the found map "
         "went from the initial one: the earth mover's distance of the distributions of ln luminance (histogram), the weight-free "
         "stand-in for DISTS (structure and texture), the root mean square of ln radiance (texels). Light: total luminance over that "
-        f"of the initial map; kept means {low:g} to {high:g}. Bold is best in its edit. The paper's strokes are not published; "
+        f"of the initial map; kept means {low:g} to {high:g}. Bold is best in its edit. Local edits are those that leave a part of the picture alone. The paper's strokes are not published; "
         "procedures stand in for them, and no sky can make every edited picture.",
         captions.tier_sentence(tier),
         inputs_sentence(results.assets, names) if results.assets else "",
