@@ -1,6 +1,6 @@
 """The command `rerender`: is my machine ready, what exists, what will it cost, why does it rerun, is it intact.
 
-Results are made by Snakemake; this command only looks, apart from `fetch`. Every sub-command is a module of
+Results are made by Snakemake; this command only looks, apart from `fetch` and `edit`. Every sub-command is a module of
 `rerender.commands` with `add_parser(subparsers)` and `run(arguments) -> exit code`.
 """
 
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from rerender import __version__
 from rerender.core.errors import UserError
 
-COMMANDS = ("doctor", "list", "plan", "explain", "verify", "fetch")
+COMMANDS = ("doctor", "list", "plan", "explain", "verify", "fetch", "edit")
 
 
 def parser() -> argparse.ArgumentParser:

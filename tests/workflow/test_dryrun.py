@@ -56,12 +56,14 @@ def expected_envmaps_counts(tier: str) -> dict[str, int]:
     counts = {
         "envmaps_sky": fits,
         "envmaps_scene": len({split_place(place)[0] for place in places}),
-        "envmaps_fit": fits * settings.seeds,
+        "envmaps_fit": len(envmaps_grid.fits(settings)),
         "envmaps_bake": len(places) if settings.render.backend == "transport" else 0,
         "envmaps_invert": len(jobs),
         "envmaps_metrics": 1,
         "envmaps_table": len(envmaps.TABLES),
         "envmaps_figure": len(envmaps.FIGURES),
+        "envmaps_video": len(settings.inversion.modes)
+        + len([job for job in jobs if job.experiment.startswith("edit_")]),
     }
     return {rule: count for rule, count in counts.items() if count}
 
@@ -81,6 +83,14 @@ def test_the_slurm_profile_resolves_from_the_root_and_selects_the_paper_tier(wor
     said = workspace.snakemake("--profile", "slurm", "-n", "all_tables")
     assert "results/paper/metamers/tables/t4.md" in said
     assert "results/laptop" not in said
+
+
+def test_an_own_edit_reuses_the_sky_and_bakes_its_own_place(workspace: Workspace) -> None:
+    own = "{lamp: {scene: bunny, roughness: 0.25, sky: sky_00, edit: colour_temperature}}"
+    tiers = f"tiers={{smoke: {{envmaps: {{edits: {{own: {own}}}}}}}}}"
+    counts = workspace.job_counts("envmaps_edits", "--config", "tier=smoke", tiers)
+    made = ("envmaps_sky", "envmaps_fit", "envmaps_scene", "envmaps_bake", "envmaps_own_edit")
+    assert counts == dict.fromkeys((*made, "envmaps_edits"), 1)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ UNPREFIXED = {"report", "fetch"}
 TARGETS = {
     *("all", "all_tables", "all_figures", "all_videos", "metamers", "verdicts"),
     *("metamers_tables", "metamers_figures", "metamers_videos"),
-    *("envmaps", "envmaps_tables", "envmaps_figures"),
+    *("envmaps", "envmaps_tables", "envmaps_figures", "envmaps_videos", "envmaps_edits"),
 }
 
 
@@ -75,6 +75,7 @@ def test_only_renderers_ask_for_a_gpu() -> None:
         "metamers_evaluate",
         "envmaps_bake",
         "envmaps_invert",
+        "envmaps_own_edit",
     }
 
 

@@ -79,4 +79,5 @@ rule all_figures:
 rule all_videos:
     input:
         rules.metamers_videos.input,
+        rules.envmaps_videos.input,
     localrule: True

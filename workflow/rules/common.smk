@@ -171,6 +171,29 @@ def env_run_params(wildcards):
     return envmaps.run_params(SESSION, wildcards.tier, wildcards)
 
 
+def env_video_inputs(wildcards):
+    """A finished job, its scene and its transport."""
+    return envmaps.video_inputs(SESSION, wildcards.tier, wildcards)
+
+
+def env_video_params(wildcards):
+    return envmaps.video_params(SESSION, wildcards.tier)
+
+
+def own_edit_inputs(wildcards):
+    """Sky, networks, scene, transport and the user's own files of an edit."""
+    return envmaps.own_edit_inputs(SESSION, wildcards.tier, wildcards.name)
+
+
+def own_edit_params(wildcards):
+    return envmaps.own_edit_params(SESSION, wildcards.tier, wildcards.name)
+
+
+def own_edit_weights(wildcards):
+    """Pretrained weights that an own edit's representations need."""
+    return envmaps.own_edit_weights(SESSION, wildcards.tier, wildcards.name)
+
+
 def env_judge_weights(wildcards):
     """Pretrained weights of the networks that can judge a map or a rendering here."""
     return envmaps.judge_weights(SESSION)

@@ -181,7 +181,7 @@ rule envmaps_table:
     benchmark:
         "<benchmarks>/{tier}/envmaps/tables/{name}.tsv"
     wildcard_constraints:
-        name="table[0-9]",
+        name="table[0-9]|edits",
     threads: 1
     resources:
         mem_mb=1000,
@@ -189,8 +189,9 @@ rule envmaps_table:
     params:
         grid=env_grid_params,
         names=env_names_params,
-        code=code("rerender.papers.envmaps.tables"),
-        stack=stack("rerender.papers.envmaps.tables"),
+        # which reaches the other tables
+        code=code("rerender.papers.envmaps.edit_table"),
+        stack=stack("rerender.papers.envmaps.edit_table"),
     message:
         "{wildcards.name} of envmaps ({wildcards.tier})"
     script:
@@ -230,9 +231,95 @@ rule envmaps_figure:
         "../scripts/envmaps_figure.py"
 
 
+rule envmaps_video:
+    input:
+        unpack(env_video_inputs),
+    output:
+        report(
+            "<results>/{tier}/envmaps/runs/{experiment}/{scene}/{envmap}/{mode}/s{seed}/video.mp4",
+            caption="../report/envmaps_video.rst",
+            category="envmaps",
+            subcategory="videos",
+            labels={
+                "experiment": "{experiment}",
+                "scene": "{scene}",
+                "envmap": "{envmap}",
+                "mode": "{mode}",
+                "seed": "{seed}",
+                "tier": "{tier}",
+            },
+        ),
+    log:
+        "<logs>/{tier}/envmaps/videos/{experiment}/{scene}/{envmap}/{mode}/s{seed}.log",
+    benchmark:
+        "<benchmarks>/{tier}/envmaps/videos/{experiment}/{scene}/{envmap}/{mode}/s{seed}.tsv"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=30,
+    params:
+        settings=env_video_params,
+        names=env_names_params,
+        variant=VARIANT,
+        code=code("rerender.papers.envmaps.videos"),
+        stack=stack("rerender.papers.envmaps.videos"),
+    message:
+        "Video of {wildcards.scene} under {wildcards.envmap} ({wildcards.experiment}, {wildcards.mode})"
+    script:
+        "../scripts/envmaps_video.py"
+
+
+rule envmaps_own_edit:
+    input:
+        unpack(own_edit_inputs),
+    output:
+        panel=report(
+            "<results>/{tier}/envmaps/user_edits/{name}/before_after.png",
+            caption="../report/envmaps_own_edit.rst",
+            category="envmaps",
+            subcategory="your edits",
+            labels={"edit": "{name}", "tier": "{tier}"},
+        ),
+        files=multiext(
+            "<results>/{tier}/envmaps/user_edits/{name}/before_after",
+            ".pdf",
+            ".parquet",
+        ),
+        maps=directory("<results>/{tier}/envmaps/user_edits/{name}/maps"),
+        video=report(
+            "<results>/{tier}/envmaps/user_edits/{name}/video.mp4",
+            caption="../report/envmaps_own_edit.rst",
+            category="envmaps",
+            subcategory="your edits",
+            labels={"edit": "{name}, video", "tier": "{tier}"},
+        ),
+        initial="<results>/{tier}/envmaps/user_edits/{name}/initial.png",
+        metrics="<results>/{tier}/envmaps/user_edits/{name}/metrics.json",
+        manifest="<results>/{tier}/envmaps/user_edits/{name}/manifest.json",
+    log:
+        "<logs>/{tier}/envmaps/user_edits/{name}.log",
+    benchmark:
+        "<benchmarks>/{tier}/envmaps/user_edits/{name}.tsv"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=6000,
+        runtime=240,
+    params:
+        settings=own_edit_params,
+        weights=own_edit_weights,
+        variant=VARIANT,
+        code=code("rerender.papers.envmaps.own_edits"),
+        stack=stack("rerender.papers.envmaps.own_edits"),
+    message:
+        "Your edit {wildcards.name} ({wildcards.tier})"
+    script:
+        "../scripts/envmaps_edit.py"
+
+
 rule envmaps_tables:
     input:
-        envmaps.tables(TIER),
+        envmaps.tables(SESSION, TIER),
     localrule: True
 
 
@@ -242,8 +329,22 @@ rule envmaps_figures:
     localrule: True
 
 
+rule envmaps_videos:
+    input:
+        envmaps.videos(SESSION, TIER),
+    localrule: True
+
+
+rule envmaps_edits:
+    input:
+        envmaps.own_edit_files(SESSION, TIER),
+    localrule: True
+
+
 rule envmaps:
     input:
         rules.envmaps_tables.input,
         rules.envmaps_figures.input,
+        rules.envmaps_videos.input,
+        rules.envmaps_edits.input,
     localrule: True

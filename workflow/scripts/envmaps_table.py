@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with script(snakemake):
+    from rerender.papers.envmaps.edit_table import make_edit_table
     from rerender.papers.envmaps.grid import described
     from rerender.papers.envmaps.tables import make_table
     from rerender.reporting.captions import Names
@@ -16,14 +17,16 @@ with script(snakemake):
 
     html = Path(snakemake.output.html)
     settings, expected = described(snakemake.params.grid)
-    make_table(
-        snakemake.wildcards.name,
-        snakemake.input.metrics,
-        snakemake.input.published,
-        html.with_suffix(""),
-        tier=snakemake.wildcards.tier,
-        settings=settings,
-        expected=expected,
-        names=Names(**snakemake.params.names),
-    )
+    shown = {
+        "tier": snakemake.wildcards.tier,
+        "settings": settings,
+        "names": Names(**snakemake.params.names),
+    }
+    stem, metrics = html.with_suffix(""), snakemake.input.metrics
+    if snakemake.wildcards.name == "edits":
+        make_edit_table(metrics, stem, **shown)
+    else:
+        make_table(
+            snakemake.wildcards.name, metrics, snakemake.input.published, stem, expected=expected, **shown
+        )
     write_page(html, html.with_suffix(".md"))

@@ -116,7 +116,7 @@ def _tables(session: Session, tier: str) -> Iterable[str]:
     from rerender.workflow import envmaps, metamers
 
     return [
-        *(path for path in (*metamers.tables(tier), *envmaps.tables(tier)) if path.endswith(".md")),
+        *(path for path in (*metamers.tables(tier), *envmaps.tables(session, tier)) if path.endswith(".md")),
         f"<results>/{tier}/verdicts.md",
     ]
 
@@ -129,9 +129,9 @@ def _figures(session: Session, tier: str) -> Iterable[str]:
 
 
 def _videos(session: Session, tier: str) -> Iterable[str]:
-    from rerender.workflow import metamers
+    from rerender.workflow import envmaps, metamers
 
-    return metamers.mosaics(session, tier)
+    return [*metamers.mosaics(session, tier), *envmaps.videos(session, tier)]
 
 
 def _runs(session: Session, tier: str) -> Lines:

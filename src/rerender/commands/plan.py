@@ -117,6 +117,8 @@ def _envmaps_jobs(session: Session, tier: str) -> dict[str, int]:
         "runs": len(envmaps.jobs(session, tier)),
         "tables": len(envmaps.TABLES),
         "figures": len(envmaps.figures(session, tier)) // 2,
+        "videos": len(envmaps.videos(session, tier)),
+        "user_edits": len(settings.edits.own),
     }
     return {name: count for name, count in jobs.items() if count}
 

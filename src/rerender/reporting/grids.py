@@ -107,6 +107,50 @@ def picture_at(
     return axes
 
 
+def arrow_at(
+    figure: Figure,
+    start: tuple[float, float],
+    end: tuple[float, float],
+    colour: str = "#333333",
+    bend: float = 0.0,
+) -> None:
+    """Draw an arrow between two places in inches from the top left corner; `bend` is its height over its length."""
+    from matplotlib.patches import FancyArrowPatch
+
+    width, height = figure.get_size_inches()
+    ends = [(x / width, 1 - y / height) for x, y in (start, end)]
+    arrow = FancyArrowPatch(
+        ends[0],
+        ends[1],
+        arrowstyle="-|>,head_length=4,head_width=2.2",
+        connectionstyle=f"arc3,rad={bend}",
+        color=colour,
+        linewidth=1.1,
+        transform=figure.transFigure,
+        shrinkA=2,
+        shrinkB=2,
+    )
+    figure.add_artist(arrow)
+
+
+def box_at(figure: Figure, left: float, top: float, width: float, height: float) -> None:
+    """Draw a rounded box at a place in inches from the top left corner."""
+    from matplotlib.patches import FancyBboxPatch
+
+    total_height = figure.get_size_inches()[1]
+    box = FancyBboxPatch(
+        (left, total_height - top - height),
+        width,
+        height,
+        boxstyle="round,pad=0,rounding_size=0.08",
+        facecolor="#EEF3FA",
+        edgecolor="#34568B",
+        linewidth=1.0,
+        transform=figure.dpi_scale_trans,
+    )
+    figure.add_artist(box)
+
+
 def error_bar(figure: Figure, place: tuple[float, float, float, float], label: str) -> None:
     """Draw the colour bar of the error scale, horizontally, at a place in inches."""
     from matplotlib.cm import ScalarMappable

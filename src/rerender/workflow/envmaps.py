@@ -13,16 +13,21 @@ from typing import Any
 from rerender.catalogue.resolve import is_at_hand
 from rerender.core.errors import unknown_name
 from rerender.papers.envmaps import grid
+from rerender.papers.envmaps.own_edit_specs import OwnEdit
 from rerender.papers.envmaps.runfiles import Expected, Job
 from rerender.papers.envmaps.scene_specs import EnvSceneSpec, env_scene
 from rerender.papers.envmaps.settings import (
     ABLATION,
     DISTS,
     EDIT,
+    LIMIT,
     NUMBERED,
     EnvmapsSettings,
     MitsubaPart,
+    base,
     edit_of,
+    perceptual_model,
+    place_id,
     row_spec,
     spec_value,
     split_place,
@@ -31,22 +36,26 @@ from rerender.perception.weights import required_weights
 from rerender.workflow.session import Session, remembered
 
 JUDGES = ("lpips", "dists")
-TABLES = ("table1", "table2", "table3")
-FIGURES = ("fig4", "fig5", "fig6", "fig7", "fig8", "fig9", "fig10", "fig11", "fig13", "curves")
+TABLES = ("table1", "table2", "table3", "edits")
+FIGURES = (*(f"fig{number}" for number in range(1, 14)), "curves")
+EDIT_FIGURES: Mapping[str, str] = {"fig1": EDIT, "fig11": ABLATION, "fig12": LIMIT, "fig13": EDIT}
+"""Figures of edits, and how the experiments are called that they show."""
 FIRST_SEED = 1
 FIGURE_SUFFIXES = ("png", "pdf", "parquet")
 TABLE_SUFFIXES = ("csv", "parquet", "tex", "md", "html")
 
 
-def tables(tier: str) -> list[str]:
-    """Return the table files of a tier, in all formats."""
-    return [f"<results>/{tier}/envmaps/tables/{name}.{ext}" for name in TABLES for ext in TABLE_SUFFIXES]
+def tables(session: Session, tier: str) -> list[str]:
+    """Return the table files of a tier, in all formats; that of edits only where it makes some."""
+    edits = session.envmaps(tier).edits.scenes
+    names = [name for name in TABLES if edits or name != "edits"]
+    return [f"<results>/{tier}/envmaps/tables/{name}.{ext}" for name in names for ext in TABLE_SUFFIXES]
 
 
 def figures(session: Session, tier: str) -> list[str]:
     """Return the figure files of a tier; those of edits only where it makes some."""
     edits = session.envmaps(tier).edits.scenes
-    names = [name for name in FIGURES if edits or name not in ("fig11", "fig13")]
+    names = [name for name in FIGURES if edits or name not in EDIT_FIGURES]
     return [f"<results>/{tier}/envmaps/figures/{name}.{ext}" for name in names for ext in ("png", "pdf")]
 
 
@@ -193,6 +202,8 @@ def fit_params(session: Session, tier: str, sky: str) -> dict[str, Any]:
     names = grid.fitted(settings).get(sky) or tuple(
         row for row in settings.table1.representations if row_spec(row).kind == "network"
     )
+    own = [name for edit in settings.edits.own.values() if edit.sky == sky for name in edit.representations]
+    names = tuple(dict.fromkeys((*names, *(base(row) for row in own if row_spec(row).kind == "network"))))
     return {
         "specs": [spec_value(settings.representation(name)) for name in names],
         "noise": list(settings.noise),
@@ -243,6 +254,93 @@ def run_params(session: Session, tier: str, wildcards: Mapping[str, str]) -> dic
     }
 
 
+def videos(session: Session, tier: str) -> list[str]:
+    """Return the videos of a tier: Table 1's scene under its first sky, and every edit; none without snapshots."""
+    settings = session.envmaps(tier)
+    if not settings.inversion.snapshot_every:
+        return []
+    first = {"scene": settings.table1.places[0], "envmap": settings.skies.all[0], "seed": FIRST_SEED}
+    shown = run_files(session, tier, "video.mp4", experiment="shift", **first)
+    edits = [run for run in jobs(session, tier) if run.experiment.startswith(EDIT)]
+    return [*shown, *(run_file(tier, run, "video.mp4") for run in edits)]
+
+
+def video_inputs(session: Session, tier: str, wildcards: Mapping[str, str]) -> dict[str, Any]:
+    """Return the files that a video is made from."""
+    run = job(session, tier, wildcards)
+    return {
+        "final": run_file(tier, run, "final.npz"),
+        "parts": scene_parts(run.scene),
+        "transport": transport_file(session, tier, run.scene),
+    }
+
+
+@remembered
+def video_params(session: Session, tier: str) -> dict[str, Any]:
+    """Return what a video needs besides its files."""
+    render = session.envmaps(tier).render
+    return {
+        "image_size": render.image_size,
+        "map_shape": list(session.envmaps(tier).map_shape),
+        "floor_level": render.floor_level,
+        "spp": render.spp,
+    }
+
+
+def own_edit_files(session: Session, tier: str) -> list[str]:
+    """Return the panels of a tier's own edits."""
+    names = session.envmaps(tier).edits.own
+    return [f"<results>/{tier}/envmaps/user_edits/{name}/before_after.png" for name in names]
+
+
+def own_edit(session: Session, tier: str, name: str) -> OwnEdit:
+    """Return an own edit of the configuration. Raises `UserError` that names the closest one."""
+    known = session.envmaps(tier).edits.own
+    if name not in known:
+        raise unknown_name("edit", name, known, f"tiers.{tier}.envmaps.edits.own lists your edits.")
+    return known[name]
+
+
+def own_edit_inputs(session: Session, tier: str, name: str) -> dict[str, Any]:
+    """Return the files that an own edit reads, by role."""
+    own = own_edit(session, tier, name)
+    place = place_id(own.scene, own.roughness)
+    return {
+        "map": sky_map(session, tier, own.sky),
+        "fits": f"<results>/{tier}/envmaps/fits/{own.sky}/s{FIRST_SEED}/fits.npz",
+        "parts": scene_parts(place),
+        "transport": transport_file(session, tier, place),
+        "own": [str(path) for path in own.files],
+    }
+
+
+@remembered
+def own_edit_params(session: Session, tier: str, name: str) -> dict[str, Any]:
+    """Return what an own edit needs besides its files."""
+    settings, own = session.envmaps(tier), own_edit(session, tier, name)
+    edit = own.spec()
+    return {
+        "place": place_id(own.scene, own.roughness),
+        "sky": own.sky,
+        "edit": edit.model_dump(),
+        "specs": [spec_value(settings.representation(row)) for row in own.representations],
+        "inversion": settings.own_edit_settings(edit).model_dump(),
+        "image_size": settings.render.image_size,
+        "map_shape": list(settings.map_shape),
+        "floor_level": settings.render.floor_level,
+        "spp": settings.render.spp,
+        "spp_grad": settings.render.spp_grad,
+    }
+
+
+@remembered
+def own_edit_weights(session: Session, tier: str, name: str) -> dict[str, dict[str, str | None]]:
+    """Return the weights that an own edit's representations need: asset id -> source and hash."""
+    rows = own_edit(session, tier, name).representations
+    models = dict.fromkeys(filter(None, map(perceptual_model, rows)))
+    return {spec.id: session.source(spec.id) for model in models for spec in required_weights(model)}
+
+
 @remembered
 def judge_weights(session: Session) -> dict[str, dict[str, str | None]]:
     """Return the weights of the networks that can judge here: asset id -> source and hash."""
@@ -261,9 +359,14 @@ def figure_inputs(session: Session, tier: str, name: str) -> dict[str, list[str]
     if name in ("fig4", "fig5"):
         fits = [f"<results>/{tier}/envmaps/fits/{sky}/s{FIRST_SEED}/fits.npz"]
         return {"maps": [sky_map(session, tier, sky)], "fits": fits, "metrics": metrics}
-    if name in ("fig11", "fig13"):
-        mark = EDIT if name == "fig13" else ABLATION
-        made = [run for run in jobs(session, tier) if run.experiment.startswith(mark)]
+    if name in ("fig2", "fig3"):
+        run = example_job(session, tier)
+        fits = [f"<results>/{tier}/envmaps/fits/{run.envmap}/s{run.seed}/fits.npz"]
+        return {"runs": [run_file(tier, run, "final.npz")], "fits": fits, "metrics": metrics}
+    if name in EDIT_FIGURES:
+        made = [run for run in jobs(session, tier) if run.experiment.startswith(EDIT_FIGURES[name])]
+        if name == "fig1":
+            made = [run for run in made if run.scene == settings.edits.scenes[0]]
         return {"runs": [run_file(tier, run, "final.npz") for run in made], "metrics": metrics}
     shown = figure_places(settings)[name]
     first = {"experiment": "shift", "seed": FIRST_SEED, "envmap": sky}
@@ -271,6 +374,15 @@ def figure_inputs(session: Session, tier: str, name: str) -> dict[str, list[str]
     if name == "curves":
         runs = run_files(session, tier, "trace.parquet", experiment="shift", scene=shown[0])
     return {"runs": runs, "metrics": metrics}
+
+
+def example_job(session: Session, tier: str) -> Job:
+    """Return the job that the drawings are made around: the first edit, else the last way to solve Table 1's first."""
+    known = jobs(session, tier)
+    edits = [run for run in known if run.experiment.startswith(EDIT)]
+    first = [run for run in known if run.scene == session.envmaps(tier).table1.places[0]]
+    mode = session.envmaps(tier).inversion.modes[-1]
+    return edits[0] if edits else next(run for run in first if run.mode == mode)
 
 
 def figure_places(settings: EnvmapsSettings) -> dict[str, tuple[str, ...]]:

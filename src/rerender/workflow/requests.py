@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rerender.papers.envmaps.experiment import RunRequest
+    from rerender.papers.envmaps.own_edits import EditRequest
     from rerender.papers.metamers.world import SceneFiles
 
 ROLES = ("mesh", "envmap", "texture", "ground")
@@ -70,6 +71,38 @@ def inversion_request(snakemake: Any, weights: Mapping[str, Path]) -> RunRequest
         edit=EditSpec(**settings["edit"], title=names.experiment) if settings["edit"] else None,
         weights=weights,
         tier=names.tier,
+        variant=snakemake.params.variant,
+        threads=snakemake.threads,
+    )
+
+
+def edit_request(snakemake: Any, weights: Mapping[str, Path]) -> EditRequest:
+    """Return the request of a user's own edit."""
+    from rerender.papers.envmaps.bakes import Place
+    from rerender.papers.envmaps.edit_specs import EditSpec
+    from rerender.papers.envmaps.own_edits import EditRequest
+    from rerender.papers.envmaps.settings import spec_of
+    from rerender.papers.envmaps.specs import InversionSettings
+
+    settings, transport = snakemake.params.settings, snakemake.input.get("transport")
+    return EditRequest(
+        name=snakemake.wildcards.name,
+        edit=EditSpec(**settings["edit"]),
+        place=Place(
+            settings["place"],
+            Path(snakemake.input.parts),
+            settings["image_size"],
+            tuple(settings["map_shape"]),
+        ),
+        sky=settings["sky"],
+        map=Path(snakemake.input.map),
+        fits=(Path(snakemake.input.fits),),
+        transport=Path(transport) if transport else None,
+        specs=tuple(map(spec_of, settings["specs"])),
+        settings=InversionSettings(**settings["inversion"]),
+        **{name: settings[name] for name in ("floor_level", "spp", "spp_grad")},
+        weights=weights,
+        tier=snakemake.wildcards.tier,
         variant=snakemake.params.variant,
         threads=snakemake.threads,
     )

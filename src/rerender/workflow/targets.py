@@ -20,7 +20,7 @@ PAPERS = ("metamers", "envmaps")
 PAPER_MODULES = {"metamers": metamers, "envmaps": envmaps}
 KINDS: Mapping[str, Sequence[str]] = {
     "metamers": ("tables", "figures", "videos", "runs", "references"),
-    "envmaps": ("tables", "figures", "runs", "fits", "transport"),
+    "envmaps": ("tables", "figures", "runs", "fits", "transport", "user_edits"),
 }
 TOP_FILES = (
     "metrics.parquet",
@@ -120,6 +120,8 @@ class _Check:
         skies, places = settings.skies.all, envmaps_grid.places(settings)
         if kind == "fits":
             self.known("sky", names[0], skies)
+        elif kind == "user_edits":
+            self.known("edit", names[0], settings.edits.own)
         elif kind == "transport":
             self.artefact("place", names[0], places, ["npz"])
         else:

@@ -10,25 +10,37 @@ import polars as pl
 import pytest
 import torch
 
-from rerender.core.files import load_tree, write_json
+from rerender.core.errors import UserError
+from rerender.core.files import load_tree, save_tree, write_json
 from rerender.core.latlong import shift_columns
 from rerender.papers.envmaps import experiment, grid
+from rerender.papers.envmaps.bakes import Place
 from rerender.papers.envmaps.edit_specs import EDITS
 from rerender.papers.envmaps.experiment import RunRequest, run_job
 from rerender.papers.envmaps.figures import DRAWERS, FigureFiles, make_figure
 from rerender.papers.envmaps.fits import FitRequest, fit_sky, load_fits
+from rerender.papers.envmaps.metrics import display
 from rerender.papers.envmaps.runfiles import INITIAL, Job, RunFiles
 from rerender.papers.envmaps.settings import EnvmapsSettings
 from rerender.papers.envmaps.tiers import TIERS
+from rerender.papers.envmaps.videos import COLUMN_WIDTH, HOLD_SECONDS, LINE, make_run_video, snapshots_of
 from rerender.provenance.manifest import Code, read_manifest
 from rerender.rendering.bitmaps import write_exr
 from rerender.rendering.transport import Transport
+from rerender.reporting.grids import as_bytes
 from rerender.reporting.rows import aggregate, read_rows
+from rerender.reporting.videos import enlarge, probe_video, read_video
 
 HEIGHT, SIZE = 16, 16
 CODE = Code(("test",), {"test": "1"}, "fingerprint")
 STACK = {"torch": "any"}
 ROWS = ("pixels", "siren", "rsiren_a")
+EDIT_FIGURES = {
+    "fig1": ("edit_move_shadow", "edit_add_reflection"),
+    "fig11": ("ablation_none", "ablation_full"),
+    "fig12": ("limit_dark_spot",),
+    "fig13": ("edit_move_shadow", "edit_add_reflection"),
+}
 
 
 def settings() -> EnvmapsSettings:
@@ -185,6 +197,70 @@ def test_an_edit_is_judged_inside_and_outside_of_what_was_painted() -> None:
     assert found["edit/map_log_rmse"] == pytest.approx(np.log(2.0), rel=0.01)
 
 
+@pytest.mark.parametrize("name", EDIT_FIGURES)
+def test_a_figure_of_edits_shows_target_and_results_of_each(made: Made, tmp_path: Path, name: str) -> None:
+    aggregate([made.run.metrics], tmp_path / "metrics.parquet")
+    final = load_tree(made.run.final)
+    final["edited"] = np.ones((SIZE, SIZE), dtype=bool)
+    runs = [
+        RunFiles.at(tmp_path / experiment / "atenea/sky_00/stabilised/s1")
+        for experiment in EDIT_FIGURES[name]
+    ]
+    for run in runs:
+        save_tree(run.final, final)
+    paths = make_figure(
+        name,
+        FigureFiles(metrics=tmp_path / "metrics.parquet", runs=tuple(runs)),
+        tmp_path / name,
+        tier="smoke",
+        settings=settings(),
+        expected=(),
+    )
+    data = pl.read_parquet(paths[2])
+    found = data.filter(pl.col("representation").is_not_null() & (pl.col("kind") == "map"))
+    wanted = ["rsiren_a"] if name == "fig1" else list(ROWS)
+    assert found["representation"].to_list() == wanted * len(runs)
+    assert found["experiment"].unique().sort().to_list() == sorted(EDIT_FIGURES[name])
+
+
+def test_the_statistics_of_a_sky_are_the_same_when_it_turns_and_differ_when_it_brightens() -> None:
+    from rerender.papers.envmaps.edit_runs import histogram_distance
+
+    sky = np.exp(np.random.default_rng(4).normal(size=(HEIGHT, 4 * HEIGHT, 3)))
+    assert histogram_distance(shift_columns(sky, 5), sky) == pytest.approx(0.0, abs=1e-9)
+    assert histogram_distance(2 * sky, sky) == pytest.approx(np.log(2.0), rel=0.01)
+    # near the zenith a texel covers less of the sky than at the horizon
+    zenith, horizon = sky.copy(), sky.copy()
+    zenith[0], horizon[-1] = 2 * sky[0], 2 * sky[-1]
+    assert histogram_distance(zenith, sky) < 0.2 * histogram_distance(horizon, sky)
+
+
+def test_a_video_has_a_column_a_representation_and_a_frame_a_snapshot(made: Made, tmp_path: Path) -> None:
+    place = Place("mirror_sphere", made.request.parts, SIZE, (HEIGHT, 4 * HEIGHT))
+    told = {"place": place, "transport": made.request.transport, "floor_level": 0.5, "spp": 1}
+    make_run_video(made.run, tmp_path / "v.mp4", **told)
+    final = load_tree(made.run.final)
+    info = probe_video(tmp_path / "v.mp4")
+    steps = {int(step) for found in final["runs"].values() for step in found["snapshots"]}
+    assert info.frames == len(steps) + int(HOLD_SECONDS * info.fps)
+    columns = 2 + len(ROWS)
+    assert info.width == columns * COLUMN_WIDTH + (columns - 1) * 6
+    # the second column's map is the truth, and the last column's first map what the network held
+    frame = read_video(tmp_path / "v.mp4")[0].astype(int)
+    for column, expected in ((1, final["truth"]), (columns - 1, final["runs"]["rsiren_a"]["snapshots"]["0"])):
+        sky = enlarge(as_bytes(display(expected)), COLUMN_WIDTH // (4 * HEIGHT)).astype(int)
+        left, top = column * (COLUMN_WIDTH + 6), 2 * LINE + 4
+        seen = frame[top : top + sky.shape[0], left : left + COLUMN_WIDTH]
+        other = frame[top : top + sky.shape[0], :COLUMN_WIDTH]
+        # half of the colours are lost to 4:2:0
+        assert np.abs(seen - sky).mean() < 0.3 * np.abs(other - sky).mean()
+
+
+def test_a_run_without_snapshots_has_no_video() -> None:
+    with pytest.raises(UserError, match="snapshot_every"):
+        snapshots_of({"snapshots": {}})
+
+
 def test_the_weights_of_an_edit_are_its_own_and_the_ablation_drops_terms() -> None:
     chosen, edit = settings(), EDITS["colour_temperature"]
     full, none = chosen.edit_settings(edit).objective, chosen.edit_settings(edit, "none").objective
@@ -194,7 +270,7 @@ def test_the_weights_of_an_edit_are_its_own_and_the_ablation_drops_terms() -> No
     assert chosen.edit_settings(edit, "luminance").objective.luminance == full.luminance
 
 
-@pytest.mark.parametrize("name", sorted(set(DRAWERS) - {"fig7", "fig9", "fig10", "fig11", "fig13"}))
+@pytest.mark.parametrize("name", sorted(set(DRAWERS) - {"fig7", "fig9", "fig10", *EDIT_FIGURES}))
 def test_a_figure_is_drawn_with_its_data(made: Made, tmp_path: Path, name: str) -> None:
     aggregate([made.fits / "metrics.json", made.run.metrics], tmp_path / "metrics.parquet")
     chosen = settings()

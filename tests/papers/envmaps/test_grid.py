@@ -44,7 +44,7 @@ def test_edits_and_the_ablation_are_jobs_of_one_mode_and_no_cells_of_tables() ->
     edits = [job for job in others if job.experiment.startswith("edit_")]
     assert len(edits) == 2 * len(settings.edits.scenes)
     assert {job.experiment for job in others} - {job.experiment for job in edits} == {
-        *("ablation_none", "ablation_luminance", "ablation_full"),
+        *("ablation_none", "ablation_luminance", "ablation_full", "limit_dark_spot"),
     }
     assert not any(cell.experiment.startswith(("edit_", "ablation_")) for cell in grid.cells(settings))
 

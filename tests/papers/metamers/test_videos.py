@@ -14,12 +14,10 @@ from rerender.papers.metamers.pictures import Pictures
 from rerender.papers.metamers.videos import (
     HOLD_SECONDS,
     LINE,
-    Reel,
     _losses,
     _progress,
     make_mosaic,
     make_run_video,
-    timeline,
 )
 from rerender.reporting.videos import probe_video, read_video
 
@@ -58,16 +56,6 @@ def test_mosaic_has_a_column_a_model_and_the_lowest_seed(synthetic: Any, tmp_pat
     cell = size * -(-160 // size)
     assert info.width == 3 * cell + 2 * 4
     assert info.frames == 5 + int(HOLD_SECONDS * info.fps)
-
-
-def test_mosaic_is_synchronised_by_iteration(synthetic: Any) -> None:
-    frames = np.arange(3, dtype=np.uint8).reshape(3, 1, 1, 1) * np.ones((3, 2, 2, 3), np.uint8)
-    slow = Reel("a", frames, np.array([0, 10, 40]))
-    fast = Reel("b", frames, np.array([0, 20, 30]))
-    assert timeline([slow, fast]) == [0, 10, 20, 30, 40]
-    assert [int(slow.at(step).max()) for step in (0, 10, 20, 30, 40)] == [0, 1, 1, 1, 2]
-    assert [int(fast.at(step).max()) for step in (0, 10, 20, 30, 40)] == [0, 0, 1, 2, 2]
-    assert fast.last == 30
 
 
 def test_a_mosaic_of_different_scenes_is_refused(synthetic: Any, tmp_path: Path) -> None:

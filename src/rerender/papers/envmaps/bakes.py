@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from rerender.papers.envmaps.settings import split_place
 from rerender.rendering.envmap_light import MitsubaLight
 from rerender.rendering.light_model import LightModel
 from rerender.rendering.scenes import Scene
-from rerender.rendering.transport import bake, load_transport
+from rerender.rendering.transport import BakeProgress, bake, load_transport
 
 BAKE_SEED = 0
 
@@ -33,9 +34,11 @@ class Place:
         return build(env_scene(name).with_roughness(roughness), load_parts(self.parts), self.image_size)
 
 
-def bake_place(place: Place, samples: int, out: Path | str) -> None:
+def bake_place(
+    place: Place, samples: int, out: Path | str, report: Callable[[BakeProgress], None] = print
+) -> None:
     """Bake the transport matrix with so many samples per texel and pixel, and write it."""
-    bake(place.scene(), place.map_shape, samples=samples, seed=BAKE_SEED, report=print).save(out)
+    bake(place.scene(), place.map_shape, samples=samples, seed=BAKE_SEED, report=report).save(out)
 
 
 def light_of(

@@ -18,13 +18,16 @@ from rerender.papers.envmaps.specs import Frozen, NonNegative, Positive
 from rerender.reporting.yamlfile import explain, read_yaml
 
 Where = Literal["all", "floor", "object"]
-EditKind = Literal["move_shadow", "enhance_shadow", "blur_shadow", "gains", "strokes"]
+EditKind = Literal["move_shadow", "enhance_shadow", "blur_shadow", "gains", "strokes", "painted"]
 Pair = tuple[float, float]
 Colour = tuple[NonNegative, NonNegative, NonNegative]
 Share = Annotated[float, Field(gt=0, le=1)]
 
 WHITE: Colour = (1.0, 1.0, 1.0)
 BLACK: Colour = (0.0, 0.0, 0.0)
+
+Y_RATIOS = (0.8, 1.25)
+"""Total luminance over that of the initial sky: within these limits an edit kept the amount of light."""
 
 
 class Stroke(Frozen):
@@ -62,7 +65,8 @@ class EditSpec(Frozen):
     """One edit, and the weights that its inversion needs (section 7).
 
     `move_shadow` turns the cast shadow about the objects' place by `angle_deg`; `enhance_shadow` raises its depth to
-    the power `power`; `blur_shadow` blurs it by `sigma` of the width; `gains` multiplies the channels; `strokes` draws.
+    the power `power`; `blur_shadow` blurs it by `sigma` of the width; `gains` multiplies the channels; `strokes` draws;
+    `painted` takes a picture that a user painted over the initial rendering.
     """
 
     id: str
@@ -73,6 +77,7 @@ class EditSpec(Frozen):
     sigma: Positive = Field(0.04, description="of blur_shadow, in widths of the picture")
     gains: Colour = Field(WHITE, description="of gains: factor per channel")
     strokes: tuple[Stroke, ...] = ()
+    picture: str | None = Field(None, description="of painted: the picture's file")
     luminance: NonNegative = Field(0.02, description="weight of Eq. 8, low so that new lights may appear")
     mse: NonNegative = Field(0.0, description="weight of the MSE: SSIM alone barely sees colour and exposure")
 
@@ -81,6 +86,10 @@ class EditSpec(Frozen):
         if (self.kind == "strokes") != bool(self.strokes):
             raise ValueError(
                 f"edit '{self.id}': kind `strokes` needs strokes, and no other kind may have them"
+            )
+        if (self.kind == "painted") != (self.picture is not None):
+            raise ValueError(
+                f"edit '{self.id}': kind `painted` needs a `picture`, and no other kind may have one"
             )
         if self.kind == "gains" and self.gains == WHITE:
             raise ValueError(f"edit '{self.id}': gains of 1 change nothing")
@@ -105,7 +114,7 @@ class EditFile(Frozen):
         return self
 
 
-_COLOUR_MSE = 10.0  # section 7: colour temperature 29.4 -> 47.5 dB, add reflection 37.6 -> 50.0 dB
+COLOUR_MSE = 10.0  # section 7: colour temperature 29.4 -> 47.5 dB, add reflection 37.6 -> 50.0 dB
 
 _SPECS = (
     EditSpec(id="move_shadow", title="Different shadow", kind="move_shadow"),
@@ -139,20 +148,37 @@ _SPECS = (
                 frame="object",
             ),
         ),
-        mse=_COLOUR_MSE,
+        mse=COLOUR_MSE,
     ),
     EditSpec(
         id="colour_temperature",
         title="Warmer light",
         kind="gains",
         gains=(1.12, 1.0, 0.78),
-        mse=_COLOUR_MSE,
+        mse=COLOUR_MSE,
     ),
     EditSpec(id="enhance_shadow", title="Enhance the shadow", kind="enhance_shadow"),
     EditSpec(id="blur_shadow", title="Blur the shadow", kind="blur_shadow"),
 )
 
-EDITS: Mapping[str, EditSpec] = MappingProxyType({edit.id: edit for edit in _SPECS})
+LIMITATION = EditSpec(
+    id="dark_spot",
+    title="An isolated dark spot",
+    kind="strokes",
+    strokes=(
+        Stroke(
+            shape="ellipse",
+            centre=(0.2, 0.72),
+            radii=(0.05, 0.035),
+            gain=(0.3, 0.3, 0.3),
+            softness=0.3,
+            touches="floor",
+        ),
+    ),
+)
+"""What distant light cannot do: nothing stands there that could cast the shadow (section 7). Our choice for Figure 12."""
+
+EDITS: Mapping[str, EditSpec] = MappingProxyType({edit.id: edit for edit in (*_SPECS, LIMITATION)})
 
 PAPER_EDITS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -170,6 +196,13 @@ def edit_spec(name: str, more: Mapping[str, EditSpec] = MappingProxyType({})) ->
     if name not in known:
         raise unknown_name("edit", name, known)
     return known[name]
+
+
+def painted_edit(picture: Path | str) -> EditSpec:
+    """Return the edit that aims at a painted picture; its colours count."""
+    return EditSpec(
+        id="painted", title="Painted picture", kind="painted", picture=str(picture), mse=COLOUR_MSE
+    )
 
 
 def load_edits(path: Path | str) -> Mapping[str, EditSpec]:

@@ -65,6 +65,9 @@ def edit_target(spec: EditSpec, initial: np.ndarray, scene: EditScene) -> EditTa
 
     Raises `UserError` when the edit finds nothing to change, such as no shadow.
     """
+    if spec.kind == "painted":
+        assert spec.picture is not None
+        return painted_target(Path(spec.picture), initial)
     start = np.clip(np.asarray(initial, dtype=np.float64), 0.0, 1.0)
     if spec.kind == "gains":
         target = start * np.array(spec.gains)
@@ -144,17 +147,8 @@ def painted_target(path: Path | str, initial: np.ndarray) -> EditTarget:
     Pixels that the user left as `paintable` gave them keep their full precision. Needs a Mitsuba variant. Raises
     `UserError` when the size is another, the file is no picture, or nothing was painted.
     """
-    from rerender.rendering.bitmaps import read_image
-
-    painted = read_image(path)
     start = np.clip(np.asarray(initial, dtype=np.float64), 0.0, 1.0)
-    (height, width), (rows, columns) = start.shape[:2], painted.shape[:2]
-    if (rows, columns) != (height, width):
-        raise UserError(
-            f"the painted target {path} is {columns} x {rows} pixels, but the rendering is {width} x {height}",
-            "Paint on the picture that the edit wrote for you, and export it at the same size.",
-        )
-    check_radiance(painted, str(path))
+    painted = read_painted(path, (start.shape[0], start.shape[1]))
     painted = np.clip(painted.astype(np.float64), 0.0, 1.0)
     same = (to_uint8(srgb_encode(painted)) == paintable(start)).all(axis=-1)
     if same.all():
@@ -163,6 +157,21 @@ def painted_target(path: Path | str, initial: np.ndarray) -> EditTarget:
         )
     target = np.where(same[..., None], start, painted)
     return EditTarget(target.astype(np.float32), ~same)
+
+
+def read_painted(path: Path | str, size: tuple[int, int]) -> np.ndarray:
+    """Read a painted picture, linear (h, w, 3); raises `UserError` unless it is one of that size (h, w)."""
+    from rerender.rendering.bitmaps import read_image
+
+    painted = read_image(path)
+    (height, width), (rows, columns) = size, painted.shape[:2]
+    if (rows, columns) != (height, width):
+        raise UserError(
+            f"the painted target {path} is {columns} x {rows} pixels, but the rendering is {width} x {height}",
+            "Paint on the picture that `rerender edit --paintable` wrote, and export it at the same size.",
+        )
+    check_radiance(painted, str(path))
+    return painted
 
 
 def paintable(picture: np.ndarray) -> np.ndarray:

@@ -1,8 +1,9 @@
-"""Figures 11 and 13: edits of a picture through its sky, by representation and by regulariser."""
+"""Figures 1 and 11 to 13: edits of a picture through its sky, by representation and by regulariser."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rerender.core.files import Tree
@@ -23,7 +24,7 @@ KEPT: Mapping[str, str] = {
 }
 
 
-def draw_edits(shown: Shown) -> tuple[Figure, pl.DataFrame]:
+def draw_edits(shown: Shown, more: str = "") -> tuple[Figure, pl.DataFrame]:
     """Figure 13: a block an edit: initial, target, and the result of every representation."""
     measured = _measured(shown)
     blocks = []
@@ -34,7 +35,7 @@ def draw_edits(shown: Shown) -> tuple[Figure, pl.DataFrame]:
         blocks.append(
             Block(f"{shown.names.scene(run.scene)}: {edit.title}", (*_ends(tree, run, measured), *results))
         )
-    return draw_blocks(blocks, max(len(block.tiles) for block in blocks), _note(shown))
+    return draw_blocks(blocks, max(len(block.tiles) for block in blocks), _note(shown, more))
 
 
 def draw_ablation(shown: Shown) -> tuple[Figure, pl.DataFrame]:
@@ -51,6 +52,37 @@ def draw_ablation(shown: Shown) -> tuple[Figure, pl.DataFrame]:
     name = shown.names.model(shown.settings.edits.ablation[0])
     block = Block(f"{shown.names.scene(run.scene)}: {edit.title}, {name}", tuple(tiles))
     return draw_blocks([block], len(tiles), _note(shown))
+
+
+def draw_teaser(shown: Shown) -> tuple[Figure, pl.DataFrame]:
+    """Figure 1: the first scene, its two edited pictures, and the map and rendering that R-SIREN finds for each."""
+    measured = _measured(shown)
+    opened = shown.opened()
+    run, tree = opened[0]
+    name = featured(tuple(tree["runs"]))
+    tiles = _ends(tree, run, measured)[:1]
+    for run, tree in opened:
+        edit = edit_of(shown.settings, run.experiment)
+        assert edit is not None
+        target, result = _ends(tree, run, measured)[1], _result("Result", tree, run, name, measured)
+        tiles += [replace(target, title=f"Target: {edit.title}"), result]
+    block = Block(f"{shown.names.scene(run.scene)}, {shown.names.model(name)}", tuple(tiles))
+    return draw_blocks([block], len(tiles), _note(shown))
+
+
+def draw_limitation(shown: Shown) -> tuple[Figure, pl.DataFrame]:
+    """Figure 12 (our reading): an edit that distant light cannot make, and what each representation does about it."""
+    figure, data = draw_edits(
+        shown,
+        "Our choice: the content of the paper's Figure 12 is not known. Nothing stands where the spot is, so no light from far "
+        "away leaves only that place dark.",
+    )
+    return figure, data
+
+
+def featured(names: Sequence[str]) -> str:
+    """Return the representation that stands for the paper's method: the first R-SIREN, else the last of all."""
+    return next((name for name in names if name.startswith("rsiren")), names[-1])
 
 
 def _ends(tree: Tree, run: RunFiles, measured: Mapping[tuple[str, ...], float]) -> list[Tile]:
@@ -103,10 +135,11 @@ def _measured(shown: Shown) -> dict[tuple[str, ...], float]:
     return {tuple(row[:4]): row[4] for row in rows.select(keys).iter_rows()}
 
 
-def _note(shown: Shown) -> str:
+def _note(shown: Shown, more: str = "") -> str:
     run = shown.files.runs[0]
     return shown.note(
+        more,
         f"{shown.names.envmap(run.envmap)}. Upper halves of the maps above, renderings below; sRGB, clamped. PSNR of the rendering "
         "against the edited picture where the edit painted (in) and elsewhere (out). The paper's strokes are not published; "
-        "procedures stand in for them, and no sky can make every edited picture."
+        "procedures stand in for them, and no sky can make every edited picture.",
     )

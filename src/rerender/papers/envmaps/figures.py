@@ -1,7 +1,7 @@
-"""Figures 4 to 11 and 13 of the envmaps paper, and the curves of the search.
+"""Figures 1 to 13 of the envmaps paper, and the curves of the search.
 
 `make_figure` is the entry: skies, fits, finished runs and metrics in; `.png`, `.pdf` and the plotted data out. Figures 4 and 5
-are about fits, 6 to 8 and 10 are galleries, 9 is both gallery and curves, 11 and 13 are edits.
+are about fits, 6 to 8 and 10 are galleries, 9 is both gallery and curves, 1 and 11 to 13 are edits, 2 and 3 are drawings.
 """
 
 from __future__ import annotations
@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rerender.core.errors import unknown_name
-from rerender.papers.envmaps import figure_curves, figure_edits, figure_fits, figure_galleries
+from rerender.papers.envmaps import (
+    figure_curves,
+    figure_edits,
+    figure_fits,
+    figure_galleries,
+    figure_overview,
+)
 from rerender.papers.envmaps.figure_files import FigureFiles as FigureFiles
 from rerender.papers.envmaps.figure_files import Shown
 from rerender.papers.envmaps.runfiles import Expected
@@ -24,6 +30,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DRAWERS: Mapping[str, Callable[[Shown], tuple[Figure, pl.DataFrame]]] = {
+    "fig1": figure_edits.draw_teaser,
+    "fig2": figure_overview.draw_overview,
+    "fig3": figure_overview.draw_place,
     "fig4": figure_fits.draw_range,
     "fig5": figure_fits.draw_noise,
     "fig6": figure_galleries.draw_rows,
@@ -32,6 +41,7 @@ DRAWERS: Mapping[str, Callable[[Shown], tuple[Figure, pl.DataFrame]]] = {
     "fig9": figure_galleries.draw_roughness,
     "fig10": figure_galleries.draw_rows,
     "fig11": figure_edits.draw_ablation,
+    "fig12": figure_edits.draw_limitation,
     "fig13": figure_edits.draw_edits,
     "curves": figure_curves.draw_curves,
 }

@@ -8,13 +8,14 @@ from typing import Any
 
 from rerender.catalogue.puresky import PURE_SKIES
 from rerender.core.errors import unknown_name
-from rerender.papers.envmaps.edit_specs import PAPER_EDITS
+from rerender.papers.envmaps.edit_specs import LIMITATION, PAPER_EDITS
 from rerender.papers.envmaps.runfiles import Expected, Job, RunFiles
 from rerender.papers.envmaps.settings import (
     ABLATION,
     DISTS,
     EDIT,
     EXPERIMENTS,
+    LIMIT,
     NUMBERED,
     REGULARISERS,
     EnvmapsSettings,
@@ -50,7 +51,7 @@ def jobs(settings: EnvmapsSettings, blocked: str | None = None) -> tuple[Job, ..
 
 
 def edit_jobs(settings: EnvmapsSettings) -> Iterator[Job]:
-    """Yield the jobs of the edits, then those of the ablation: first sky, first seed, one way to optimise."""
+    """Yield the jobs of the edits, then those of the ablation and of the edit that cannot work: first sky, first seed, one way to optimise."""
     edits, sky = settings.edits, settings.skies.all[0]
     for scene in edits.scenes:
         for edit in PAPER_EDITS[scene]:
@@ -58,6 +59,7 @@ def edit_jobs(settings: EnvmapsSettings) -> Iterator[Job]:
     if edits.scenes:
         for name in REGULARISERS:
             yield Job(ABLATION + name, edits.scenes[0], sky, edits.mode, 1, edits.ablation)
+        yield Job(LIMIT + LIMITATION.id, edits.scenes[0], sky, edits.mode, 1, edits.representations)
 
 
 def cells(settings: EnvmapsSettings, blocked: str | None = None) -> tuple[Expected, ...]:
@@ -136,7 +138,9 @@ def is_procedural(sky: str) -> bool:
 
 def check_names(settings: EnvmapsSettings) -> None:
     """Refuse skies that do not exist. Raises `UserError` that names the closest one."""
-    for name in settings.skies.names:
+    named = [(name, "envmaps.skies.names") for name in settings.skies.names]
+    named += [(own.sky, f"envmaps.edits.own.{edit}.sky") for edit, own in settings.edits.own.items()]
+    for name, key in named:
         if not is_procedural(name) and name not in PURE_SKIES:
             known = [*PURE_SKIES, numbered_name(0)]
-            raise unknown_name("sky", name, known, "The name stands in envmaps.skies.names.")
+            raise unknown_name("sky", name, known, f"The name stands in {key}.")

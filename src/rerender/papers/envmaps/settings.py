@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 
 from rerender.core.errors import closest_first
 from rerender.papers.envmaps.edit_specs import PAPER_EDITS, EditSpec, edit_spec
+from rerender.papers.envmaps.own_edit_specs import OwnEdit
 from rerender.papers.envmaps.scene_specs import ENV_SCENES
 from rerender.papers.envmaps.specs import (
     GAMMA_HIGH,
@@ -45,11 +46,14 @@ DISTS, DISTS_PROXY = "dists", "dists_proxy"
 PROXY_SUFFIX = "_dists_proxy"
 """Rows with it have the weight-free stand-in for DISTS in Eq. 10, under its own name."""
 
+VIDEO_STEPS = 20
+"""So many maps a user's own edit stores where the tier stores none."""
+
 NUMBERED = "sky_"
 """What the names of procedural skies begin with."""
 
-EDIT, ABLATION = "edit_", "ablation_"
-"""Experiments of edits are called `edit_<edit>` and `ablation_<regulariser>`."""
+EDIT, ABLATION, LIMIT = "edit_", "ablation_", "limit_"
+"""Experiments of edits are called `edit_<edit>`, `ablation_<regulariser>` and, where it cannot work, `limit_<edit>`."""
 
 EDIT_L1 = 1e-3  # section 7: 0 to 1e-3
 REGULARISERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -233,6 +237,11 @@ class EditPart(Frozen):
         description="Figure 11: what the first scene's first edit is made with, under different regularisers",
     )
 
+    own: dict[Annotated[str, Field(pattern=r"^[a-z0-9_]+$")], OwnEdit] = Field(
+        default_factory=dict,
+        description="your own edits by name, for example {lamp: {scene: bunny, sky: sky_00, strokes: lamp.yaml}}; docs/envmap-edits.md",
+    )
+
     @model_validator(mode="after")
     def _consistent(self) -> EditPart:
         for name in self.scenes:
@@ -332,6 +341,12 @@ class EnvmapsSettings(Frozen):
             update={"iterations": self.edits.iterations, "objective": objective.model_copy(update=changes)}
         )
 
+    def own_edit_settings(self, edit: EditSpec) -> InversionSettings:
+        """Return what the inversion of a user's own edit needs: it always stores maps for its video."""
+        chosen = self.edit_settings(edit)
+        every = chosen.snapshot_every or max(1, chosen.iterations // VIDEO_STEPS)
+        return chosen.model_copy(update={"snapshot_every": every})
+
     def representation(self, name: str) -> RepresentationSpec:
         """Return a row's representation with the tier's network, fit and learning rate."""
         spec, fit = row_spec(name), self.fit
@@ -410,6 +425,8 @@ def edit_of(settings: EnvmapsSettings, experiment: str) -> EditSpec | None:
     """Return the edit that an experiment makes, or None for one that makes none."""
     if experiment.startswith(EDIT):
         return edit_spec(experiment.removeprefix(EDIT))
+    if experiment.startswith(LIMIT):
+        return edit_spec(experiment.removeprefix(LIMIT))
     if experiment.startswith(ABLATION):
         return edit_spec(PAPER_EDITS[settings.edits.scenes[0]][0])
     return None

@@ -9,7 +9,15 @@ from rerender.papers.metamers.pictures import Pictures, footnote, select
 from rerender.papers.metamers.runfiles import Expected, Family, RunFiles
 from rerender.reporting import style
 from rerender.reporting.captions import Names
-from rerender.reporting.grids import picture_at, png_bytes, split_strip, spread_indices, text_at
+from rerender.reporting.grids import (
+    arrow_at,
+    box_at,
+    picture_at,
+    png_bytes,
+    split_strip,
+    spread_indices,
+    text_at,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -94,7 +102,7 @@ def _draw_loop(figure: Figure, rows: tuple[float, float], views: int, model: str
     edge = 0.06 + views * (SIDE + GAP)
     middle = upper + height / 2
     half = 0.42
-    _box(figure, left, middle - half, width, 2 * half)
+    box_at(figure, left, middle - half, width, 2 * half)
     text_at(
         figure,
         left + width / 2,
@@ -116,9 +124,9 @@ def _draw_loop(figure: Figure, rows: tuple[float, float], views: int, model: str
         va="center",
     )
     dark, red = "#333333", "#B22222"
-    _arrow(figure, (edge, upper + SIDE / 2), (left + 0.35, middle - half), dark, "arc3,rad=-0.2")
-    _arrow(figure, (edge, lower + SIDE / 2 - 0.12), (left + 0.25, middle + half), dark, "arc3,rad=0.2")
-    _arrow(figure, (left + 0.75, middle + half), (edge, lower + SIDE / 2 + 0.2), red, "arc3,rad=-0.35")
+    arrow_at(figure, (edge, upper + SIDE / 2), (left + 0.35, middle - half), dark, bend=-0.2)
+    arrow_at(figure, (edge, lower + SIDE / 2 - 0.12), (left + 0.25, middle + half), dark, bend=0.2)
+    arrow_at(figure, (left + 0.75, middle + half), (edge, lower + SIDE / 2 + 0.2), red, bend=-0.35)
     text_at(
         figure,
         left + 0.62,
@@ -172,7 +180,7 @@ def _draw_way(
         )
     ends = (STRIP_LEFT, STRIP_LEFT + len(chosen) * (side + GAP) - GAP)
     below = rows[0] + 2 * (side + GAP) + 0.08
-    _arrow(figure, (ends[0], below), (ends[1], below), "#333333", "arc3")
+    arrow_at(figure, (ends[0], below), (ends[1], below), "#333333")
     middle = (ends[0] + ends[1]) / 2
     text_at(figure, middle, below + 0.06, f"optimising the {kind}", fontsize=7.5, ha="center", va="top")
     return records
@@ -198,44 +206,3 @@ def _record(run: RunFiles, role: str, view: int, iteration: int, image: Any) -> 
         "iteration": iteration,
         "png": png_bytes(image),
     }
-
-
-def _arrow(
-    figure: Figure, start: tuple[float, float], end: tuple[float, float], colour: str, bend: str
-) -> None:
-    """Draw an arrow between two places in inches from the top left corner."""
-    from matplotlib.patches import FancyArrowPatch
-
-    width, height = figure.get_size_inches()
-    ends = [(x / width, 1 - y / height) for x, y in (start, end)]
-    arrow = FancyArrowPatch(
-        ends[0],
-        ends[1],
-        arrowstyle="-|>,head_length=4,head_width=2.2",
-        connectionstyle=bend,
-        color=colour,
-        linewidth=1.1,
-        transform=figure.transFigure,
-        shrinkA=2,
-        shrinkB=2,
-    )
-    figure.add_artist(arrow)
-
-
-def _box(figure: Figure, left: float, top: float, width: float, height: float) -> None:
-    """Draw a rounded box at a place in inches."""
-    from matplotlib.patches import FancyBboxPatch
-
-    total_width, total_height = figure.get_size_inches()
-    box = FancyBboxPatch(
-        (left, total_height - top - height),
-        width,
-        height,
-        boxstyle="round,pad=0,rounding_size=0.08",
-        facecolor="#EEF3FA",
-        edgecolor="#34568B",
-        linewidth=1.0,
-        transform=figure.dpi_scale_trans,
-    )
-    assert total_width > 0
-    figure.add_artist(box)

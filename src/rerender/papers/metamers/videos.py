@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from rerender.papers.metamers.pictures import Pictures, first_seeds
 from rerender.papers.metamers.runfiles import RunFiles
 from rerender.reporting.captions import Names
 from rerender.reporting.grids import colour_error, error_map, split_strip
+from rerender.reporting.reels import Reel, timeline
 from rerender.reporting.style import ERROR_MAX
 from rerender.reporting.videos import (
     Frame,
@@ -83,26 +83,6 @@ def _run_frame(target: Frame, current: Frame, factor: int, title: str, progress:
 # ---------------------------------------------------------------- mosaic
 
 
-@dataclass(frozen=True)
-class Reel:
-    """The observed frames of one run, found by iteration."""
-
-    model: str
-    frames: npt.NDArray[np.uint8]
-    iterations: npt.NDArray[np.int64]
-
-    @property
-    def last(self) -> int:
-        """The last iteration that was observed."""
-        return int(self.iterations[-1])
-
-    def at(self, iteration: int) -> Frame:
-        """Return the latest frame that is not after `iteration`; the first one before any."""
-        index = int(np.searchsorted(self.iterations, iteration, side="right")) - 1
-        frame: Frame = self.frames[max(0, index)]
-        return frame
-
-
 def make_mosaic(
     runs: Iterable[RunFiles], out: Path | str, *, names: Names | None = None, fps: float | None = None
 ) -> None:
@@ -136,25 +116,16 @@ def _reel(run: RunFiles) -> Reel:
     return Reel(run.model, movie["frames"], movie["iterations"].astype(np.int64))
 
 
-def timeline(reels: Sequence[Reel]) -> list[int]:
-    """Return all iterations at which some run was observed, ascending."""
-    return sorted({int(step) for reel in reels for step in reel.iterations})
-
-
 def _mosaic_frame(
     target: npt.NDArray[Any], reels: Sequence[Reel], step: int, run: RunFiles, names: Names
 ) -> Frame:
     """Return one frame: the target, then a column a model."""
     columns = [_column("Target", target, "")]
-    columns += [_column(names.model(reel.model), reel.at(step), _state(reel, step)) for reel in reels]
+    columns += [_column(names.model(reel.name), reel.at(step), reel.state(step)) for reel in reels]
     body = beside(columns)
     light = f" · {names.envmap(run.envmap)}" if run.family == "geometry" else ""
     title = f"{names.scene(run.scene)}{light}   iteration {step}"
     return pad_even(below([label(title, body.shape[1], LINE, bold=True), body]))
-
-
-def _state(reel: Reel, step: int) -> str:
-    return f"stopped at {reel.last}" if step > reel.last else ""
 
 
 def _column(name: str, strip: npt.NDArray[Any], state: str) -> Frame:
