@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from pydantic import BaseModel
 
 from rerender.catalogue.resolve import asset_settings
 from rerender.core.errors import UserError
@@ -43,7 +44,11 @@ from rerender.runtime.threads import limit_threads
 
 OUT = Path(__file__).parent / "out" / "real_sky_fit.json"
 GOAL = {"psnr_log": 40.0, "peak_ratio": 0.9, "luminance_ratio": 0.05}
-PARTS = {"network": NetworkSettings, "fit": FitSettings, "normaliser": NormaliserSettings}
+PARTS: dict[str, type[BaseModel]] = {
+    "network": NetworkSettings,
+    "fit": FitSettings,
+    "normaliser": NormaliserSettings,
+}
 
 
 def _preset(**fit: float) -> dict[str, dict[str, Any]]:
@@ -54,7 +59,7 @@ def _preset(**fit: float) -> dict[str, dict[str, Any]]:
 PRESETS = {
     "full": _preset(iterations=100, lr=1e-3, lam_hdr=100.0),
     "quick": _preset(iterations=500, lr=1e-3, lam_hdr=100.0, batch=1024),
-    "sun": _preset(iterations=2000, lr=5e-4, lam_hdr=1000.0, batch=1024),
+    "sun": _preset(iterations=3000, lr=3e-4, lam_hdr=1000.0, batch=1024),
 }
 
 
