@@ -68,6 +68,63 @@ def test_the_whole_loss_against_finite_differences(settings: FitSettings) -> Non
         assert slope == pytest.approx(float(gradient @ direction), rel=1e-5)
 
 
+def batched(batch: int, **fit: float) -> FitProblem:
+    return FitProblem(sky(), small("siren", batch=batch, **fit), seed=4)
+
+
+def gradient_of(problem: FitProblem, iteration: int) -> tuple[float, Tensor]:
+    loss = problem.step(iteration, SEEDS.child(iteration)).loss
+    assert problem.weights.grad is not None
+    return loss, problem.weights.grad.double()
+
+
+def test_batches_are_unbiased() -> None:
+    """Loss and gradient over many batches against the whole map's, in standard errors along random directions."""
+    problem, steps = batched(40, lam_hdr=100.0), 1500
+    slope = torch.empty_like(problem.weights.detach())
+    loss = float(problem.whole(problem.weights, slope))
+    directions = torch.from_numpy(np.random.default_rng(5).standard_normal((20, len(slope))))
+    seen = []
+    for iteration in range(steps):
+        found, gradient = gradient_of(problem, iteration)
+        seen.append([found, *(directions @ gradient).tolist()])
+    exact = np.array([loss, *(directions @ slope.double()).tolist()])
+    error = np.mean(seen, axis=0) - exact
+    deviation = np.std(seen, axis=0, ddof=1)
+    assert (deviation > 0.01 * np.abs(exact)).any()  # it is random at all
+    assert (np.abs(error) < 4.5 * deviation / np.sqrt(steps)).all()
+
+
+def test_a_batch_of_the_whole_map_is_the_full_batch() -> None:
+    problem = batched(10_000)
+    slope = torch.empty_like(problem.weights.detach())
+    loss = float(problem.whole(problem.weights, slope))
+    found, gradient = gradient_of(problem, 0)
+    assert found == pytest.approx(loss, rel=1e-5)
+    torch.testing.assert_close(gradient, slope.double(), rtol=1e-3, atol=1e-5)
+
+
+def test_patches_make_less_noise_than_texels_at_random() -> None:
+    """And the brightest texels less again, which carry the HDR loss: that is what they are for."""
+
+    def noise(**fit: float) -> float:
+        problem = batched(40, lam_hdr=100.0, **fit)
+        return float(torch.stack([gradient_of(problem, k)[1] for k in range(200)]).var(0).sum())
+
+    at_random = np.random.default_rng(0)
+    problem = batched(40, lam_hdr=100.0, batch_brightest=0)
+    assert problem.batches is not None
+    problem.batches.texels.draw = lambda seed: at_random.integers(0, sky()[..., 0].size, 40)  # type: ignore[method-assign]
+    independent = float(torch.stack([gradient_of(problem, k)[1] for k in range(200)]).var(0).sum())
+    patches, brightest = noise(batch_brightest=0), noise(batch_brightest=0.125)
+    assert brightest < 0.7 * patches and patches < independent
+
+
+def test_a_fit_by_batches_finds_the_map_and_its_sun(tmp_path: Path) -> None:
+    fitted, _ = fitted_to(tmp_path, "siren", iterations=400, lr=5e-3, batch=64)
+    assert fitted.quality.psnr_log > 28 and fitted.quality.peak_ratio > 0.5
+
+
 def test_a_fit_finds_the_map_and_its_sun(tmp_path: Path) -> None:
     fitted, result = fitted_to(tmp_path, "siren", iterations=400, lr=5e-3)
     assert fitted.quality.psnr_log > 30 and fitted.quality.peak_ratio > 0.5
@@ -96,9 +153,12 @@ def test_a_file_brings_the_fit_back_exactly(tmp_path: Path) -> None:
     assert back.quality == FitQuality.of(back.decode(), sky())
 
 
-@pytest.mark.parametrize("name", ["siren", "rsiren_b"])
-def test_a_resumed_fit_equals_the_uninterrupted_one(tmp_path: Path, name: str) -> None:
-    whole, broken = (FitProblem(sky(), small(name), seed=1) for _ in range(2))
+@pytest.mark.parametrize(
+    ("name", "batch"), [("siren", None), ("rsiren_b", None), ("siren", 50), ("rsiren_b", 50)]
+)
+def test_a_resumed_fit_equals_the_uninterrupted_one(tmp_path: Path, name: str, batch: int | None) -> None:
+    spec = small(name).changed(fit={"batch": batch})
+    whole, broken = (FitProblem(sky(), spec, seed=1) for _ in range(2))
     settings = LoopSettings(iterations=30, lr_schedule=whole.schedule, observe_every=10)
     expected = fit(whole, settings, tmp_path / "a", run_id="r", seeds=SEEDS, progress=Silent())
     step = broken.step
@@ -114,7 +174,7 @@ def test_a_resumed_fit_equals_the_uninterrupted_one(tmp_path: Path, name: str) -
     broken.step = stopped  # type: ignore[method-assign,assignment]
     with pytest.raises(Interrupted):
         fit(broken, settings, tmp_path / "b", run_id="r", seeds=SEEDS, progress=Silent())
-    again = FitProblem(sky(), small(name), seed=99)  # all of the start must come from the checkpoint
+    again = FitProblem(sky(), spec, seed=99)  # all of the start must come from the checkpoint
     found = fit(again, settings, tmp_path / "b", run_id="r", seeds=SEEDS, progress=Silent())
     assert found.resumed_from == 14
     assert same(found.last, expected.last) and same(found.best, expected.best)

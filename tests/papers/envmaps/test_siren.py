@@ -52,11 +52,11 @@ def start(settings: NetworkSettings) -> Tensor:
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("chunk", [100, 4096])
-def test_outputs_and_gradients_are_those_of_autograd(case: str, chunk: int) -> None:
+@pytest.mark.parametrize(("chunk", "block"), [(100, 40), (200, 100), (4096, None)])
+def test_outputs_and_gradients_are_those_of_autograd(case: str, chunk: int, block: int | None) -> None:
     settings, height, width = CASES[case]
     weights = start(settings)
-    grid = SirenGrid(settings, height, width, dtype=DOUBLE, chunk=chunk)
+    grid = SirenGrid(settings, height, width, dtype=DOUBLE, chunk=chunk, block=block)
     probe = torch.from_numpy(np.random.default_rng(0).standard_normal((height, width, 3)))
     ours, theirs = weights.clone().requires_grad_(), weights.clone().requires_grad_()
     outputs, expected = grid.decode(ours), plain(theirs, settings, height, width)

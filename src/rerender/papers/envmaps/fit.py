@@ -2,12 +2,15 @@
 
     L_log = mean (f - N(E0))^2,   L_HDR = mean ((E_hat - E0) / max E0)^2,   L = lam_log L_log + lam_HDR L_HDR   (Eq. 4)
 
-Full batch: one step is one look at every texel, two with adversarial weight perturbation.
+One step is one look at every texel, two with adversarial weight perturbation; or, with `batch`, at a random part of
+them, whose loss is Eq. 4 on average.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,9 +28,11 @@ from rerender.fitting.problem import FitResult, LoopSettings, Observation, Param
 from rerender.fitting.progress import Progress
 from rerender.fitting.schedules import Cosine, CosineRestarts, Schedule
 from rerender.papers.envmaps.awp import Adversary
+from rerender.papers.envmaps.batches import TexelBatches
 from rerender.papers.envmaps.normalisation import Normaliser
 from rerender.papers.envmaps.quality import FitQuality, gamma_of_refit
 from rerender.papers.envmaps.siren import SirenGrid, flat, initial_weights, named
+from rerender.papers.envmaps.siren_points import SirenPoints
 from rerender.papers.envmaps.specs import FitSettings, NetworkSettings, RepresentationSpec
 
 
@@ -41,7 +46,8 @@ def learning_rate(settings: FitSettings) -> Schedule:
 class FitLoss:
     """Eq. 4 of one map, a few rows at a time, with its gradient by the network's outputs.
 
-    Means are over all texels and channels of the map, so the parts of all rows add up to the loss.
+    Means are over all texels and channels of the map, so the parts of all rows add up to the loss. `part` is the loss
+    on some texels.
     """
 
     def __init__(
@@ -59,19 +65,36 @@ class FitLoss:
         self.count = exact.numel()
         self.codes = _channels_first(normaliser.normalise(exact).to(device, dtype))
         self.relative = _channels_first((exact / self.peak).to(device, dtype))
+        self.shares: Tensor | None = None
+
+    def part(self, texels: Tensor, counts: Tensor) -> FitLoss:
+        """Return the loss on some texels (indices of the raveled map), each of which stands for a number of them.
+
+        Its outputs have the shape (texels, 3), and its `first_row` is the first texel's place in the list.
+        """
+        part = copy.copy(self)
+        for name, whole in (("codes", self.codes), ("relative", self.relative)):
+            channels = whole.permute(2, 0, 1).reshape(3, -1)
+            setattr(part, name, channels[:, texels].T)
+        part.shares = counts[:, None]
+        return part
 
     def __call__(self, outputs: Tensor, first_row: int) -> tuple[Tensor, Tensor]:
         """Return these rows' part of the loss, shape (), and its gradient, shape (rows, W, 3)."""
         rows = slice(first_row, first_row + len(outputs))
+        log, hdr = self.settings.lam_log / self.count, self.settings.lam_hdr / self.count
         error = outputs - self.codes[rows]
-        gradient = error * (2 * self.settings.lam_log / self.count)
-        loss = error.square_().sum() * (self.settings.lam_log / self.count)
-        if self.settings.lam_hdr:
+        gradient = error * (2 * log)
+        loss = self._sum(error.square_(), rows) * log
+        if hdr:
             radiance, slope = self.normaliser.radiance_and_slope(outputs)
             error = radiance.div_(self.peak).sub_(self.relative[rows])
-            gradient += slope.mul_(error).mul_(2 * self.settings.lam_hdr / self.count / self.peak)
-            loss += error.square_().sum() * (self.settings.lam_hdr / self.count)
-        return loss, gradient
+            gradient += slope.mul_(error).mul_(2 * hdr / self.peak)
+            loss += self._sum(error.square_(), rows) * hdr
+        return loss, gradient if self.shares is None else gradient.mul_(self.shares[rows])
+
+    def _sum(self, squares: Tensor, rows: slice) -> Tensor:
+        return (squares if self.shares is None else squares.mul_(self.shares[rows])).sum()
 
 
 class FitProblem:
@@ -91,6 +114,7 @@ class FitProblem:
         self.normaliser = Normaliser.of(radiance, spec.normaliser)
         self.grid = SirenGrid(spec.network, *radiance.shape[:2], device=device)
         self.loss = FitLoss(radiance, self.normaliser, spec.fit, device=device)
+        self.batches = _Batches(self, spec.fit.batch, device) if spec.fit.batch else None
         self.weights = initial_weights(spec.network, seed).to(device).requires_grad_()
         self.schedule = learning_rate(spec.fit)
         self.adversary = (
@@ -104,12 +128,16 @@ class FitProblem:
         return {"weights": Parameter(self.weights, lr=self.settings.lr)}
 
     def step(self, iteration: int, seeds: SeedStream) -> StepResult:
-        """Leave the gradient of Eq. 4, at the perturbed weights if there is an adversary; nothing is random."""
+        """Leave the gradient of Eq. 4, at the perturbed weights if there is an adversary; only batches are random.
+
+        Both looks of a step with an adversary are at one batch, as in training by batches.
+        """
+        slope = self.whole if self.batches is None else self.batches.gradient_at(seeds.seed("batch"))
         at: Tensor = self.weights
         if self.adversary is not None:
-            at = self.adversary.perturbed(self.weights, self._gradient, self.schedule(iteration))
+            at = self.adversary.perturbed(self.weights, slope, self.schedule(iteration))
         gradient = torch.empty_like(self.weights, requires_grad=False)
-        loss = self._gradient(at, gradient)
+        loss = slope(at, gradient)
         self.weights.grad = gradient
         return StepResult(float(loss))
 
@@ -145,8 +173,34 @@ class FitProblem:
             radiance = self.normaliser.radiance(self.grid.decode(self.weights))
         return np.ascontiguousarray(radiance.cpu().numpy())
 
-    def _gradient(self, weights: Tensor, gradient: Tensor) -> Tensor:
+    def whole(self, weights: Tensor, gradient: Tensor) -> Tensor:
+        """Return Eq. 4 over all texels, shape (), and write its gradient."""
         return self.grid.loss_and_gradient(weights, self.loss, gradient)
+
+
+class _Batches:
+    """Eq. 4 of a problem's map, estimated from a batch of its texels."""
+
+    def __init__(self, problem: FitProblem, size: int, device: torch.device | str) -> None:
+        self.problem, self.device = problem, device
+        texels = math.prod(problem.radiance.shape[:2])
+        size = min(size, texels)
+        self.texels = TexelBatches(problem.radiance, size, int(problem.settings.batch_brightest * size))
+        self.counts = torch.from_numpy(self.texels.counts).to(device)
+        self.network = SirenPoints(problem.spec.network, device=device)
+        rows, columns = (torch.as_tensor(axis) for axis in (problem.grid.rows, problem.grid.columns))
+        places = torch.stack([columns.expand(len(rows), -1), rows[:, None].expand(-1, len(columns))])
+        self.places = places.reshape(2, -1).float().to(device)
+
+    def gradient_at(self, seed: int) -> Callable[[Tensor, Tensor], Tensor]:
+        """Return what `FitProblem.whole` is, for the batch of a seed: unbiased, value and gradient."""
+        texels = torch.from_numpy(self.texels.draw(seed)).to(self.device)
+        loss, points = self.problem.loss.part(texels, self.counts), self.places[:, texels].contiguous()
+
+        def gradient(weights: Tensor, out: Tensor) -> Tensor:
+            return self.network.loss_and_gradient(weights, points, loss, out)
+
+        return gradient
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,16 @@ gives the layers as views of it. p = (x, y) are columns and rows in [-1, 1], end
 feature-major, (features, texels).
 
 What makes it fast on a CPU, against layers of modules under autograd: no allocation in a step; w0 folded into the
-weights; NumPy's vectorised sine and cosine; and the first two layers evaluated on few Chebyshev nodes and
-interpolated (`bandlimit`), which is exact to rounding and replaces most of one layer.
+weights; NumPy's vectorised sine and cosine; blocks of texels that stay in the cache (`siren_block`); and the first two
+layers evaluated on few Chebyshev nodes and interpolated (`bandlimit`), which is exact to rounding and replaces most of
+one layer.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -25,16 +26,17 @@ import torch
 from torch import Tensor
 
 from rerender.papers.envmaps.bandlimit import chebyshev_nodes, interpolation_matrix, node_count
+from rerender.papers.envmaps.siren_block import CHANNELS, ENTRIES, Block, Layers, cosine, sine
 from rerender.papers.envmaps.specs import NetworkSettings
 
-CHANNELS = 3
-CHUNK = 4096  # texels whose layers are worked on at a time: their arrays stay in the cache
+CHUNK = 8192  # texels that are interpolated from the nodes at a time
 _TOLERANCE = {torch.float32: 2e-7, torch.float64: 1e-13}  # of the interpolated sines; about their rounding
+_ROUND = 16  # nodes come in multiples of this: products with 31 columns take twice the time of those with 32
 _WORTH_IT = 0.75  # nodes per grid point of an axis above which interpolation costs more than it saves
 
 LocalLoss = Callable[[Tensor, int], tuple[Tensor, Tensor]]
 """From the outputs of whole rows, shape (rows, W, 3), and the first row's index: their part of the loss, shape (),
-and its gradient by the outputs, shape (rows, W, 3)."""
+and its gradient by the outputs, shape (rows, W, 3). With `SirenPoints`: (points, 3), and the first point's index."""
 
 
 def weight_shapes(settings: NetworkSettings) -> dict[str, tuple[int, ...]]:
@@ -85,10 +87,33 @@ def initial_weights(settings: NetworkSettings, seed: int) -> Tensor:
     return flat(layers, settings)
 
 
+class ScaledWeights:
+    """The weights of a network with w0 folded in, and views of them by layer.
+
+    `layers` stay the same views from pass to pass: `take` writes new values below them.
+    """
+
+    def __init__(self, settings: NetworkSettings, kind: Mapping[str, Any]) -> None:
+        self.settings = settings
+        self.values = torch.empty(weight_count(settings), **kind)
+        self.layers: Layers = list(_pairs(named(self.values, settings)))
+        self.scale = torch.full_like(self.values, settings.w0)
+        self.scale[-self.layers[-1][0].numel() - CHANNELS :] = 1.0  # the output layer has no w0
+
+    def take(self, weights: Tensor) -> None:
+        """Take the values of flat weights."""
+        torch.mul(weights.detach(), self.scale, out=self.values)
+
+    def views(self, gradient: Tensor) -> Layers:
+        """Return a flat gradient by layer."""
+        return list(_pairs(named(gradient, self.settings)))
+
+
 class SirenGrid:
     """A network on the grid of a map of `height` x `width` texels, with the buffers of its passes.
 
-    One object serves one network at a time: it is not for use from several threads.
+    Works on `chunk` texels at a time, in blocks of `block` texels (by default what the cache holds); both are
+    rounded to whole rows. One object serves one network at a time: it is not for use from several threads.
     """
 
     def __init__(
@@ -100,19 +125,18 @@ class SirenGrid:
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
         chunk: int = CHUNK,
+        block: int | None = None,
     ) -> None:
         self.settings, self.height, self.width = settings, height, width
         self.kind: dict[str, Any] = {"dtype": dtype, "device": torch.device(device)}
         self.rows = np.linspace(-1.0, 1.0, height) if height > 1 else np.array([-1.0])
         self.columns = np.linspace(-1.0, 1.0, width) if width > 1 else np.array([-1.0])
-        step = max(1, chunk // width)
-        self.chunks = [(first, min(first + step, height)) for first in range(0, height, step)]
-        self.scaled = torch.empty(weight_count(settings), **self.kind)
-        self.layers = list(_pairs(named(self.scaled, settings)))
-        self.scale = torch.full_like(self.scaled, settings.w0)
-        self.scale[-self.layers[-1][0].numel() - CHANNELS :] = 1.0  # the output layer has no w0
+        self.chunks = _parts(0, height, chunk // width)
+        self.block_rows = (block or ENTRIES // settings.width) // width
+        self.scaled = ScaledWeights(settings, self.kind)
+        self.layers = self.scaled.layers
         self._memory: dict[str, Tensor] = {}
-        self._stored: list[_Buffers] = []
+        self._blocks: dict[tuple[int, int], Block] = {}
         self._passes = 0
 
     # -- the two ways to use it
@@ -130,13 +154,16 @@ class SirenGrid:
         """
         front = self._begin(weights)
         back = self._begin_backward(front, gradient)
-        buffers = self._buffers(1)[0]
         total = torch.zeros((), **self.kind)
-        for rows in self.chunks:
-            outputs = self._forward(front, rows, buffers)
-            loss, slope = local_loss(outputs, rows[0])
+        for chunk in self.chunks:
+            z, dz = self._arguments(front, chunk, "arguments"), self._slopes(front, back, chunk)
+            outputs = self._chunk_outputs(z, chunk, chunk.start)
+            loss, slopes = local_loss(self._image(outputs), chunk.start)
             total += loss
-            self._backward(front, back, rows, buffers, slope)
+            columns = _columns(slopes)
+            for here, block in self._blocks_of(chunk, chunk.start):
+                block.backward(z[:, here], columns[:, here], back.layers, dz[:, here])
+            self._gather(front, back, chunk, dz)
         self._finish(front, back, gradient)
         return total
 
@@ -145,16 +172,16 @@ class SirenGrid:
     def forward(self, weights: Tensor, *, keep: bool) -> tuple[Tensor, _Front]:
         """Return the outputs, shape (H, W, 3), and what `backward` needs besides the buffers that `keep` fills."""
         front = self._begin(weights)
-        buffers = self._buffers(len(self.chunks) if keep else 1)
         outputs = torch.empty(self.height, self.width, CHANNELS, **self.kind)
-        for index, rows in enumerate(self.chunks):
-            outputs[slice(*rows)] = self._forward(front, rows, buffers[index if keep else 0])
+        for chunk in self.chunks:
+            z = self._arguments(front, chunk, f"arguments {chunk.start}" if keep else "arguments")
+            outputs[chunk] = self._image(self._chunk_outputs(z, chunk, 0 if keep else chunk.start))
         return outputs, front
 
     def _begin(self, weights: Tensor) -> _Front:
         """Evaluate the first two layers' linear parts at the nodes."""
         self._passes += 1
-        torch.mul(weights.detach(), self.scale, out=self.scaled)
+        self.scaled.take(weights)
         (w, b), (w1, b1) = self.layers[0], self.layers[1]
         x, across = self._axis(w[:, 0], self.columns)
         y, down = self._axis(w[:, 1], self.rows)
@@ -163,8 +190,8 @@ class SirenGrid:
         from_rows = torch.outer(w[:, 1], y).add_(b[:, None])
         columns = torch.outer(w[:, 0], x)
         torch.add(from_rows[:, :, None], columns[:, None, :], out=z.view(-1, len(y), len(x)))
-        _sin(z, sines)
-        _cos(z, z)
+        sine(z, sines)
+        cosine(z, z)
         nodes = torch.addmm(b1[:, None], w1, sines, out=self._scratch("nodes", *size))
         if across is not None:
             spread = self._scratch("spread nodes", self.settings.width * len(y), self.width)
@@ -175,39 +202,41 @@ class SirenGrid:
         """Return where to evaluate along an axis, and the matrix from there to the grid; None if that is the grid."""
         top = float(frequencies.abs().max())
         needed = node_count(top, _TOLERANCE[self.kind["dtype"]]) if math.isfinite(top) else len(grid)
-        if needed > _WORTH_IT * len(grid):
+        most = _WORTH_IT * len(grid)
+        if needed > most:
             return torch.as_tensor(grid, **self.kind), None
-        return _nodes(needed, len(grid), self.kind["dtype"], self.kind["device"])
+        rounded = _ROUND * math.ceil(needed / _ROUND)
+        return _nodes(
+            rounded if rounded <= most else needed, len(grid), self.kind["dtype"], self.kind["device"]
+        )
 
-    def _forward(self, front: _Front, rows: tuple[int, int], buffers: _Buffers) -> Tensor:
-        """Return the outputs of some rows, shape (rows, W, 3); leave the layers in the buffers."""
-        count = (rows[1] - rows[0]) * self.width
-        h = buffers.sines[0][:, :count]
+    def _arguments(self, front: _Front, rows: slice, name: str) -> Tensor:
+        """Return the second layer's arguments in some rows, shape (features, texels)."""
         if front.down is None:
-            z = self._texels(front.nodes, rows)
-        else:
-            z = buffers.arguments[0][:, :count]
-            torch.matmul(front.down[slice(*rows)], front.nodes, out=z.view(-1, rows[1] - rows[0], self.width))
-        _sin(z, h)
-        for k, (w, b) in enumerate(self.layers[2:-1], start=1):
-            z, below = buffers.arguments[k][:, :count], h
-            torch.addmm(b[:, None], w, below, out=z)
-            h = buffers.sines[k][:, :count]
-            _sin(z, h)
-        w, b = self.layers[-1]
-        outputs = torch.addmm(b[:, None], w, h)
-        if self.settings.output == "sigmoid":
-            outputs.sigmoid_()
-        buffers.outputs = outputs
-        return outputs.T.reshape(rows[1] - rows[0], self.width, CHANNELS)
+            return self._texels(front.nodes, rows)
+        count = rows.stop - rows.start
+        z = self._scratch(name, self.settings.width, count * self.width)
+        torch.matmul(front.down[rows], front.nodes, out=z.view(-1, count, self.width))
+        return z
+
+    def _chunk_outputs(self, z: Tensor, chunk: slice, origin: int) -> Tensor:
+        """Return the outputs, shape (3, texels), from the second layer's arguments; `origin` as in `_blocks_of`."""
+        outputs = torch.empty(CHANNELS, z.shape[1], **self.kind)
+        for here, block in self._blocks_of(chunk, origin):
+            outputs[:, here] = block.forward(z[:, here])
+        return outputs
 
     # -- backward
 
     def backward(self, front: _Front, slopes: Tensor, gradient: Tensor) -> None:
         """Write the gradient by the flat weights, from that by the outputs, shape (H, W, 3), of the last `forward`."""
         back = self._begin_backward(front, gradient)
-        for rows, buffers in zip(self.chunks, self._stored, strict=False):
-            self._backward(front, back, rows, buffers, slopes[slice(*rows)])
+        for chunk in self.chunks:
+            z, dz = self._kept(front, chunk), self._slopes(front, back, chunk)
+            columns = _columns(slopes[chunk])
+            for here, block in self._blocks_of(chunk, 0):
+                block.backward(z[:, here], columns[:, here], back.layers, dz[:, here])
+            self._gather(front, back, chunk, dz)
         self._finish(front, back, gradient)
 
     def _begin_backward(self, front: _Front, gradient: Tensor) -> _Back:
@@ -215,42 +244,26 @@ class SirenGrid:
         nodes = self._scratch("node gradients", *front.nodes.shape)
         if front.down is not None:
             nodes.zero_()  # rows add to it; else each texel is written once
-        return _Back(list(_pairs(named(gradient, self.settings))), nodes)
+        return _Back(self.scaled.views(gradient), nodes)
 
-    def _backward(
-        self, front: _Front, back: _Back, rows: tuple[int, int], buffers: _Buffers, slopes: Tensor
-    ) -> None:
-        """Add what some rows contribute to the gradients of all layers but the first two, and to that at the nodes."""
-        count = (rows[1] - rows[0]) * self.width
-        delta = slopes.reshape(count, CHANNELS).T
-        if self.settings.output == "sigmoid":
-            y = buffers.outputs
-            delta = delta * y * (1 - y)
-        h = buffers.sines[len(buffers.sines) - 1][:, :count]
-        dw, db = back.layers[-1]
-        dw.addmm_(delta, h.T)
-        db += delta.sum(1)
-        spare = [buffers.spare[0][:, :count], buffers.spare[1][:, :count]]
-        dh = torch.mm(self.layers[-1][0].T, delta, out=spare[0])
-        for k in range(len(buffers.sines) - 1, 0, -1):
-            z = buffers.arguments[k][:, :count]
-            _cos(z, z)
-            dz = dh.mul_(z)
-            dw, db = back.layers[k + 1]
-            dw.addmm_(dz, buffers.sines[k - 1][:, :count].T)
-            db += dz.sum(1)
-            spare.reverse()
-            dh = torch.mm(self.layers[k + 1][0].T, dz, out=spare[0])
+    def _kept(self, front: _Front, rows: slice) -> Tensor:
+        """Return what `_arguments` gave for a forward pass with `keep`."""
         if front.down is None:
-            z = self._texels(front.nodes, rows)
-            _cos(z, z)
-            torch.mul(dh, z, out=self._texels(back.nodes, rows))
-        else:
-            z = buffers.arguments[0][:, :count]
-            _cos(z, z)
-            dz = dh.mul_(z).view(-1, rows[1] - rows[0], self.width)
-            down = front.down[slice(*rows)].T.expand(len(dz), -1, -1)
-            back.nodes.baddbmm_(down, dz)
+            return self._texels(front.nodes, rows)
+        size = (rows.stop - rows.start) * self.width
+        return self._scratch(f"arguments {rows.start}", self.settings.width, size)
+
+    def _slopes(self, front: _Front, back: _Back, rows: slice) -> Tensor:
+        """Return where the gradient by `_arguments` goes, shape (features, texels)."""
+        if front.down is None:
+            return self._texels(back.nodes, rows)
+        return self._scratch("slopes", self.settings.width, (rows.stop - rows.start) * self.width)
+
+    def _gather(self, front: _Front, back: _Back, rows: slice, dz: Tensor) -> None:
+        """Add the gradient by some rows' arguments to that at the nodes, unless they are the same."""
+        if front.down is not None:
+            down = front.down[rows].T.expand(len(dz), -1, -1)
+            back.nodes.baddbmm_(down, dz.view(-1, rows.stop - rows.start, self.width))
 
     def _finish(self, front: _Front, back: _Back, gradient: Tensor) -> None:
         """Carry the gradient at the nodes to the first two layers; put w0 back in."""
@@ -268,26 +281,37 @@ class SirenGrid:
         dw[:, 0] = dz.sum(1) @ front.x
         dw[:, 1] = over_columns @ front.y
         torch.sum(over_columns, 1, out=db)
-        gradient.mul_(self.scale)
+        gradient.mul_(self.scaled.scale)
 
-    def _texels(self, whole: Tensor, rows: tuple[int, int]) -> Tensor:
+    # -- memory: kept between steps, as fresh pages would cost more than the arithmetic on them
+
+    def _texels(self, whole: Tensor, rows: slice) -> Tensor:
         """Return some rows of (features, H, W) as (features, texels), a view."""
-        return whole.view(-1, self.height * self.width)[:, rows[0] * self.width : rows[1] * self.width]
+        return whole.view(-1, self.height * self.width)[:, rows.start * self.width : rows.stop * self.width]
+
+    def _image(self, outputs: Tensor) -> Tensor:
+        """Return (3, texels) as (rows, W, 3), a view."""
+        return outputs.view(CHANNELS, -1, self.width).permute(1, 2, 0)
 
     def _scratch(self, name: str, *shape: int) -> Tensor:
-        """Return memory that is kept between steps: fresh pages would cost more than the arithmetic on them."""
+        """Return memory by name."""
         size = math.prod(shape)
         if name not in self._memory or self._memory[name].numel() < size:
             self._memory[name] = torch.empty(size, **self.kind)
         return self._memory[name][:size].view(shape)
 
-    def _buffers(self, count: int) -> list[_Buffers]:
-        """Return the buffers of `count` chunks, all of the size of the first."""
-        texels = (self.chunks[0][1] - self.chunks[0][0]) * self.width
-        while len(self._stored) < count:
-            spare = self._stored[0].spare if self._stored else None
-            self._stored.append(_Buffers.make(self.settings, texels, self.kind, spare))
-        return self._stored
+    def _blocks_of(self, chunk: slice, origin: int) -> Iterator[tuple[slice, Block]]:
+        """Yield a chunk's blocks: their texels within the chunk, and the buffers.
+
+        Those are of the rows counted from `origin`: 0 gives every row its own, the chunk's start shares them.
+        """
+        for rows in _parts(chunk.start, chunk.stop, self.block_rows):
+            start, stop = (self.width * (row - chunk.start) for row in (rows.start, rows.stop))
+            key = (rows.start - origin, stop - start)
+            if key not in self._blocks:
+                spare = [self._scratch(f"spare {k}", self.settings.width, stop - start) for k in range(2)]
+                self._blocks[key] = Block(self.layers, stop - start, self.settings.output, self.kind, spare)
+            yield slice(start, stop), self._blocks[key]
 
 
 @dataclass(frozen=True)
@@ -311,28 +335,8 @@ class _Front:
 class _Back:
     """Gradients that grow over the chunks: views by layer, and that by `_Front.nodes`."""
 
-    layers: list[tuple[Tensor, Tensor]]
+    layers: Layers
     nodes: Tensor
-
-
-@dataclass
-class _Buffers:
-    """Arguments and sines of the layers from the second on, for one chunk, each (features, texels)."""
-
-    arguments: list[Tensor]
-    sines: list[Tensor]
-    spare: list[Tensor]
-    outputs: Tensor = field(default_factory=lambda: torch.empty(0))
-
-    @staticmethod
-    def make(
-        settings: NetworkSettings, texels: int, kind: Mapping[str, Any], spare: list[Tensor] | None
-    ) -> _Buffers:
-        def layers(count: int) -> list[Tensor]:
-            return [torch.empty(settings.width, texels, **kind) for _ in range(count)]
-
-        depth = settings.hidden_layers
-        return _Buffers(layers(depth), layers(depth), spare or layers(2))
 
 
 class _Decode(torch.autograd.Function):
@@ -373,17 +377,12 @@ def _nodes(count: int, size: int, dtype: torch.dtype, device: torch.device) -> t
         return nodes, torch.as_tensor(matrix, dtype=dtype, device=device)
 
 
-def _sin(source: Tensor, out: Tensor) -> None:
-    """Write sines; on a CPU by NumPy, whose float32 sine takes less than half of torch's time."""
-    if source.device.type == "cpu":
-        np.sin(source.numpy(), out=out.numpy())
-    else:
-        torch.sin(source, out=out)
+def _parts(start: int, stop: int, size: int) -> list[slice]:
+    """Return the slices of at most `size` (at least 1) that a range falls into."""
+    size = max(1, size)
+    return [slice(first, min(first + size, stop)) for first in range(start, stop, size)]
 
 
-def _cos(source: Tensor, out: Tensor) -> None:
-    """Write cosines; `out` may be `source`."""
-    if source.device.type == "cpu":
-        np.cos(source.numpy(), out=out.numpy())
-    else:
-        torch.cos(source, out=out)
+def _columns(slopes: Tensor) -> Tensor:
+    """Return (rows, W, 3) as (3, texels)."""
+    return slopes.reshape(-1, CHANNELS).T

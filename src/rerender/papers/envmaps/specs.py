@@ -57,7 +57,7 @@ class NormaliserSettings(Frozen):
 class FitSettings(Frozen):
     """The fit of a network to the initial map (sections 2.3 to 2.5)."""
 
-    iterations: Count = Field(3000, description="full-batch Adam steps; sweep 500-5000")
+    iterations: Count = Field(3000, description="Adam steps; sweep 500-5000")
     lr: Positive = Field(5e-4, description="main learning rate; sweep 1e-4 to 2e-3")
     restart_every: Count | None = Field(
         None, description="T_0 of the cosine with warm restarts; null is one cosine over the run"
@@ -72,6 +72,14 @@ class FitSettings(Frozen):
         0.0, description="size of the weight perturbation relative to each layer (Eq. 5); 0 is plain SIREN"
     )
     proxy_lr: Positive = Field(1e-4, description="learning rate of the proxy; has no first-order effect")
+    batch: Count | None = Field(
+        None,
+        description="texels of a step, one drawn from each of as many patches of the map; null is the paper's full batch, "
+        "which maps above some 256 x 64 texels waste time on",
+    )
+    batch_brightest: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.125, description="share of a batch that is the map's brightest texels, in every step"
+    )
 
     @model_validator(mode="after")
     def _ends_low(self) -> Self:
