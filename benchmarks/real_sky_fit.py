@@ -1,6 +1,6 @@
-"""The fit of HDR-SIREN to a real sky: python benchmarks/real_sky_fit.py [SKY] [--height 256] [--preset quick] [--set lr=1e-3 ...]
+"""The fit of HDR-SIREN to a real sky: python benchmarks/real_sky_fit.py [SKY] [--height 256] [--preset sun] [--set lr=1e-3 ...]
 
-The goal (README, envmaps): the upper half of a captured sky at 1024 x 256, to at least 40 dB in the normalised log space
+The goal: the upper half of a captured sky at 1024 x 256, to at least 40 dB in the normalised log space
 (Eq. 1), with a peak of at least 0.9 of the sky's and a total luminance within 5 %. `--preset full` is the paper's full
 batch, `quick` and `sun` take a thousand texels a step, and `sun` puts more weight on skies whose light comes from a few
 texels; `--set` changes single settings of network, fit and normaliser.

@@ -1,9 +1,10 @@
-"""The fit of a map by a SIREN, ours against plain modules: python benchmarks/siren_fit.py [--steps 1000] [--width 128]
+"""The fit of a map by a SIREN, ours against plain modules: python benchmarks/siren_fit.py [--steps 1000] [--width 128] [--batch 1024]
 
 Both start from the same weights and make the same number of Adam steps on the same loss (Eq. 4) with the same cosine.
 The plain one is what one would write first: `nn.Linear` and `torch.sin` in modules, autograd, `torch.optim.Adam`, and
 for `--gamma` a second network with an Adam of its own. Ours goes through the fitting loop as in the pipeline, with all
-that the loop does besides. They take turns in blocks of steps, so that other load on the machine hits both; what counts
+that the loop does besides. With `--batch`, ours looks at a part of the texels in a step, so quality is what to compare
+as well: the plain one makes the paper's full-batch steps. They take turns in blocks of steps, so that other load on the machine hits both; what counts
 is CPU time, which waiting for a core does not add to.
 
 Without --map, the map is an artificial sky with a sun. Prints the CPU time of a step of both (the median over blocks),
@@ -189,14 +190,19 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--lr", type=float, default=5e-4)
     parser.add_argument("--gamma", type=float, default=0.0, help="weight perturbation; 0 is plain SIREN")
+    parser.add_argument(
+        "--batch", type=int, help="texels of one of our steps; the plain one looks at all of them"
+    )
     args = parser.parse_args()
     limit_threads(1)
     radiance = read_map(args.map, *args.size) if args.map else artificial_sky(*args.size)
     steps = BLOCK * math.ceil(args.steps / BLOCK)
-    fit_settings = {"iterations": steps, "lr": args.lr, "gamma": args.gamma}
+    fit_settings = {"iterations": steps, "lr": args.lr, "gamma": args.gamma, "batch": args.batch}
     spec = representation_spec("siren").changed(network={"width": args.width}, fit=fit_settings)
     numbers = compare(radiance, spec)
-    print(f"{args.size[1]} x {args.size[0]} texels, width {args.width}, {steps} steps, gamma {args.gamma:g}")
+    print(
+        f"{args.size[1]} x {args.size[0]} texels, width {args.width}, {steps} steps, gamma {args.gamma:g}, batch {args.batch}"
+    )
     print(
         f"CPU time of a step: plain {numbers['plain_ms']:.2f} ms, ours {numbers['ours_ms']:.2f} ms, "
         f"ratio {numbers['ratio']:.2f}"

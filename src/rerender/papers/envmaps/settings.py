@@ -104,6 +104,10 @@ class FitPreset(Frozen):
     lam_hdr: NonNegative = Field(
         10.0, description="weight of L_HDR (Eq. 4), where the representation has it; sweep 0-100"
     )
+    batch: Count | None = Field(
+        None,
+        description="texels of a step, one from each of as many patches of the map; null: all of them, as the paper has it",
+    )
     max_refits: Annotated[int, Field(ge=0, le=6)] = Field(
         0,
         description="refit with half the perturbation, at most so often, where the map lost its sun or its light; 0 keeps gamma as it is",
@@ -355,10 +359,10 @@ class EnvmapsSettings(Frozen):
             "logpix": self.inversion.lr_logpix,
             "network": self.inversion.lr_network,
         }
-        changes: dict[str, dict[str, float]] = {
+        changes: dict[str, dict[str, float | None]] = {
             "network": {"width": fit.width, "hidden_layers": fit.hidden_layers, "w0": fit.w0},
             "normaliser": {"eps": fit.eps, "headroom": fit.headroom},
-            "fit": {"iterations": fit.iterations, "lr": fit.lr},
+            "fit": {"iterations": fit.iterations, "lr": fit.lr, "batch": fit.batch},
         }
         if spec.fit is not None and spec.fit.lam_hdr:
             changes["fit"]["lam_hdr"] = fit.lam_hdr
