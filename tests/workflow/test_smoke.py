@@ -25,7 +25,7 @@ AFTER_EVALUATE = {
     *("metamers_mosaic", "aggregate_metrics", "aggregate_verdicts", "all"),
 }
 ENVMAPS_AFTER_INVERT = {
-    *("envmaps_invert", "envmaps_metrics", "envmaps_table", "envmaps_figure"),
+    *("envmaps_invert", "envmaps_metrics", "envmaps_table", "envmaps_figure", "envmaps_video"),
     *("aggregate_metrics", "aggregate_verdicts", "all"),
 }
 ENVMAPS_AFTER_FIT = ENVMAPS_AFTER_INVERT | {"envmaps_fit"}
@@ -65,8 +65,8 @@ def test_every_artefact_is_there(finished: Workspace) -> None:
         ),
         *(f"metamers/figures/f{i}.{ext}" for i in range(1, 5) for ext in ("png", "pdf", "parquet")),
         *(
-            f"envmaps/tables/table{i}.{ext}"
-            for i in range(1, 4)
+            f"envmaps/tables/{name}.{ext}"
+            for name in ("table1", "table2", "table3", "edits")
             for ext in ("csv", "parquet", "tex", "md", "html")
         ),
         *(f"envmaps/figures/{name}.{ext}" for name in ENVMAPS_FIGURES for ext in ("png", "pdf", "parquet")),
@@ -194,8 +194,9 @@ def test_the_report_holds_every_table_figure_and_video(finished: Workspace, tmp_
         "verdicts.html",
     } <= set(names)
     runs = list((finished.folder / RESULTS / "metamers/runs").glob("*/*/*/s*"))
-    assert names.count("video.mp4") == len(runs)
-    assert len([name for name in names if name.endswith(".mp4")]) > len(runs)
+    videos = list((finished.folder / RESULTS).glob("*/runs/**/video.mp4"))
+    assert names.count("video.mp4") == len(videos) > len(runs)
+    assert len([name for name in names if name.endswith(".mp4")]) > len(videos)
     assert (finished.folder / RESULTS / "report.zip").stat().st_size < 100e6
 
 
