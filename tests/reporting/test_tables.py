@@ -176,3 +176,9 @@ def test_a_row_that_does_not_fit_is_refused() -> None:
 def test_a_pipe_does_not_break_markdown() -> None:
     text = to_markdown(table(row("a|b", Cell(text="x|y"), Cell(1.0, n=1)), columns=(NAME, ERROR)))
     assert r"| a\|b | 1 | x\|y | 1.000 |" in text
+
+
+def test_the_median_stands_in_the_data_and_one_failure_does_not_move_it_far() -> None:
+    cell = mean_cell((40.0, 30.0, 10.0, 19.0))
+    assert (cell.value, cell.median, cell.n) == (pytest.approx(24.75), pytest.approx(24.5), 4)
+    assert mean_cell((40.0, 41.0, 42.0, 0.0)).median == pytest.approx(40.5)

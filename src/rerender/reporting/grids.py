@@ -6,7 +6,6 @@ Display images are float32 (H, W, 3) sRGB in [0, 1]; errors are (H, W), mean abs
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -162,8 +161,3 @@ def error_bar(figure: Figure, place: tuple[float, float, float, float], label: s
     bar.set_ticks(np.arange(0, ERROR_MAX + 1e-9, 0.1).tolist())
     bar.ax.tick_params(labelsize=6, length=2, pad=1)
     bar.set_label(label, fontsize=6.5, labelpad=1)
-
-
-def mean_over(images: Sequence[npt.NDArray[Any]]) -> float:
-    """Return the mean of all values of all arrays."""
-    return float(np.mean([np.mean(np.asarray(image, dtype=np.float64)) for image in images]))

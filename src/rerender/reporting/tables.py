@@ -1,7 +1,7 @@
 """One writer for publication tables: `.parquet`, `.csv`, `.md` and `.tex` with the same numbers.
 
 A `Table` is rows of labels and cells. A cell is a mean with its spread and count, or text, or the reason
-why there is no value. Parquet and CSV hold full precision (columns `key`, `key_sd`, `key_ci95`, `key_note`, …);
+why there is no value. Parquet and CSV hold full precision (columns `key`, `key_sd`, `key_ci95`, `key_median`, `key_note`, …);
 Markdown and LaTeX (booktabs, nothing else) hold what a paper prints: rounded, mean ± SD, best in bold.
 """
 
@@ -28,7 +28,7 @@ SUFFIXES = (".parquet", ".csv", ".md", ".tex")
 
 @dataclass(frozen=True)
 class Cell:
-    """A number (mean of `n`, sample standard deviation `sd`), or `text`, or a `note` why there is neither.
+    """A number (mean of `n`, sample standard deviation `sd`, median), or `text`, or a `note` why there is neither.
 
     `beside` is a second number printed in parentheses, such as a raw value beside a normalised one.
     """
@@ -40,6 +40,7 @@ class Cell:
     text: str | None = None
     note: str | None = None
     best: bool = False
+    median: float | None = None
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,10 @@ def mean_cell(values: Iterable[float | None], notes: Iterable[str | None] = ()) 
     numbers = [float(value) for value in values if value is not None]
     if not numbers:
         return Cell(note=next((note for note in notes if note), "not run"))
-    spread = statistics.stdev(numbers) if len(numbers) > 1 else None
-    return Cell(value=statistics.fmean(numbers), sd=spread, n=len(numbers))
+    if len(numbers) == 1:
+        return Cell(value=numbers[0], n=1)
+    spread, median = statistics.stdev(numbers), statistics.median(numbers)
+    return Cell(value=statistics.fmean(numbers), sd=spread, median=median, n=len(numbers))
 
 
 def t_interval(cell: Cell, level: float = 0.95) -> float | None:
@@ -201,13 +204,14 @@ def data_columns(table: Table) -> dict[str, list[Any]]:
 
 
 def _data_of(column: Column, cells: Sequence[tuple[Row, Cell]], table: Table) -> dict[str, list[Any]]:
-    """Return value, spread, interval, number beside, count and reason; leave out what no cell has."""
+    """Return value, spread, interval, median, number beside, count and reason; leave out what no cell has."""
     if any(cell.text is not None for _, cell in cells):
         return {column.key: [cell.text for _, cell in cells]}
     found: dict[str, list[Any]] = {column.key: [cell.value for _, cell in cells]}
     if any(cell.sd is not None for _, cell in cells):
         found[f"{column.key}_sd"] = [cell.sd for _, cell in cells]
         found[f"{column.key}_ci95"] = [t_interval(cell) for _, cell in cells]
+        found[f"{column.key}_median"] = [cell.median for _, cell in cells]
     if column.beside:
         found[f"{column.key}_{column.beside}"] = [cell.beside for _, cell in cells]
     if any(cell.value is not None and cell.n != row_count(row) for row, cell in cells):

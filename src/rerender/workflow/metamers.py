@@ -18,7 +18,6 @@ from rerender.workflow.session import Session, remembered
 
 FOLDER = "<results>/{tier}/metamers"
 RUN = FOLDER + "/runs/{scene}/{envmap}/{model}/s{seed}"
-REFERENCES = FOLDER + "/references/{scene}/{envmap}/views.npz"
 
 FIRST_SEED = 1
 

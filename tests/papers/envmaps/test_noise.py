@@ -52,15 +52,17 @@ def test_the_seed_decides_the_direction_and_the_level_its_length() -> None:
 def test_noise_costs_quality_level_by_level() -> None:
     fitted, own = network_map()
     none, little, much = weight_noise(fitted, own, SEEDS, levels=(0, 0.01, 0.1), draws=4)
-    assert none.psnr_srgb == 100 and none.ssim == pytest.approx(1)
-    assert none.ssim > little.ssim > much.ssim and none.psnr_srgb > little.psnr_srgb > much.psnr_srgb
-    assert [len(one.draws["ssim"]) for one in (none, little, much)] == [1, 4, 4]
+    assert none.mean["env/psnr"] == 100 and none.mean["env/ssim"] == pytest.approx(1)
+    for name in ("env/ssim", "env/psnr"):
+        assert none.mean[name] > little.mean[name] > much.mean[name]
+    assert [len(one.draws) for one in (none, little, much)] == [1, 4, 4]
 
 
 def test_the_mean_is_that_of_the_draws_and_a_draw_that_of_its_map() -> None:
     fitted, own = network_map()
     (found,) = weight_noise(fitted, own, SEEDS, levels=(0.03,), draws=3)
-    assert found.ssim == pytest.approx(np.mean(found.draws["ssim"]))
-    assert len(set(found.draws["ssim"])) == 3
-    first = noisy_map(fitted, 0.03, SEEDS.seed("weight noise", 0))
-    assert found.draws["psnr_srgb"][0] == FitQuality.of(first, own).psnr_srgb
+    drawn = [draw["env/ssim"] for draw in found.draws]
+    assert found.mean["env/ssim"] == pytest.approx(np.mean(drawn))
+    assert len(set(drawn)) == 3
+    first = noisy_map(fitted, 0.03, SEEDS.seed(0))
+    assert found.draws[0]["env/psnr"] == pytest.approx(FitQuality.of(first, own).psnr_srgb)

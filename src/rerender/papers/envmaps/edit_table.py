@@ -7,7 +7,7 @@ warmer light, is another task, and its PSNR would outweigh the others.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,7 +62,7 @@ class EditResults:
         if not COLUMNS[metric].beside or found.value is None:
             return found
         before = mean_cell(self._of(jobs, INITIAL, metric)).value
-        return Cell(found.value, found.sd, found.n, beside=before)
+        return replace(found, beside=before)
 
     def kept(self, jobs: Sequence[Job], name: str) -> Cell:
         """Say whether the amount of light stayed within `Y_RATIOS`, or in how many of several jobs it did."""

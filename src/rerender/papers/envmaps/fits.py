@@ -17,8 +17,8 @@ from rerender.core.files import atomic_path, load_tree, save_tree
 from rerender.core.seeds import SeedStream
 from rerender.fitting.problem import FitResult
 from rerender.papers.envmaps.fit import FittedMap, fit_map
-from rerender.papers.envmaps.metrics import METRICS, map_metrics
-from rerender.papers.envmaps.noise import noisy_map
+from rerender.papers.envmaps.metrics import METRICS
+from rerender.papers.envmaps.noise import weight_noise
 from rerender.papers.envmaps.settings import FIT_SCENE, noise_variant
 from rerender.papers.envmaps.specs import RepresentationSpec
 from rerender.provenance.host import Stopwatch
@@ -168,13 +168,11 @@ def noise_rows(
     """
     seeds = noise_seeds(request.sky, request.seed)
     rows = []
-    for strength in (0.0, *request.noise):
-        draws = request.draws if strength else 1
-        own = replace(context, experiment="robustness", variant=noise_variant(strength))
-        seen = [map_metrics(noisy_map(fitted, strength, seeds.seed(draw)), initial) for draw in range(draws)]
-        for name in seen[0]:
-            mean, (unit, better) = float(np.mean([one[name] for one in seen])), METRICS[name]
-            rows.append(own.row(name, mean, n=draws, unit=unit, better=better))  # type: ignore[arg-type]
+    for found in weight_noise(fitted, initial, seeds, levels=(0.0, *request.noise), draws=request.draws):
+        own = replace(context, experiment="robustness", variant=noise_variant(found.level))
+        for name, mean in found.mean.items():
+            unit, better = METRICS[name]
+            rows.append(own.row(name, mean, n=len(found.draws), unit=unit, better=better))  # type: ignore[arg-type]
     return rows
 
 

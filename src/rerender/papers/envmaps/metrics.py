@@ -11,8 +11,7 @@ sun; `log_rmse`, `peak_ratio` and `y_ratio` see it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -120,34 +119,6 @@ def total_luminance(radiance: Radiance) -> float:
 def is_failure(psnr: float) -> bool:
     """Tell whether a rendering with this PSNR [dB] counts as a collapsed inversion."""
     return psnr < FAILURE_PSNR
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What Table 3 averages: `mean` and `median` by metric over `n` inversions, `failures` of which collapsed."""
-
-    mean: Mapping[str, float]
-    median: Mapping[str, float]
-    failures: int
-    n: int
-
-
-def summarise(inversions: Sequence[Mapping[str, float]]) -> Summary:
-    """Summarise inversions that have the same metrics, one mapping (of `inversion_metrics`) each."""
-    if not inversions:
-        raise UserError("there are no inversions to summarise")
-    names = list(inversions[0])
-    if any(set(one) != set(names) for one in inversions):
-        raise UserError(
-            "inversions with different metrics cannot be averaged", "Use the same models for all."
-        )
-    columns = {name: [one[name] for one in inversions] for name in names}
-    return Summary(
-        mean={name: float(np.mean(values)) for name, values in columns.items()},
-        median={name: float(np.median(values)) for name, values in columns.items()},
-        failures=sum(is_failure(one["ren/psnr"]) for one in inversions),
-        n=len(inversions),
-    )
 
 
 PAIR_METRICS: Mapping[str, tuple[str, str]] = {

@@ -13,16 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rerender.core.images import srgb_encode
 from rerender.core.seeds import SeedStream
 from rerender.papers.envmaps.fit import FittedMap
-from rerender.papers.envmaps.quality import FitQuality
+from rerender.papers.envmaps.metrics import map_metrics
 from rerender.papers.envmaps.siren import named
 from rerender.papers.envmaps.specs import NetworkSettings
-from rerender.perception.metrics.image import ssim
-
-LEVELS = (0.01, 0.03, 0.1)  # relative norms; the paper's is not published, 0.03 is what section 8 measures
-DRAWS = 5
 
 
 def noisy_weights(weights: Tensor, settings: NetworkSettings, level: float, seed: int) -> Tensor:
@@ -41,36 +36,31 @@ def noisy_weights(weights: Tensor, settings: NetworkSettings, level: float, seed
 
 @dataclass(frozen=True)
 class NoisyQuality:
-    """Of maps decoded from noisy weights against the initial map: means over draws, and each draw's own.
-
-    `psnr_srgb` [dB] and `ssim` are of the maps as shown: sRGB-encoded, clamped to [0, 1].
-    """
+    """Metrics `env/...` of maps decoded from noisy weights against the initial map: those of each draw."""
 
     level: float
-    psnr_srgb: float
-    ssim: float
-    draws: Mapping[str, tuple[float, ...]]
+    draws: tuple[Mapping[str, float], ...]
+
+    @property
+    def mean(self) -> dict[str, float]:
+        """Means over the draws by metric."""
+        return {name: float(np.mean([draw[name] for draw in self.draws])) for name in self.draws[0]}
 
 
 def weight_noise(
-    fitted: FittedMap,
-    initial: np.ndarray,
-    seeds: SeedStream,
-    *,
-    levels: Sequence[float] = LEVELS,
-    draws: int = DRAWS,
+    fitted: FittedMap, initial: np.ndarray, seeds: SeedStream, *, levels: Sequence[float], draws: int
 ) -> list[NoisyQuality]:
     """Return how good the decoded map (H, W, 3) is at each level of noise; level 0 needs one draw only."""
-    found = []
-    for level in levels:
-        columns: dict[str, list[float]] = {"psnr_srgb": [], "ssim": []}
-        for draw in range(draws if level else 1):
-            decoded = noisy_map(fitted, level, seeds.seed("weight noise", draw))
-            columns["psnr_srgb"].append(FitQuality.of(decoded, initial, fitted.normaliser.eps).psnr_srgb)
-            columns["ssim"].append(ssim(*(np.clip(srgb_encode(image), 0, 1) for image in (decoded, initial))))
-        means = {name: float(np.mean(values)) for name, values in columns.items()}
-        found.append(NoisyQuality(level, **means, draws={n: tuple(v) for n, v in columns.items()}))
-    return found
+    return [
+        NoisyQuality(
+            level,
+            tuple(
+                map_metrics(noisy_map(fitted, level, seeds.seed(draw)), initial)
+                for draw in range(draws if level else 1)
+            ),
+        )
+        for level in levels
+    ]
 
 
 def noisy_map(fitted: FittedMap, level: float, seed: int) -> np.ndarray:

@@ -29,7 +29,6 @@ from rerender.papers.envmaps.scene_specs import (
     FLOOR_ALBEDO,
     FLOOR_HALF_SIZE,
     AlphaRule,
-    Body,
     EnvSceneSpec,
     Material,
     Primitive,
@@ -203,16 +202,6 @@ def primitive_mesh(primitive: Primitive) -> Mesh:
     matrix[0, 2], matrix[2, 0] = primitive.size * np.sin(yaw), -primitive.size * np.sin(yaw)
     matrix[1, 1] = primitive.size
     return transformed(makers[primitive.kind](), matrix)
-
-
-def body_ids(spec: EnvSceneSpec) -> tuple[str, ...]:
-    """Return the ids of the bodies in the order of the scene's shapes; the plane comes last."""
-    return tuple(body.id for body in spec.bodies)
-
-
-def used_assets(body: Body) -> tuple[str, ...]:
-    """Return the asset ids that can serve as a body's mesh."""
-    return tuple(choice.asset for choice in body.meshes)
 
 
 def _diffuse(colour: tuple[float, ...]) -> Plugin:

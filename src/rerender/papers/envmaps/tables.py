@@ -182,7 +182,7 @@ def _caption(results: Results, settings: EnvmapsSettings, part: PartSettings, na
         "that the paper printed, beside the runs that follow it. Scenes, skies, shift and loss weights were not published, so "
         "orders can be compared, not numbers.",
         f"Values are mean ± one sample standard deviation over skies ({captions.join_words(map(names.envmap, skies))}) and seeds, "
-        "as many as column Runs says (t-intervals of 95% are in the CSV). Failures: renderings below 20 dB. Collapses: how often a "
+        "as many as column Runs says (t-intervals of 95% and medians are in the CSV). Failures: renderings below 20 dB. Collapses: how often a "
         "rendering fell 6 dB behind the best so far on the way. Bold is best in its group.",
         f"Maps of {width} × {height}, renderings of {size} × {size} pixels, {settings.inversion.iterations} steps.",
         "The LPIPS proxy compares normalised responses of a fixed filter bank; it is not LPIPS.",

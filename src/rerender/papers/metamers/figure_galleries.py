@@ -41,7 +41,6 @@ GAP = 0.05
 HEAD = 0.42
 MAX_SIDE = 1.3
 MIN_WIDTH = 5.5
-STANDIN_NOTE = "* procedural stand-in."
 
 
 @dataclass

@@ -7,6 +7,7 @@ T1 all runs; T2 geometry by model and by scene; T3 material by scene and model; 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rerender.core.errors import unknown_name
@@ -329,7 +330,7 @@ def _t3_row(
 
 
 def _with_beside(cell: Cell, beside: float | None) -> Cell:
-    return Cell(cell.value, cell.sd, cell.n, beside if cell.value is not None else None, note=cell.note)
+    return replace(cell, beside=beside if cell.value is not None else None)
 
 
 # ---------------------------------------------------------------- T4
