@@ -21,6 +21,7 @@ from rerender.reporting.rows import (
     read_metrics,
     read_rows,
     write_rows,
+    write_table,
 )
 
 CONTEXT = RowContext(
@@ -148,6 +149,19 @@ def test_views_steps_seeds_and_tiers_tell_values_apart(tmp_path: Path) -> None:
     ]
     write_rows(tmp_path / "a.json", rows)
     assert read_rows(tmp_path / "a.json").height == 5
+
+
+def test_a_table_of_many_runs_is_joined_like_files_of_rows(tmp_path: Path) -> None:
+    mine = [CONTEXT.row(name, 0.5, view=view) for name in ("ssim", "mae") for view in (None, 2)]
+    write_table(tmp_path / "a.parquet", mine[::-1])
+    write_table(tmp_path / "b.parquet", mine)
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+    write_rows(tmp_path / "c.json", [replace(CONTEXT, seed=2).row("mae", 0.5)])
+    assert read_rows([tmp_path / "a.parquet", tmp_path / "c.json"]).height == 5
+    with pytest.raises(SchemaError, match="the files together"):
+        read_rows([tmp_path / "a.parquet", tmp_path / "b.parquet"])
+    with pytest.raises(SchemaError, match="no metric rows"):
+        write_table(tmp_path / "d.parquet", [])
 
 
 def test_no_rows_is_an_error(tmp_path: Path) -> None:

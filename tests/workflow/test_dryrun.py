@@ -11,7 +11,7 @@ from tests.workflow.conftest import Workspace
 
 from rerender.catalogue import registry
 from rerender.papers.envmaps import grid as envmaps_grid
-from rerender.papers.envmaps.settings import split_place
+from rerender.papers.envmaps.settings import EXPERIMENTS, split_place
 from rerender.papers.envmaps.tiers import TIERS as ENVMAPS_TIERS
 from rerender.papers.metamers.tiers import TIERS
 from rerender.workflow import envmaps
@@ -35,12 +35,11 @@ def expected_counts(tier: str) -> dict[str, int]:
         "metamers_references": shape_places + len(material.scenes),
         "metamers_optimise_geometry": shape_runs,
         "metamers_optimise_material": material_runs,
-        "metamers_evaluate": shape_runs + material_runs,
+        "metamers_evaluate": shape_places + len(material.scenes),
         "metamers_metrics": 1,
         "metamers_table": 4,
         "metamers_figure": 4,
-        "metamers_run_video": shape_runs + material_runs,
-        "metamers_mosaic": shape_places + len(material.scenes),
+        "metamers_video": shape_places + len(material.scenes),
         "aggregate_metrics": 1,
         "aggregate_verdicts": 1,
         "all": 1,
@@ -51,6 +50,7 @@ def expected_envmaps_counts(tier: str) -> dict[str, int]:
     """Count the jobs of the envmaps part of a tier from its settings, without weights."""
     settings = ENVMAPS_TIERS[tier]
     jobs = envmaps_grid.jobs(settings, "weights")
+    shifted = [job for job in jobs if job.experiment in EXPERIMENTS]
     fits = len(envmaps_grid.fitted(settings))
     places = {job.scene for job in jobs}
     counts = {
@@ -58,7 +58,8 @@ def expected_envmaps_counts(tier: str) -> dict[str, int]:
         "envmaps_scene": len({split_place(place)[0] for place in places}),
         "envmaps_fit": len(envmaps_grid.fits(settings)),
         "envmaps_bake": len(places) if settings.render.backend == "transport" else 0,
-        "envmaps_invert": len(jobs),
+        "envmaps_invert": len(shifted) // len(settings.inversion.modes),
+        "envmaps_edit": len(jobs) - len(shifted),
         "envmaps_metrics": 1,
         "envmaps_table": len(envmaps.TABLES),
         "envmaps_figure": len(envmaps.FIGURES),

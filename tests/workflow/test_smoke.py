@@ -21,11 +21,18 @@ pytestmark = pytest.mark.workflow
 SMOKE = ("--config", "tier=smoke")
 RESULTS = "results/smoke"
 AFTER_EVALUATE = {
-    *("metamers_evaluate", "metamers_metrics", "metamers_table", "metamers_figure", "metamers_run_video"),
-    *("metamers_mosaic", "aggregate_metrics", "aggregate_verdicts", "all"),
+    *("metamers_evaluate", "metamers_metrics", "metamers_table", "metamers_figure", "metamers_video"),
+    *("aggregate_metrics", "aggregate_verdicts", "all"),
 }
 ENVMAPS_AFTER_INVERT = {
-    *("envmaps_invert", "envmaps_metrics", "envmaps_table", "envmaps_figure", "envmaps_video"),
+    *(
+        "envmaps_invert",
+        "envmaps_edit",
+        "envmaps_metrics",
+        "envmaps_table",
+        "envmaps_figure",
+        "envmaps_video",
+    ),
     *("aggregate_metrics", "aggregate_verdicts", "all"),
 }
 ENVMAPS_AFTER_FIT = ENVMAPS_AFTER_INVERT | {"envmaps_fit"}
@@ -77,7 +84,9 @@ def test_every_artefact_is_there(finished: Workspace) -> None:
     models = [name for name in TIERS["smoke"].geometry.models if name != "lpips"]
     assert {run.parent.name for run in runs if run.parents[1].name != "builtin"} == set(models)
     for run in runs:
-        assert (run / "video.mp4").stat().st_size > 0
+        place = f"{run.parents[2].name}-{run.parents[1].name}"
+        video = folder / "metamers" / "videos" / place / f"{run.parent.name}-{run.name}.mp4"
+        assert video.stat().st_size > 0
         assert json.loads((run / "manifest.json").read_text())["stage"] == "metamers_optimise"
 
 
@@ -118,7 +127,7 @@ def test_a_comment_or_a_docstring_reruns_nothing(finished: Workspace) -> None:
 @pytest.mark.parametrize(
     ("module", "rules"),
     [
-        ("src/rerender/papers/metamers/videos.py", {"metamers_run_video", "metamers_mosaic", "all"}),
+        ("src/rerender/papers/metamers/videos.py", {"metamers_video", "all"}),
         ("src/rerender/papers/metamers/figure_curves.py", {"metamers_figure", "all"}),
         ("src/rerender/reporting/verdicts.py", {"aggregate_verdicts", "all"}),
         ("src/rerender/papers/metamers/evaluate.py", AFTER_EVALUATE),
@@ -160,8 +169,8 @@ def test_a_setting_reruns_the_steps_that_use_it(finished: Workspace) -> None:
     change = "tiers={smoke: {metamers: {geometry: {heldout_views: 3}}}}"
     counts = finished.job_counts(*SMOKE, change)
     assert counts.keys() == AFTER_EVALUATE
-    shapes = [name for name in TIERS["smoke"].geometry.models if name != "lpips"]
-    assert counts["metamers_evaluate"] == len(shapes) * TIERS["smoke"].geometry.seeds
+    geometry = TIERS["smoke"].geometry
+    assert counts["metamers_evaluate"] == len(geometry.scenes) * len(geometry.envmaps)
 
 
 def test_how_often_a_run_saves_reruns_nothing(finished: Workspace) -> None:
@@ -194,9 +203,8 @@ def test_the_report_holds_every_table_figure_and_video(finished: Workspace, tmp_
         "verdicts.html",
     } <= set(names)
     runs = list((finished.folder / RESULTS / "metamers/runs").glob("*/*/*/s*"))
-    videos = list((finished.folder / RESULTS).glob("*/runs/**/video.mp4"))
-    assert names.count("video.mp4") == len(videos) > len(runs)
-    assert len([name for name in names if name.endswith(".mp4")]) > len(videos)
+    videos = list((finished.folder / RESULTS).rglob("*.mp4"))
+    assert len([name for name in names if name.endswith(".mp4")]) == len(videos) > len(runs) + 2
     assert (finished.folder / RESULTS / "report.zip").stat().st_size < 100e6
 
 

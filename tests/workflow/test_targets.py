@@ -36,6 +36,12 @@ RUN = "results/smoke/metamers/runs"
         ("results/smoke/metamers/figures/fig1.png", ["unknown figure 'fig1'", "f1"]),
         ("results/smoke/metamers/videos/suzane-constant.mp4", ["Did you mean 'suzanne-constant'?"]),
         ("results/smoke/metamers/references/suzane/constant/views.npz", ["Did you mean 'suzanne'?"]),
+        ("results/smoke/metamers/evaluations/suzane/constant/views.npz", ["Did you mean 'suzanne'?"]),
+        ("results/smoke/metamers/videos/translucent-builtn", ["Did you mean 'translucent-builtin'?"]),
+        (
+            "results/smoke/metamers/videos/translucent-builtin/mse-s1.mp4",
+            ["Ask for results/smoke/metamers/videos/translucent-builtin"],
+        ),
         (f"{RUN}/suzane/constant/mae/s1/final.npz", ["unknown scene 'suzane'", "Did you mean 'suzanne'?"]),
         (f"{RUN}/suzanne/venice/mae/s1/final.npz", ["Did you mean 'venice_sunset'?"]),
         (f"{RUN}/suzanne/builtin/mae/s1/final.npz", ["for the geometry scene suzanne", "constant"]),
@@ -76,7 +82,11 @@ def test_an_absolute_path_is_checked_as_well(session: Session) -> None:
         ),
         *("results/smoke/metamers/tables/t1.html", "results/laptop/metamers/figures/f4.pdf"),
         *("results/smoke/metamers/videos/translucent-builtin.mp4", "resources/envmaps/venice_sunset-64.exr"),
-        *(f"{RUN}/bunny/venice_sunset/ssim/s7/metrics.json", f"{RUN}/diffuse/builtin/mse/s1/base_color.exr"),
+        *(
+            "results/smoke/metamers/videos/translucent-builtin",
+            "results/smoke/metamers/evaluations/suzanne/constant/metrics.parquet",
+        ),
+        *(f"{RUN}/bunny/venice_sunset/ssim/s7/fit.json", f"{RUN}/diffuse/builtin/mse/s1/base_color.exr"),
         *("resources/meshes/translucent.ply", "resources/textures/gradient.exr"),
     ],
 )

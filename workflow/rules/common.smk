@@ -88,25 +88,21 @@ def names_params(wildcards):
     return metamers.names_params(SESSION, wildcards.tier)
 
 
-def family_param(wildcards):
-    return metamers.family(SESSION, wildcards.scene)
+def place_runs(*names):
+    """Input function: files of every run of a scene and light that can run here."""
+    return lambda wildcards: metamers.place_runs(
+        SESSION, wildcards.tier, wildcards.scene, wildcards.envmap, *names
+    )
 
 
-def all_runs(*names):
-    """Input function: files of every run of the tier that can run here."""
-    return lambda wildcards: metamers.run_files(SESSION, wildcards.tier, *names)
+def metric_files(wildcards):
+    """Metric rows of every scene and light of the tier."""
+    return metamers.evaluation_files(SESSION, wildcards.tier, "metrics.parquet")
 
 
 def figure_runs(wildcards):
     """Files of the runs that a figure is drawn from."""
     return metamers.figure_runs(SESSION, wildcards.tier, wildcards.name)
-
-
-def mosaic_runs(wildcards):
-    """Files of the runs that are shown side by side."""
-    return metamers.mosaic_runs(
-        SESSION, wildcards.tier, wildcards.scene, wildcards.envmap
-    )
 
 
 def model_weights(wildcards):
@@ -165,6 +161,18 @@ def bake_params(wildcards):
 def env_run_inputs(wildcards):
     """Sky, networks, scene and transport of an inversion job."""
     return envmaps.run_inputs(SESSION, wildcards.tier, wildcards)
+
+
+def env_run_files(name):
+    """A file of an inversion job in every mode of the tier in use."""
+    return ensure(
+        expand(
+            "<results>/{{tier}}/envmaps/runs/{{experiment}}/{{scene}}/{{envmap}}/{mode}/s{{seed}}/"
+            + name,
+            mode=envmaps.modes(SESSION, TIER),
+        ),
+        non_empty=True,
+    )
 
 
 def env_run_params(wildcards):

@@ -104,6 +104,37 @@ rule envmaps_invert:
     input:
         unpack(env_run_inputs),
     output:
+        final=env_run_files("final.npz"),
+        trace=env_run_files("trace.parquet"),
+        metrics=env_run_files("metrics.json"),
+        manifest=env_run_files("manifest.json"),
+    log:
+        "<logs>/{tier}/envmaps/runs/{experiment}/{scene}/{envmap}/s{seed}.log",
+    benchmark:
+        "<benchmarks>/{tier}/envmaps/runs/{experiment}/{scene}/{envmap}/s{seed}.tsv"
+    wildcard_constraints:
+        experiment="shift|shift_mitsuba",
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=6000,
+        runtime=480,
+    params:
+        settings=env_run_params,
+        weights=env_judge_weights,
+        variant=VARIANT,
+        code=code("rerender.papers.envmaps.experiment"),
+        stack=stack("rerender.papers.envmaps.experiment"),
+    message:
+        "Recover {wildcards.envmap} from {wildcards.scene} ({wildcards.experiment}), seed {wildcards.seed}"
+    script:
+        "../scripts/envmaps_invert.py"
+
+
+rule envmaps_edit:
+    input:
+        unpack(env_run_inputs),
+    output:
         final=ensure(
             "<results>/{tier}/envmaps/runs/{experiment}/{scene}/{envmap}/{mode}/s{seed}/final.npz",
             non_empty=True,
@@ -118,6 +149,8 @@ rule envmaps_invert:
         "<logs>/{tier}/envmaps/runs/{experiment}/{scene}/{envmap}/{mode}/s{seed}.log",
     benchmark:
         "<benchmarks>/{tier}/envmaps/runs/{experiment}/{scene}/{envmap}/{mode}/s{seed}.tsv"
+    wildcard_constraints:
+        experiment="(edit|ablation|limit)_[a-z0-9_]+",
     threads: 1
     resources:
         gpu=1,
@@ -130,7 +163,7 @@ rule envmaps_invert:
         code=code("rerender.papers.envmaps.experiment"),
         stack=stack("rerender.papers.envmaps.experiment"),
     message:
-        "Recover {wildcards.envmap} from {wildcards.scene} ({wildcards.experiment}, {wildcards.mode}), seed {wildcards.seed}"
+        "Find the sky for {wildcards.experiment} of {wildcards.scene} under {wildcards.envmap}, seed {wildcards.seed}"
     script:
         "../scripts/envmaps_invert.py"
 

@@ -109,24 +109,23 @@ rule metamers_optimise_material:
 rule metamers_evaluate:
     input:
         unpack(scene_assets),
-        final="<results>/{tier}/metamers/runs/{scene}/{envmap}/{model}/s{seed}/final.npz",
-        summary="<results>/{tier}/metamers/runs/{scene}/{envmap}/{model}/s{seed}/fit.json",
-        manifest="<results>/{tier}/metamers/runs/{scene}/{envmap}/{model}/s{seed}/manifest.json",
+        finals=place_runs("final.npz"),
+        summaries=place_runs("fit.json", "manifest.json"),
     output:
-        views="<results>/{tier}/metamers/runs/{scene}/{envmap}/{model}/s{seed}/views.npz",
+        views="<results>/{tier}/metamers/evaluations/{scene}/{envmap}/views.npz",
         metrics=ensure(
-            "<results>/{tier}/metamers/runs/{scene}/{envmap}/{model}/s{seed}/metrics.json",
+            "<results>/{tier}/metamers/evaluations/{scene}/{envmap}/metrics.parquet",
             non_empty=True,
         ),
     log:
-        "<logs>/{tier}/metamers/evaluate/{scene}/{envmap}/{model}/s{seed}.log",
+        "<logs>/{tier}/metamers/evaluate/{scene}/{envmap}.log",
     benchmark:
-        "<benchmarks>/{tier}/metamers/evaluate/{scene}/{envmap}/{model}/s{seed}.tsv"
+        "<benchmarks>/{tier}/metamers/evaluate/{scene}/{envmap}.tsv"
     threads: 1
     resources:
         gpu=1,
-        mem_mb=3000,
-        runtime=30,
+        mem_mb=4000,
+        runtime=120,
     params:
         settings=evaluate_params,
         value=scene_value,
@@ -135,14 +134,14 @@ rule metamers_evaluate:
         code=code("rerender.papers.metamers.evaluate"),
         stack=stack("rerender.papers.metamers.evaluate"),
     message:
-        "Judge {wildcards.scene}, {wildcards.envmap}, {wildcards.model}, seed {wildcards.seed}"
+        "Judge the runs of {wildcards.scene} under {wildcards.envmap}"
     script:
         "../scripts/metamers_evaluate.py"
 
 
 rule metamers_metrics:
     input:
-        all_runs("metrics.json"),
+        metric_files,
     output:
         "<results>/{tier}/metamers/metrics.parquet",
     log:
@@ -234,14 +233,21 @@ rule metamers_figure:
         "../scripts/metamers_figure.py"
 
 
-rule metamers_run_video:
+rule metamers_video:
     input:
-        frames="<results>/{tier}/metamers/runs/{scene}/{envmap}/{model}/s{seed}/frames.npz",
-        views="<results>/{tier}/metamers/runs/{scene}/{envmap}/{model}/s{seed}/views.npz",
-        trace="<results>/{tier}/metamers/runs/{scene}/{envmap}/{model}/s{seed}/trace.parquet",
+        runs=place_runs("frames.npz", "trace.parquet"),
+        views="<results>/{tier}/metamers/evaluations/{scene}/{envmap}/views.npz",
     output:
-        report(
-            "<results>/{tier}/metamers/runs/{scene}/{envmap}/{model}/s{seed}/video.mp4",
+        mosaic=report(
+            "<results>/{tier}/metamers/videos/{scene}-{envmap}.mp4",
+            caption="../report/metamers_mosaic.rst",
+            category="metamers",
+            subcategory="mosaic videos",
+            labels={"scene": "{scene}", "envmap": "{envmap}", "tier": "{tier}"},
+        ),
+        runs=report(
+            directory("<results>/{tier}/metamers/videos/{scene}-{envmap}"),
+            patterns=["{model}-s{seed}.mp4"],
             caption="../report/metamers_run_video.rst",
             category="metamers",
             subcategory="run videos",
@@ -254,52 +260,22 @@ rule metamers_run_video:
             },
         ),
     log:
-        "<logs>/{tier}/metamers/videos/{scene}/{envmap}/{model}/s{seed}.log",
-    benchmark:
-        "<benchmarks>/{tier}/metamers/videos/{scene}/{envmap}/{model}/s{seed}.tsv"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    params:
-        family=family_param,
-        names=names_params,
-        code=code("rerender.papers.metamers.videos"),
-        stack=stack("rerender.papers.metamers.videos"),
-    message:
-        "Video of {wildcards.scene}, {wildcards.envmap}, {wildcards.model}, seed {wildcards.seed}"
-    script:
-        "../scripts/metamers_run_video.py"
-
-
-rule metamers_mosaic:
-    input:
-        mosaic_runs,
-    output:
-        report(
-            "<results>/{tier}/metamers/videos/{scene}-{envmap}.mp4",
-            caption="../report/metamers_mosaic.rst",
-            category="metamers",
-            subcategory="mosaic videos",
-            labels={"scene": "{scene}", "envmap": "{envmap}", "tier": "{tier}"},
-        ),
-    log:
         "<logs>/{tier}/metamers/videos/{scene}-{envmap}.log",
     benchmark:
         "<benchmarks>/{tier}/metamers/videos/{scene}-{envmap}.tsv"
     threads: 1
     resources:
         mem_mb=1000,
-        runtime=10,
+        runtime=30,
     params:
         grid=grid_params,
         names=names_params,
         code=code("rerender.papers.metamers.videos"),
         stack=stack("rerender.papers.metamers.videos"),
     message:
-        "Mosaic video of {wildcards.scene} under {wildcards.envmap}"
+        "Videos of {wildcards.scene} under {wildcards.envmap}"
     script:
-        "../scripts/metamers_mosaic.py"
+        "../scripts/metamers_video.py"
 
 
 rule metamers_tables:
@@ -317,7 +293,6 @@ rule metamers_figures:
 rule metamers_videos:
     input:
         metamers.mosaics(SESSION, TIER),
-        metamers.run_files(SESSION, TIER, "video.mp4"),
     localrule: True
 
 

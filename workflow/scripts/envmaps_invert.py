@@ -1,6 +1,5 @@
-"""Recover one turned sky from one scene by all representations, or carry on where an interrupted attempt stopped."""
+"""Recover one turned sky from one scene by all representations in all modes, or carry on where an interrupted attempt stopped."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rerender.workflow.script import script, weight_files
@@ -9,17 +8,15 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with script(snakemake):
-    from rerender.papers.envmaps.experiment import RunRequest, run_job
+    from rerender.papers.envmaps.experiment import run_jobs
     from rerender.provenance.manifest import Code
-    from rerender.workflow.requests import inversion_request
+    from rerender.workflow.requests import inversion_requests
 
-    folder = Path(snakemake.output.final).parent
-    request: RunRequest = inversion_request(snakemake, weight_files(snakemake))
+    requests = inversion_requests(snakemake, weight_files(snakemake))
     # unfinished inversions keep their checkpoints outside the declared outputs, which Snakemake deletes when a job fails
-    run_job(
-        request,
+    run_jobs(
+        requests,
         Code.of("rerender.papers.envmaps.experiment"),
         snakemake.params.stack,
-        folder=folder,
-        state_root=folder.parents[5] / "state",
+        state_root=next(iter(requests)).parents[5] / "state",
     )

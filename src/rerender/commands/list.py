@@ -141,7 +141,7 @@ def _runs(session: Session, tier: str) -> Lines:
     yield f"runs ({tier})"
     rows = []
     for cell in session.cells(tier):
-        path = Path(metamers.run_file(tier, cell, "metrics.json").replace("<results>", "results"))
+        path = Path(metamers.run_file(tier, cell, "fit.json").replace("<results>", "results"))
         state = f"blocked ({cell.blocked})" if cell.blocked else "present" if path.is_file() else "absent"
         rows.append(("  " + state, str(path.parent)))
     for job in envmaps.jobs(session, tier):

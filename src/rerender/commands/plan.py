@@ -95,8 +95,8 @@ def tier_steps(session: Session, tier: str, benchmarks: Path = BENCHMARKS) -> It
     jobs = {
         "references": len(places),
         "optimise": len(ready),
-        "evaluate": len(ready),
-        "videos": len(ready) + len(places),
+        "evaluate": len(places),
+        "videos": len(places),
         "tables": len(metamers.TABLES),
         "figures": len(metamers.FIGURES),
     }
@@ -114,7 +114,9 @@ def _envmaps_jobs(session: Session, tier: str) -> dict[str, int]:
     jobs = {
         "fits": len(grid.fits(settings)),
         "transport": len(baked),
-        "runs": len(envmaps.jobs(session, tier)),
+        "runs": len(
+            {(job.experiment, job.scene, job.envmap, job.seed) for job in envmaps.jobs(session, tier)}
+        ),
         "tables": len(envmaps.TABLES),
         "figures": len(envmaps.figures(session, tier)) // 2,
         "videos": len(envmaps.videos(session, tier)),
@@ -151,6 +153,4 @@ def _cost(step: Step) -> str:
 def _probe(tier: str, ready: Any) -> str:
     from rerender.workflow import metamers
 
-    return (
-        metamers.run_file(tier, ready[0], "metrics.json").replace("<results>", "results") if ready else tier
-    )
+    return metamers.run_file(tier, ready[0], "final.npz").replace("<results>", "results") if ready else tier

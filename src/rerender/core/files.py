@@ -88,10 +88,13 @@ def save_tree(path: Path | str, tree: Tree) -> None:
         np.savez(handle, allow_pickle=False, tree=np.array(skeleton), **arrays)
 
 
-def load_tree(path: Path | str) -> Tree:
-    """Read a tree written by `save_tree`."""
+def load_tree(path: Path | str, *names: str) -> Tree:
+    """Read a tree written by `save_tree`; with `names`, only what the root has under these."""
     with np.load(path, allow_pickle=False) as stored:
-        return _restore(json.loads(str(stored["tree"])), stored)
+        root = json.loads(str(stored["tree"]))
+        if names:
+            root = {"d": {name: root["d"][name] for name in names if name in root["d"]}}
+        return _restore(root, stored)
 
 
 # Not closures: one that calls itself is a reference cycle, which would keep the arrays in memory until some

@@ -1,7 +1,7 @@
 """Metric rows: one measured value a row, with everything needed to find the run behind it.
 
-A run writes its rows to `metrics.json` (a JSON list, one row a line, under 1 MB); `aggregate` joins
-all of them into `metrics.parquet`. The schema is checked on write and on read. A value is a finite
+A job writes the rows of one run to `metrics.json` (a JSON list, one row a line, under 1 MB) or those of many runs to
+`metrics.parquet`; `aggregate` joins all of them into one `metrics.parquet`. The schema is checked on write and on read. A value is a finite
 float64 in `unit`, or null with a `reason` ("blocked (weights)", "no foreground", …).
 `view` and `step` are null for the number that tables print: the best state, averaged over views.
 """
@@ -266,23 +266,40 @@ def write_rows(path: Path | str, rows: Sequence[MetricRow]) -> None:
 
 
 def read_rows(paths: Path | str | Iterable[Path | str]) -> pl.DataFrame:
-    """Read and check one or more `metrics.json`; return all rows in a fixed order.
+    """Read and check one or more files of rows, `.json` or `.parquet`; return all rows in a fixed order.
 
     The order of the paths does not matter. Raises `SchemaError` naming file, row and column.
     """
-    import polars as pl
-
     sources = [paths] if isinstance(paths, str | Path) else list(paths)
     records = [record for source in sources for record in _read_records(Path(source))]
+    return _frame(records, "the files together" if len(sources) > 1 else str(sources[0] if sources else ""))
+
+
+def write_table(path: Path | str, rows: Iterable[MetricRow]) -> None:
+    """Write the rows of many runs to a `.parquet`, atomically and in a fixed order.
+
+    Raises `SchemaError` when there are none, or when two rows name the same value.
+    """
+    frame = _frame([asdict(row) for row in rows], str(path))
+    if frame.is_empty():
+        raise SchemaError(f"no metric rows to write to {path}")
+    with atomic_path(path) as partial:
+        frame.write_parquet(partial)
+
+
+def _frame(records: list[dict[str, Any]], where: str) -> pl.DataFrame:
+    """Return checked records as a table in a fixed order."""
+    import polars as pl
+
     records.sort(key=_order)
-    _refuse_repeats(records, "the files together" if len(sources) > 1 else str(sources[0] if sources else ""))
+    _refuse_repeats(records, where)
     columns = {name: [record[name] for record in records] for name in COLUMNS}
     columns["value"] = [None if value is None else float(value) for value in columns["value"]]
     return pl.DataFrame(columns, schema=polars_schema())
 
 
 def aggregate(paths: Iterable[Path | str], out: Path | str) -> pl.DataFrame:
-    """Join the `metrics.json` files of all runs into one `metrics.parquet`; return the table."""
+    """Join files of rows into one `metrics.parquet`; return the table."""
     frame = read_rows(paths)
     with atomic_path(out) as partial:
         frame.write_parquet(partial)
@@ -315,6 +332,8 @@ def read_metrics(path: Path | str) -> pl.DataFrame:
 
 def _read_records(path: Path) -> list[dict[str, Any]]:
     """Read one file of rows and check each of them."""
+    if path.suffix == ".parquet":
+        return read_metrics(path).to_dicts()
     try:
         records = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

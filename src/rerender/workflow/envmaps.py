@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from rerender.catalogue.resolve import is_at_hand
-from rerender.core.errors import unknown_name
+from rerender.core.errors import UserError, unknown_name
 from rerender.papers.envmaps import grid
 from rerender.papers.envmaps.own_edit_specs import OwnEdit
 from rerender.papers.envmaps.runfiles import Expected, Job
@@ -32,6 +32,7 @@ from rerender.papers.envmaps.settings import (
     spec_value,
     split_place,
 )
+from rerender.papers.envmaps.specs import InversionMode
 from rerender.perception.weights import required_weights
 from rerender.workflow.session import Session, remembered
 
@@ -87,10 +88,20 @@ def jobs_by_path(session: Session, tier: str) -> dict[str, Job]:
     return {run.path: run for run in jobs(session, tier)}
 
 
+def modes(session: Session, tier: str) -> tuple[InversionMode, ...]:
+    """Return the modes of a tier's search: a job makes all of them."""
+    return session.envmaps(tier).inversion.modes
+
+
 def job(session: Session, tier: str, wildcards: Mapping[str, str]) -> Job:
-    """Return the job that a run's wildcards name. Raises `UserError` for one outside the grid."""
-    names = ("experiment", "scene", "envmap", "mode")
-    path = "/".join([*(wildcards[name] for name in names), f"s{wildcards['seed']}"])
+    """Return the job that a run's wildcards name, the first of its modes without `mode`.
+
+    Raises `UserError` for one outside the grid.
+    """
+    mode = wildcards.get("mode") or modes(session, tier)[0]
+    path = "/".join(
+        [*(wildcards[name] for name in ("experiment", "scene", "envmap")), mode, f"s{wildcards['seed']}"]
+    )
     known = jobs_by_path(session, tier)
     if path not in known:
         raise unknown_name("envmaps run", path, known, "config/tiers/ says which runs a tier has.")
@@ -196,10 +207,16 @@ def bake_params(session: Session, tier: str, place: str) -> dict[str, Any]:
 
 
 @remembered
+def fitted(session: Session, tier: str) -> dict[str, tuple[str, ...]]:
+    """Return sky -> the representations that are fitted to it."""
+    return grid.fitted(session.envmaps(tier))
+
+
+@remembered
 def fit_params(session: Session, tier: str, sky: str) -> dict[str, Any]:
     """Return what fitting a sky needs besides its map."""
     settings = session.envmaps(tier)
-    names = grid.fitted(settings).get(sky) or tuple(
+    names = fitted(session, tier).get(sky) or tuple(
         row for row in settings.table1.representations if row_spec(row).kind == "network"
     )
     own = [name for edit in settings.edits.own.values() if edit.sky == sky for name in edit.representations]
@@ -231,19 +248,26 @@ def run_inputs(session: Session, tier: str, wildcards: Mapping[str, str]) -> dic
 
 
 def run_params(session: Session, tier: str, wildcards: Mapping[str, str]) -> dict[str, Any]:
-    """Return what a job needs besides its files."""
+    """Return what a job needs besides its files. `inversions` are its settings by mode."""
     settings, run = session.envmaps(tier), job(session, tier, wildcards)
     part = settings.mitsuba
     assert isinstance(part, MitsubaPart)
     edit = edit_of(settings, run.experiment)
-    inversion = settings.inversion_settings(run.mode)
-    if edit is not None:
+    if edit is None:
+        own, used = modes(session, tier), modes(session, session.config.tier)
+        if own != used:  # the rule's outputs are those of the tier in use
+            raise UserError(
+                f"tier {tier} searches in other modes ({', '.join(own)}) than the tier in use ({', '.join(used)})",
+                f"Add --config tier={tier}",
+            )
+        inversions = {mode: settings.inversion_settings(mode) for mode in own}
+    else:
         kept = run.experiment.removeprefix(ABLATION) if run.experiment.startswith(ABLATION) else None
-        inversion = settings.edit_settings(edit, kept)
+        inversions = {run.mode: settings.edit_settings(edit, kept)}
     return {
         "place": place_value(run.scene),
         "specs": [spec_value(settings.representation(name)) for name in run.representations],
-        "inversion": inversion.model_dump(),
+        "inversions": {mode: inversion.model_dump() for mode, inversion in inversions.items()},
         "edit": edit and edit.model_dump(exclude={"title"}),
         "columns": settings.columns,
         "image_size": settings.render.image_size,

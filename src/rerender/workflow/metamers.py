@@ -7,6 +7,7 @@ own values changed. Paths start with `<results>` and `<resources>`, which Snakem
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 from rerender.catalogue.specs import EnvmapSpec, SceneSpec
@@ -19,8 +20,7 @@ from rerender.workflow.session import Session, remembered
 FOLDER = "<results>/{tier}/metamers"
 RUN = FOLDER + "/runs/{scene}/{envmap}/{model}/s{seed}"
 
-FIRST_SEED = 1
-
+EVALUATED = ("metrics.parquet", "views.npz")
 TABLES = ("t1", "t2", "t3", "t4")
 FIGURES = ("f1", "f2", "f3", "f4")
 FIGURE_SUFFIXES = ("png", "pdf", "parquet")
@@ -42,10 +42,27 @@ def run_files(session: Session, tier: str, *names: str, **only: object) -> list[
     ]
 
 
+def places(session: Session, tier: str, **only: object) -> list[tuple[str, str]]:
+    """Return every (scene, envmap) with runs that can run here, or only where a run's fields match `only`."""
+    cells = grid.runnable(session.cells(tier))
+    matching = (cell for cell in cells if all(getattr(cell, field) == value for field, value in only.items()))
+    return list(dict.fromkeys((cell.scene, cell.envmap) for cell in matching))
+
+
+def evaluation_files(session: Session, tier: str, *names: str, **only: object) -> list[str]:
+    """Return the paths of files of the evaluations, one of each a (scene, envmap)."""
+    return [
+        f"<results>/{tier}/metamers/evaluations/{scene}/{envmap}/{name}"
+        for scene, envmap in places(session, tier, **only)
+        for name in names
+    ]
+
+
 def mosaics(session: Session, tier: str) -> list[str]:
-    """Return the mosaic videos of a tier: one a (scene, envmap)."""
-    places = dict.fromkeys((cell.scene, cell.envmap) for cell in grid.runnable(session.cells(tier)))
-    return [f"<results>/{tier}/metamers/videos/{scene}-{envmap}.mp4" for scene, envmap in places]
+    """Return the mosaic videos of a tier: one a (scene, envmap). The videos of its runs are made with it."""
+    return [
+        f"<results>/{tier}/metamers/videos/{scene}-{envmap}.mp4" for scene, envmap in places(session, tier)
+    ]
 
 
 def tables(tier: str) -> list[str]:
@@ -134,11 +151,6 @@ def names_params(session: Session, tier: str) -> dict[str, dict[str, str]]:
     }
 
 
-def family(session: Session, scene: str) -> str:
-    """Return the family of a scene."""
-    return session.scene(scene).family
-
-
 @remembered
 def weights(session: Session, models: tuple[str, ...]) -> dict[str, dict[str, str | None]]:
     """Return which files with pretrained weights the models need: asset id -> source and hash."""
@@ -153,21 +165,30 @@ def judge_weights(session: Session, tier: str, scene: str) -> dict[str, dict[str
 
 
 def figure_runs(session: Session, tier: str, name: str) -> list[str]:
-    """Return the files of finished runs that a figure is drawn from. Pictures show the first seed, numbers all."""
+    """Return the files that a figure is drawn from. Pictures show the first seed, numbers all."""
     cells = grid.runnable(session.cells(tier))
     if name == "f1":
         firsts = {cell.family: cell for cell in reversed(cells)}
-        files = ("views.npz", "frames.npz", "metrics.json")
-        return [run_file(tier, cell, file) for cell in firsts.values() for file in files]
+        shown = [
+            evaluation_files(session, tier, *EVALUATED, scene=cell.scene, envmap=cell.envmap)
+            for cell in firsts.values()
+        ]
+        return [
+            *(run_file(tier, cell, "frames.npz") for cell in firsts.values()),
+            *chain.from_iterable(shown),
+        ]
     if name == "f4":
-        return run_files(session, tier, "trace.parquet", "metrics.json")
+        return [
+            *run_files(session, tier, "trace.parquet"),
+            *evaluation_files(session, tier, "metrics.parquet"),
+        ]
     family = {"f2": "geometry", "f3": "material"}[name]
     return [
-        *run_files(session, tier, "metrics.json", family=family),
-        *run_files(session, tier, "views.npz", family=family, seed=FIRST_SEED),
+        *run_files(session, tier, "fit.json", family=family),
+        *evaluation_files(session, tier, *EVALUATED, family=family),
     ]
 
 
-def mosaic_runs(session: Session, tier: str, scene: str, envmap: str) -> list[str]:
-    """Return the files of finished runs that a mosaic is made of: the first seed of every model."""
-    return run_files(session, tier, "frames.npz", "views.npz", scene=scene, envmap=envmap, seed=FIRST_SEED)
+def place_runs(session: Session, tier: str, scene: str, envmap: str, *names: str) -> list[str]:
+    """Return the paths of files of all runs of a scene and light."""
+    return run_files(session, tier, *names, scene=scene, envmap=envmap)

@@ -41,39 +41,43 @@ def run_settings(snakemake: Any) -> GeometryRun | MaterialRun:
     )
 
 
-def inversion_request(snakemake: Any, weights: Mapping[str, Path]) -> RunRequest:
-    """Return the request of an envmaps job."""
+def inversion_requests(snakemake: Any, weights: Mapping[str, Path]) -> dict[Path, RunRequest]:
+    """Return the requests of an envmaps job by the folder that each writes to: one a mode of the search."""
     from rerender.papers.envmaps.edit_specs import EditSpec
     from rerender.papers.envmaps.experiment import RunRequest
-    from rerender.papers.envmaps.runfiles import Job
+    from rerender.papers.envmaps.runfiles import Job, RunFiles
     from rerender.papers.envmaps.settings import spec_of
     from rerender.papers.envmaps.specs import InversionSettings
 
     settings, names = snakemake.params.settings, snakemake.wildcards
     specs = tuple(map(spec_of, settings["specs"]))
-    job = Job(
-        *(names.experiment, names.scene, names.envmap, names.mode, int(names.seed)),
-        representations=tuple(spec.id for spec in specs),
-    )
-    transport = snakemake.input.get("transport")
-    return RunRequest(
-        job=job,
-        map=Path(snakemake.input.map),
-        fits=Path(snakemake.input.fits),
-        parts=Path(snakemake.input.parts),
-        transport=Path(transport) if transport else None,
-        specs=specs,
-        settings=InversionSettings(**settings["inversion"]),
-        **{
-            name: settings[name]
-            for name in ("columns", "image_size", "floor_level", "spp", "spp_grad", "target_spp")
-        },
-        edit=EditSpec(**settings["edit"], title=names.experiment) if settings["edit"] else None,
-        weights=weights,
-        tier=names.tier,
-        variant=snakemake.params.variant,
-        threads=snakemake.threads,
-    )
+    transport, finals = snakemake.input.get("transport"), snakemake.output.final
+    runs = [RunFiles.at(Path(file).parent) for file in ([finals] if isinstance(finals, str) else finals)]
+    return {
+        run.folder: RunRequest(
+            job=Job(
+                *(run.experiment, run.scene, run.envmap, inversion.mode, run.seed),
+                representations=tuple(spec.id for spec in specs),
+            ),
+            map=Path(snakemake.input.map),
+            fits=Path(snakemake.input.fits),
+            parts=Path(snakemake.input.parts),
+            transport=Path(transport) if transport else None,
+            specs=specs,
+            settings=inversion,
+            **{
+                name: settings[name]
+                for name in ("columns", "image_size", "floor_level", "spp", "spp_grad", "target_spp")
+            },
+            edit=EditSpec(**settings["edit"], title=names.experiment) if settings["edit"] else None,
+            weights=weights,
+            tier=names.tier,
+            variant=snakemake.params.variant,
+            threads=snakemake.threads,
+        )
+        for run in runs
+        for inversion in [InversionSettings(**settings["inversions"][run.mode])]
+    }
 
 
 def edit_request(snakemake: Any, weights: Mapping[str, Path]) -> EditRequest:

@@ -19,7 +19,7 @@ from rerender.workflow.session import Session
 PAPERS = ("metamers", "envmaps")
 PAPER_MODULES = {"metamers": metamers, "envmaps": envmaps}
 KINDS: Mapping[str, Sequence[str]] = {
-    "metamers": ("tables", "figures", "videos", "runs", "references"),
+    "metamers": ("tables", "figures", "videos", "runs", "evaluations", "references"),
     "envmaps": ("tables", "figures", "runs", "fits", "transport", "user_edits"),
 }
 TOP_FILES = (
@@ -30,7 +30,7 @@ TOP_FILES = (
 RESOURCES: Mapping[str, str] = {"meshes": "ply", "grounds": "ply", "envmaps": "exr", "textures": "exr"}
 RUN_FILES = (
     *("final.npz", "final.ply", "base_color.exr", "trace.parquet", "fit.json", "frames.npz"),
-    *("manifest.json", "views.npz", "metrics.json", "video.mp4"),
+    "manifest.json",
 )
 
 
@@ -106,14 +106,23 @@ class _Check:
         elif rest[0] == "envmaps":
             self.envmaps_part(tier, kind, names)
         elif kind == "videos":
-            paths = metamers.mosaics(self.session, tier)
-            self.artefact(
-                "video", names[0], [path.rpartition("/")[2].removesuffix(".mp4") for path in paths], ["mp4"]
-            )
+            self.video(names, [path.rpartition("/")[2][:-4] for path in metamers.mosaics(self.session, tier)])
         elif len(names) >= 2:
             self.place(names[0], names[1])
             if kind == "runs" and len(names) >= 4:
                 self.run(names[0], *names[2:])
+
+    def video(self, names: Sequence[str], stems: Sequence[str]) -> None:
+        """Check a mosaic, or the folder of the videos of its runs."""
+        if len(names) == 1 and "." in names[0]:
+            self.artefact("video", names[0], stems, ["mp4"])
+            return
+        self.known("folder of videos", names[0], stems)
+        if len(names) > 1:
+            folder = self.path.rpartition("/")[0]
+            raise UserError(
+                f"{self.path} is made together with the other videos of its folder", f"Ask for {folder}"
+            )
 
     def envmaps_part(self, tier: str, kind: str, names: Sequence[str]) -> None:
         settings = self.session.envmaps(tier)

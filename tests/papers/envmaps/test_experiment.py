@@ -16,7 +16,7 @@ from rerender.core.latlong import shift_columns
 from rerender.papers.envmaps import experiment, grid
 from rerender.papers.envmaps.bakes import Place
 from rerender.papers.envmaps.edit_specs import EDITS
-from rerender.papers.envmaps.experiment import RunRequest, run_job
+from rerender.papers.envmaps.experiment import RunRequest, run_jobs
 from rerender.papers.envmaps.figures import DRAWERS, FigureFiles, make_figure
 from rerender.papers.envmaps.fits import FitRequest, fit_sky, load_fits
 from rerender.papers.envmaps.metrics import display
@@ -67,7 +67,7 @@ class Made:
         return self.folder / "fits"
 
     def make(self) -> None:
-        run_job(self.request, CODE, STACK, folder=self.run.folder, state_root=self.folder / "state")
+        run_jobs({self.run.folder: self.request}, CODE, STACK, state_root=self.folder / "state")
 
 
 @pytest.fixture(scope="module")
@@ -177,6 +177,30 @@ def test_an_interrupted_job_keeps_what_is_finished(made: Made, monkeypatch: pyte
     rows = read_rows(second.run.metrics)
     assert set(rows["representation"]) == {INITIAL, *ROWS}
     assert read_manifest(second.run.manifest)["run_id"] == identity.name
+
+
+def test_jobs_in_one_process_keep_their_checkpoints_until_all_are_done(
+    made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = [replace(made.request.job, seed=seed) for seed in (3, 4)]
+    requests = {made.folder / job.path: replace(made.request, job=job) for job in jobs}
+    real, asked = experiment.invert_one, []
+
+    def stopping(request, scenery, spec, *rest):  # type: ignore[no-untyped-def]
+        asked.append(request.job.seed)
+        if asked[-1] == 4:
+            raise SystemExit(75)
+        return real(request, scenery, spec, *rest)
+
+    monkeypatch.setattr(experiment, "invert_one", stopping)
+    with pytest.raises(SystemExit):
+        run_jobs(requests, CODE, STACK, state_root=made.folder / "state")
+    (first,) = (made.folder / "state").iterdir()
+    assert {path.name for path in first.iterdir()} == set(ROWS)
+    monkeypatch.setattr(experiment, "invert_one", real)
+    run_jobs(requests, CODE, STACK, state_root=made.folder / "state")
+    assert not list((made.folder / "state").glob("*"))
+    assert all((folder / "final.npz").is_file() for folder in requests)
 
 
 def test_an_edit_is_judged_inside_and_outside_of_what_was_painted() -> None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
 from rerender.core.files import save_tree, write_json
-from rerender.papers.metamers.runfiles import Expected, RunFiles
+from rerender.papers.metamers.runfiles import Expected, RunFiles, run_key
 from rerender.reporting.captions import Names
-from rerender.reporting.rows import RowContext, aggregate, write_rows
+from rerender.reporting.rows import RowContext, aggregate, write_table
 
 NAMES = Names(
     models={
@@ -55,8 +56,11 @@ def strip(size: int, views: int, lobes: int, amount: float, colour: tuple[float,
     return np.stack([blob(size, lobes, amount, 0.7 * view, colour) for view in range(views)])
 
 
-def write_run(run: RunFiles, size: int, frames: int) -> None:
-    """Write the files of one made-up run; how well it ends depends on model and seed."""
+def write_run(run: RunFiles, size: int, frames: int) -> tuple[dict[str, Any], dict[str, Any], list]:
+    """Write the files of one made-up run; return pictures of the truth and of the run, and its metric rows.
+
+    How well it ends depends on model and seed.
+    """
     rng = np.random.default_rng([run.seed, len(run.model), len(run.scene)])
     skill = {"mae": 0.95, "dual_buffer": 0.97, "ssim": 0.85, "frontend": 0.6}[run.model] - 0.02 * run.seed
     geometry = run.family == "geometry"
@@ -77,20 +81,18 @@ def write_run(run: RunFiles, size: int, frames: int) -> None:
     movie = np.stack([np.concatenate(list(views(3, s)), axis=1) for s in steps])
     save_tree(run.frames, {"frames": np.rint(movie * 255).astype(np.uint8), "iterations": iterations})
     target = strip(size, 4, lobes, 1.0, colour)
+    truth = {"target": target.astype(np.float16), "heldout_target": strip(size, 2, lobes, 1.0, colour)}
     tree = {
-        "target": target.astype(np.float16),
         "start": views(4, 0).astype(np.float16),
         "best": views(4, 1).astype(np.float16),
-        "heldout_target": strip(size, 2, lobes, 1.0, colour),
         "heldout_start": views(2, 0),
         "heldout_best": views(2, 1),
     }
     if not geometry:
         ramp = np.linspace(0, 1, 12)[None, :, None] * np.array([1.0, 0.4, 0.1]) + 0.05 * np.ones((8, 1, 1))
-        tree["texture_target"] = np.clip(ramp, 0, 1).astype(np.float32)
+        truth["texture_target"] = np.clip(ramp, 0, 1).astype(np.float32)
         tree["texture_best"] = np.clip(ramp * skill, 0, 1).astype(np.float32)
-        tree["texture_visible"] = np.arange(8)[:, None] + np.zeros((1, 12)) > 1
-    save_tree(run.views, tree)
+        truth["texture_visible"] = np.arange(8)[:, None] + np.zeros((1, 12)) > 1
     count = int(iterations[-1]) + 1
     step = np.arange(count)
     loss = (0.3 * np.exp(-step / 25) + 0.02 * (1 - skill)) * np.exp(rng.normal(0, 0.1, count))
@@ -99,7 +101,20 @@ def write_run(run: RunFiles, size: int, frames: int) -> None:
     pl.DataFrame(trace).write_parquet(run.trace)
     summary = {"iterations": count, "stop_reason": "finished", "best_iteration": count - 3}
     write_json(run.summary, summary)
-    write_rows(run.metrics, metric_rows(run, skill, loss))
+    return truth, tree, metric_rows(run, skill, loss)
+
+
+def write_place(runs: list[RunFiles], size: int, frames: int) -> None:
+    """Write made-up runs of one scene and light, and their evaluation."""
+    tree: dict[str, Any] = {}
+    rows = []
+    for run in runs:
+        truth, seen, found = write_run(run, size, frames)
+        tree |= truth
+        tree.setdefault(run_key(run.model), {"seed": run.seed, **seen})
+        rows += found
+    save_tree(runs[0].views, tree)
+    write_table(runs[0].metrics, rows)
 
 
 def context(run: RunFiles) -> RowContext:
@@ -198,10 +213,12 @@ def build_tree(
         if cell.blocked is None:
             folder = root / "runs" / cell.scene / cell.envmap / cell.model / f"s{cell.seed}"
             run = RunFiles.at(folder, cell.family)
-            write_run(run, size, frames)
             runs.append(run)
+    by_place = {run.metrics: [other for other in runs if other.metrics == run.metrics] for run in runs}
+    for found in by_place.values():
+        write_place(found, size, frames)
     metrics = root / "metrics.parquet"
-    aggregate([run.metrics for run in runs], metrics)
+    aggregate(by_place, metrics)
     return SyntheticTree(root, metrics, tuple(runs), tuple(cells), NAMES)
 
 

@@ -25,7 +25,7 @@ from rerender.papers.metamers.figure_curves import (
 from rerender.papers.metamers.figure_overview import example
 from rerender.papers.metamers.figures import DRAWERS, make_figure
 from rerender.papers.metamers.pictures import Pictures
-from rerender.papers.metamers.runfiles import RunFiles
+from rerender.papers.metamers.runfiles import RunFiles, run_key
 from rerender.reporting.grids import as_bytes, error_map
 
 
@@ -197,7 +197,8 @@ def test_galleries_fall_back_to_training_views_and_empty_cells(
     ]
     for run in runs:
         views = load_tree(run.views)
-        save_tree(run.views, {name: views[name] for name in ("target", "start", "best")})
+        own = {name: views[run_key(run.model)][name] for name in ("start", "best", "seed")}
+        save_tree(run.views, views | {run_key(run.model): own})
     _, _, data = make_figure("f2", runs, tmp_path / "f2", tier="smoke", names=tree.names)
     frame = pl.read_parquet(data)
     shown = frame.filter(pl.col("role") == "result", pl.col("kind") == "render")
@@ -221,6 +222,6 @@ def test_a_run_without_frames_is_named(make_tree: Callable[..., Any]) -> None:
     save_tree(run.frames, {"frames": np.zeros((0, 0, 0, 3), np.uint8), "iterations": np.zeros(0, np.int64)})
     with pytest.raises(UserError, match=r"frames\.npz has 0 frames"):
         _ = Pictures(run).movie
-    save_tree(run.views, {"target": np.zeros((1, 2, 2, 3))})
+    save_tree(run.views, {"target": np.zeros((1, 2, 2, 3)), run_key(run.model): {"seed": run.seed + 1}})
     with pytest.raises(UserError, match="holds no start, best"):
         _ = Pictures(run).views

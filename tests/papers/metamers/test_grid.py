@@ -54,7 +54,7 @@ def test_finished_runs_come_in_grid_order() -> None:
     files = [
         Path("anywhere/runs") / cell.scene / cell.envmap / cell.model / f"s{cell.seed}" / name
         for cell in wanted
-        for name in ("views.npz", "metrics.json")
+        for name in ("frames.npz", "fit.json")
     ]
     runs = grid.finished_runs(cells, files)
     assert [(run.scene, run.envmap, run.model, run.seed, run.family) for run in runs] == [

@@ -14,8 +14,11 @@ def test_a_run_is_known_by_its_folder() -> None:
     run = RunFiles.at("results/smoke/metamers/runs/suzanne/constant/mae/s12", "geometry")
     assert (run.scene, run.envmap, run.model, run.seed) == ("suzanne", "constant", "mae", 12)
     names = {path.name for path in (run.final, run.trace, run.summary, run.frames, run.views, run.metrics)}
-    assert names == {"final.npz", "trace.parquet", "fit.json", "frames.npz", "views.npz", "metrics.json"}
+    assert names == {"final.npz", "trace.parquet", "fit.json", "frames.npz", "views.npz", "metrics.parquet"}
     assert run.final.parent == Path("results/smoke/metamers/runs/suzanne/constant/mae/s12")
+    assert (
+        run.views.parent == run.metrics.parent == Path("results/smoke/metamers/evaluations/suzanne/constant")
+    )
 
 
 @pytest.mark.parametrize("folder", ["suzanne/mae", "suzanne/constant/mae/12", "suzanne/constant/mae/sx"])

@@ -91,10 +91,25 @@ class Scenery:
     edit: EditTarget | None
 
 
+def run_jobs(
+    requests: Mapping[Path, RunRequest], code: Code, stack: Mapping[str, str], *, state_root: Path
+) -> None:
+    """Run, or carry on, the jobs, folder -> job, and write their files (see docs/files.md).
+
+    Checkpoints go when all jobs are finished: until then an interruption loses no inversion.
+    """
+    identities = [
+        run_job(request, code, stack, folder=folder, state_root=state_root)
+        for folder, request in requests.items()
+    ]
+    for identity in identities:
+        shutil.rmtree(state_root / identity, ignore_errors=True)
+
+
 def run_job(
     request: RunRequest, code: Code, stack: Mapping[str, str], *, folder: Path, state_root: Path
-) -> None:
-    """Run, or carry on, the job and write its files to `folder` (see docs/files.md)."""
+) -> str:
+    """Run, or carry on, the job and write its files to `folder`; return the name of its checkpoints below `state_root`."""
     watch = Stopwatch.start()
     torch.set_num_threads(request.threads)
     backend, device = start_backend(request)
@@ -134,7 +149,7 @@ def run_job(
         cost=watch.stop(gpus=int(device.type == "cuda")),
         assets=origin,
     )
-    shutil.rmtree(state_root / identity, ignore_errors=True)
+    return identity
 
 
 def invert_one(

@@ -1,4 +1,5 @@
-"""Judge a finished run on renders with seeds of their own: images, surfaces, parameters, and every available model.
+"""Judge the finished runs of one scene and light on renders with seeds of their own: images, surfaces, parameters, and
+every available model. One process judges them all: networks are loaded, and the target is rendered, once.
 
 Each render purpose (target, ceiling, start, best) has a seed stream of its own, so no comparison shares
 noise. Similarities come with two references: that of the start, and that of the target with itself under
@@ -7,7 +8,7 @@ another seed (the noise ceiling); normalised = (s - start) / (ceiling - start).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from rerender.core.files import Tree, load_tree, read_json, save_tree
 from rerender.core.images import reinhard, srgb_encode
 from rerender.core.meshes import Mesh
 from rerender.core.seeds import SeedStream
-from rerender.papers.metamers.runfiles import RunFiles
+from rerender.papers.metamers.runfiles import RunFiles, run_key
 from rerender.papers.metamers.session import Session, open_session
 from rerender.papers.metamers.settings import EvaluationSettings
 from rerender.papers.metamers.strips import strip, strip_views
@@ -45,7 +46,7 @@ from rerender.provenance.stack import stack_fingerprint
 from rerender.rendering.differentiable import Renderer
 from rerender.rendering.scenes import Scene
 from rerender.rendering.visibility import first_hits, silhouettes, visible_texels
-from rerender.reporting.rows import MetricRow, RowContext, write_rows
+from rerender.reporting.rows import MetricRow, RowContext, write_table
 
 MIN_SPAN = 1e-6
 """Smallest gap between start and ceiling similarity that can be normalised by."""
@@ -53,12 +54,12 @@ MIN_SPAN = 1e-6
 
 @dataclass(frozen=True)
 class EvaluateRequest:
-    """Which run to judge, and how."""
+    """Which runs to judge, all of one scene and light, and how."""
 
     scene: SceneSpec
     envmap: EnvmapSpec
     files: SceneFiles
-    run: RunFiles
+    runs: tuple[RunFiles, ...]
     settings: EvaluationSettings
     weights: Mapping[str, Path]
     tier: str
@@ -69,40 +70,70 @@ class EvaluateRequest:
 
 @dataclass
 class Renders:
-    """Display images (N, H, W, 3) of target, ceiling, start and best, over training and unseen views."""
+    """Display images (N, H, W, 3) by purpose, over training and unseen views."""
 
     seen: dict[str, np.ndarray] = field(default_factory=dict)
     unseen: dict[str, np.ndarray] = field(default_factory=dict)
     strip_target: np.ndarray | None = None
 
 
-def evaluate_run(request: EvaluateRequest) -> None:
-    """Write `views.npz` and `metrics.json` of one run (see docs/files.md)."""
+@dataclass(frozen=True, eq=False)
+class Court:
+    """What all runs of a scene and light are judged with: networks, and the target rendered twice (see above)."""
+
+    request: EvaluateRequest
+    session: Session
+    judges: Mapping[str, VisionModel]
+    target: Renders
+
+
+def evaluate_runs(
+    request: EvaluateRequest, metrics: Path, views: Path, report: Callable[[str], None] = print
+) -> None:
+    """Judge the runs and write their metric rows, and the pictures of each model's first seed (see docs/files.md)."""
     session = open_session(
         request.scene, request.envmap, request.files, variant=request.variant, threads=request.threads
     )
-    final = load_tree(request.run.final)
-    renders = render_all(request, session, final)
-    rows = {**image_rows(request, session, final, renders), **similarity_rows(request, session, renders)}
-    if request.settings.family == "geometry":
-        rows |= geometry_rows(request, session, final)
-        extra: dict[str, Any] = {}
+    judges = {
+        name: load_model(name, weights=dict(request.weights), device=session.device)
+        for name in request.settings.judges
+    }
+    court = Court(request, session, judges, Renders())
+    render(court, court.target, "target", None)
+    render(court, court.target, "ceiling", None)
+    rows: list[MetricRow] = []
+    shown: dict[str, Tree] = {}
+    shared = pictures(court.target, ("target",)) | {"strip_target": court.target.strip_target}
+    for number, run in enumerate(sorted(request.runs, key=lambda run: run.seed), 1):
+        found, seen, truth = judge(court, run)
+        rows += found
+        shown.setdefault(run_key(run.model), {"seed": run.seed, **seen})
+        shared |= truth
+        report(f"judged {run.model}, seed {run.seed}: {number} of {len(request.runs)}")
+    save_tree(views, shared | shown)
+    write_table(metrics, rows)
+
+
+def judge(court: Court, run: RunFiles) -> tuple[list[MetricRow], Tree, Tree]:
+    """Return a run's metric rows, its pictures, and the pictures of the truth that it is compared with."""
+    final, renders = load_tree(run.final), Renders()
+    for purpose in ("start", "best"):
+        render(court, renders, purpose, run, final[purpose])
+    rows = {**image_rows(court, final, renders), **similarity_rows(court, renders)}
+    seen = pictures(renders, ("start", "best"))
+    truth: Tree = {}
+    if court.request.settings.family == "geometry":
+        rows |= geometry_rows(court, run, final)
     else:
-        found, extra = material_rows(request, session, final)
+        found, textures, truth = material_rows(court, final)
         rows |= found
-    save_tree(request.run.views, pictures(renders) | extra)
-    write_rows(request.run.metrics, finish(request, session, rows))
+        seen |= textures
+    return finish(court, run, rows), seen, truth
 
 
-def described(
-    request: EvaluateRequest,
-    session: Session,
-    cameras: Sequence[Camera],
-    state: Tree | None,
-    *,
-    batched: bool,
-) -> Scene:
-    """Describe the target (`state` None) or a state of the run, with the primal integrator."""
+def described(court: Court, cameras: Sequence[Camera], state: Tree | None, *, batched: bool) -> Scene:
+    """Describe the target (`state` None) or a state of a run, with the primal integrator."""
+    request = court.request
     integrator = primal_integrator(request.scene, request.settings.max_depth)
     mesh = bsdf = None
     if state is not None and request.settings.family == "geometry":
@@ -110,7 +141,7 @@ def described(
     elif state is not None:
         bsdf = fitted_bsdf(request.scene, state)
     return build(
-        session.world,
+        court.session.world,
         cameras,
         request.settings.image_size,
         mesh=mesh,
@@ -133,29 +164,24 @@ def as_mesh(state: Tree) -> Mesh:
     return Mesh(np.asarray(state["vertices"], dtype=np.float64), np.asarray(state["faces"]))
 
 
-def render_all(request: EvaluateRequest, session: Session, final: Tree) -> Renders:
-    """Render target, ceiling, start and best."""
-    settings, result = request.settings, Renders()
-    seen = training_cameras(session.world, settings.n_views)
-    unseen = unseen_cameras(session.world, settings.heldout_views)
-    states = {"target": None, "ceiling": None, "start": final["start"], "best": final["best"]}
-    for purpose, state in states.items():
-        stream = SeedStream((request.scene.id, request.envmap.id, "evaluate", purpose))
-        if state is not None:
-            stream = stream.child(request.run.model, request.run.seed)
-        for cameras, store, batched in (
-            (seen, result.seen, settings.batched_views),
-            (unseen, result.unseen, False),
-        ):
-            if purpose == "ceiling" and store is result.unseen:
-                continue  # similarities are taken on the training views alone
-            renderer = Renderer(described(request, session, cameras, state, batched=batched))
-            seeds = [stream.seed(len(cameras), view) for view in range(len(cameras))]
-            radiance = renderer.render({}, views=range(len(cameras)), seeds=seeds, spp=settings.spp)
-            store[purpose] = tonemapped(radiance)
-            if purpose == "target" and store is result.seen:
-                result.strip_target = strip(radiance[strip_views(len(cameras))])
-    return result
+def render(
+    court: Court, into: Renders, purpose: str, run: RunFiles | None, state: Tree | None = None
+) -> None:
+    """Render the target (no `run`), or a state of a run, for one purpose with a seed stream of its own."""
+    request, world = court.request, court.session.world
+    stream = SeedStream((request.scene.id, request.envmap.id, "evaluate", purpose))
+    if run is not None:
+        stream = stream.child(run.model, run.seed)
+    sets = [(training_cameras(world, request.settings.n_views), into.seen, request.settings.batched_views)]
+    if purpose != "ceiling":  # similarities are taken on the training views alone
+        sets.append((unseen_cameras(world, request.settings.heldout_views), into.unseen, False))
+    for cameras, store, batched in sets:
+        renderer = Renderer(described(court, cameras, state, batched=batched))
+        seeds = [stream.seed(len(cameras), view) for view in range(len(cameras))]
+        radiance = renderer.render({}, views=range(len(cameras)), seeds=seeds, spp=request.settings.spp)
+        store[purpose] = tonemapped(radiance)
+        if purpose == "target" and store is into.seen:
+            into.strip_target = strip(radiance[strip_views(len(cameras))])
 
 
 def tonemapped(radiance: torch.Tensor) -> np.ndarray:
@@ -163,47 +189,34 @@ def tonemapped(radiance: torch.Tensor) -> np.ndarray:
     return srgb_encode(reinhard(radiance.cpu().numpy())).astype(np.float32)
 
 
-def image_rows(
-    request: EvaluateRequest, session: Session, final: Tree, renders: Renders
-) -> dict[str, tuple[float, int]]:
+def image_rows(court: Court, final: Tree, renders: Renders) -> dict[str, tuple[float, int]]:
     """Return image metrics with the number of views. Shapes are judged on unseen views, materials on the four
     views with fresh seeds, since texels that no view saw have no right value."""
-    geometry = request.settings.family == "geometry"
-    images = renders.unseen if geometry else renders.seen
-    cameras = (
-        unseen_cameras(session.world, request.settings.heldout_views)
-        if geometry
-        else training_cameras(session.world, request.settings.n_views)
-    )
-    masks = silhouettes(described(request, session, cameras, None, batched=False), OBJECT)
+    settings, world = court.request.settings, court.session.world
+    geometry = settings.family == "geometry"
     if geometry:
-        masks = masks | silhouettes(
-            described(request, session, cameras, final["best"], batched=False), OBJECT
-        )
-    judge = load_judges(request, session, ("lpips",)).get("lpips")
-    found = image_metrics(list(images["best"]), list(images["target"]), list(masks), judge)
+        target, best = court.target.unseen["target"], renders.unseen["best"]
+        cameras = unseen_cameras(world, settings.heldout_views)
+    else:
+        target, best = court.target.seen["target"], renders.seen["best"]
+        cameras = training_cameras(world, settings.n_views)
+    masks = silhouettes(described(court, cameras, None, batched=False), OBJECT)
+    if geometry:
+        masks = masks | silhouettes(described(court, cameras, final["best"], batched=False), OBJECT)
+    found = image_metrics(list(best), list(target), list(masks), court.judges.get("lpips"))
     return {name: (value, len(cameras)) for name, value in found.items()}
 
 
-def load_judges(
-    request: EvaluateRequest, session: Session, among: Sequence[str] | None = None
-) -> dict[str, VisionModel]:
-    """Load the judging models, or those `among` them."""
-    names = [name for name in request.settings.judges if among is None or name in among]
-    return {name: load_model(name, weights=dict(request.weights), device=session.device) for name in names}
-
-
-def similarity_rows(
-    request: EvaluateRequest, session: Session, renders: Renders
-) -> dict[str, tuple[float | None, int]]:
+def similarity_rows(court: Court, renders: Renders) -> dict[str, tuple[float | None, int]]:
     """Return raw, reference and normalised similarities under every available model, over the training views."""
     rows: dict[str, tuple[float | None, int]] = {}
-    count = len(renders.seen["target"])
-    for name, model in load_judges(request, session).items():
+    images = {**court.target.seen, **renders.seen}
+    count = len(images["target"])
+    for name, model in court.judges.items():
         with torch.no_grad():
             features = {
-                purpose: model.features(to_nchw(torch.from_numpy(images).to(session.device)))
-                for purpose, images in renders.seen.items()
+                purpose: model.features(to_nchw(torch.from_numpy(views).to(court.session.device)))
+                for purpose, views in images.items()
             }
             scores = {
                 purpose: float(model.similarity(features[purpose], features["target"]).mean())
@@ -218,17 +231,16 @@ def similarity_rows(
     return rows
 
 
-def geometry_rows(
-    request: EvaluateRequest, session: Session, final: Tree
-) -> dict[str, tuple[float | None, int]]:
+def geometry_rows(court: Court, run: RunFiles, final: Tree) -> dict[str, tuple[float | None, int]]:
     """Return distances between surfaces, and the silhouettes' overlap on unseen views."""
-    samples = request.settings.chamfer_samples or 20_000
-    best, target = as_mesh(final["best"]), session.world.mesh
-    found = geometry_metrics(best, target, samples, seed=request.run.seed)
-    start = geometry_metrics(as_mesh(final["start"]), target, samples, seed=request.run.seed)
-    cameras = unseen_cameras(session.world, request.settings.heldout_views)
+    settings, world = court.request.settings, court.session.world
+    samples = settings.chamfer_samples or 20_000
+    best, target = as_mesh(final["best"]), world.mesh
+    found = geometry_metrics(best, target, samples, seed=run.seed)
+    start = geometry_metrics(as_mesh(final["start"]), target, samples, seed=run.seed)
+    cameras = unseen_cameras(world, settings.heldout_views)
     masks = [
-        silhouettes(described(request, session, cameras, state, batched=False), OBJECT)
+        silhouettes(described(court, cameras, state, batched=False), OBJECT)
         for state in (final["best"], None)
     ]
     rows: dict[str, tuple[float | None, int]] = {name: (value, samples) for name, value in found.items()}
@@ -241,9 +253,10 @@ def geometry_rows(
 
 
 def material_rows(
-    request: EvaluateRequest, session: Session, final: Tree
-) -> tuple[dict[str, tuple[float | None, int]], dict[str, Any]]:
-    """Return parameter and texture errors where truth is known, and the textures for the figures."""
+    court: Court, final: Tree
+) -> tuple[dict[str, tuple[float | None, int]], dict[str, Any], dict[str, Any]]:
+    """Return parameter and texture errors where truth is known, and the fitted and the true textures for the figures."""
+    request, session = court.request, court.session
     best, start = final["best"], final["start"]
     rows: dict[str, tuple[float | None, int]] = {}
     size = np.asarray(best["base_color"]).shape[:2]
@@ -255,19 +268,16 @@ def material_rows(
             rows[f"truth/{name}"] = (float(truth[name].item()), 1)
             rows[f"abs_error/{name}"] = (abs(rows[f"value/{name}"][0] - float(truth[name].item())), 1)  # type: ignore[operator]
     cameras = training_cameras(session.world, request.settings.n_views)
-    _, hits = first_hits(described(request, session, cameras, None, batched=False), OBJECT, samples=4)
+    _, hits = first_hits(described(court, cameras, None, batched=False), OBJECT, samples=4)
     seen = visible_texels(hits, *size)
-    extra: dict[str, Any] = {
-        "texture_best": encode_texture(best["base_color"]),
-        "texture_visible": seen,
-    }
+    true: dict[str, Any] = {"texture_visible": seen}
     if "base_color" in truth:
         # the object's colour is a reflectance in [0, 1]; errors are those of the linear values
         fitted = np.asarray(best["base_color"])
         rows["texture_psnr"] = (texture_psnr(fitted, truth["base_color"], seen), int(seen.sum()))
         rows["texture_rmse"] = (texture_rmse(fitted, truth["base_color"], seen), int(seen.sum()))
-        extra["texture_target"] = encode_texture(truth["base_color"])
-    return rows, extra
+        true["texture_target"] = encode_texture(truth["base_color"])
+    return rows, {"texture_best": encode_texture(best["base_color"])}, true
 
 
 def encode_texture(linear: Any) -> np.ndarray:
@@ -275,26 +285,24 @@ def encode_texture(linear: Any) -> np.ndarray:
     return srgb_encode(np.clip(np.asarray(linear), 0.0, 1.0)).astype(np.float32)
 
 
-def pictures(renders: Renders) -> dict[str, Any]:
-    """Return what `views.npz` holds of the renders."""
-    seen = {name: renders.seen[name].astype(np.float16) for name in ("target", "start", "best")}
-    unseen = {f"heldout_{name}": renders.unseen[name].astype(np.float16) for name in seen}
-    return {**seen, **unseen, "strip_target": renders.strip_target}
+def pictures(renders: Renders, purposes: Sequence[str]) -> dict[str, Any]:
+    """Return what `views.npz` holds of renders."""
+    seen = {name: renders.seen[name].astype(np.float16) for name in purposes}
+    return seen | {f"heldout_{name}": renders.unseen[name].astype(np.float16) for name in purposes}
 
 
-def finish(
-    request: EvaluateRequest, session: Session, rows: Mapping[str, tuple[float | None, int]]
-) -> list[MetricRow]:
+def finish(court: Court, run: RunFiles, rows: Mapping[str, tuple[float | None, int]]) -> list[MetricRow]:
     """Put every value and the run's own summary into rows."""
-    manifest = read_manifest(request.run.folder / "manifest.json")
+    request, session = court.request, court.session
+    manifest = read_manifest(run.folder / "manifest.json")
     context = RowContext(
         paper="metamers",
         experiment=request.settings.family,
         scene=request.scene.id,
         envmap=request.envmap.id,
-        method=request.run.model,
+        method=run.model,
         representation="large_steps" if request.settings.family == "geometry" else "principled",
-        seed=request.run.seed,
+        seed=run.seed,
         tier=request.tier,
         backend=session.backend,
         device=session.device.type,
@@ -308,7 +316,7 @@ def finish(
         context.row(name, value, n=max(n, 1), reason=None if value is not None else no_span)
         for name, (value, n) in rows.items()
     ]
-    return result + summary_rows(context, read_json(request.run.summary))
+    return result + summary_rows(context, read_json(run.summary))
 
 
 def summary_rows(context: RowContext, summary: Mapping[str, Any]) -> list[MetricRow]:

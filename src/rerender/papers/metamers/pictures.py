@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rerender.core.errors import UserError
-from rerender.core.files import load_tree
-from rerender.papers.metamers.runfiles import Expected, Family, RunFiles, blocked_models
+from rerender.core.files import Tree, load_tree
+from rerender.papers.metamers.runfiles import Expected, Family, RunFiles, blocked_models, run_key
 from rerender.reporting import captions
 from rerender.reporting.captions import Names
 from rerender.reporting.grids import as_bytes, split_strip
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 
+TRUTH = ("target", "heldout_target", "texture_target", "texture_visible")
+"""What `views.npz` holds once for all runs."""
+
 
 @dataclass(frozen=True)
 class Pictures:
@@ -33,13 +36,18 @@ class Pictures:
 
     @cached_property
     def views(self) -> Mapping[str, Array]:
-        """Display renders with fresh seeds, by the keys of docs/files.md."""
-        return _read(self.run.views, ("target", "start", "best"))
+        """Display renders with fresh seeds, by the keys of docs/files.md. Only a model's first seed has them."""
+        key = run_key(self.run.model)
+        tree = load_tree(self.run.views, *TRUTH, key)
+        own = tree.pop(key, {})
+        if own.pop("seed", None) != self.run.seed:
+            own = {}
+        return _checked({**tree, **own}, self.run.views, ("target", "start", "best"))
 
     @cached_property
     def movie(self) -> Mapping[str, Array]:
         """Observed strips `frames` uint8 (T, H, K·W, 3) and their `iterations` (T,)."""
-        movie = _read(self.run.frames, ("frames", "iterations"))
+        movie = _checked(load_tree(self.run.frames), self.run.frames, ("frames", "iterations"))
         if len(movie["frames"]) == 0 or len(movie["frames"]) != len(movie["iterations"]):
             raise UserError(
                 f"{self.run.frames} has {len(movie['frames'])} frames for {len(movie['iterations'])} iterations",
@@ -62,7 +70,8 @@ class Pictures:
         import polars as pl
 
         rows = read_rows(self.run.metrics)
-        return rows.filter(pl.col("view").is_null() & pl.col("step").is_null()).to_dicts()
+        own = (pl.col("method") == self.run.model) & (pl.col("seed") == self.run.seed)
+        return rows.filter(own & pl.col("view").is_null() & pl.col("step").is_null()).to_dicts()
 
     @cached_property
     def trace(self) -> pl.DataFrame:
@@ -84,15 +93,15 @@ class Pictures:
 
     def strip_target(self) -> npt.NDArray[np.uint8]:
         """Return the target as the observed strip shows it, uint8 (H, K·W, 3)."""
-        if "strip_target" in self.views:
-            return as_bytes(self.views["strip_target"])
+        tree = load_tree(self.run.views, "strip_target", "target")
+        if "strip_target" in tree:
+            return as_bytes(np.asarray(tree["strip_target"]))
         count = len(split_strip(self.movie["frames"][0]))
-        return np.concatenate([as_bytes(view) for view in self.views["target"][:count]], axis=1)
+        return np.concatenate([as_bytes(np.asarray(view)) for view in tree["target"][:count]], axis=1)
 
 
-def _read(path: Path, needed: Sequence[str]) -> Mapping[str, Array]:
-    """Read a tree of arrays and check that it holds what is needed."""
-    tree = load_tree(path)
+def _checked(tree: Tree, path: Path, needed: Sequence[str]) -> Mapping[str, Array]:
+    """Return a tree of arrays, and check that it holds what is needed."""
     missing = [name for name in needed if name not in tree]
     if missing:
         raise UserError(f"{path} holds no {', '.join(missing)}", f"Delete {path} and make it again.")

@@ -56,13 +56,22 @@ class RunFiles:
 
     @property
     def views(self) -> Path:
-        """Fresh-seed display renders of target, start and best."""
-        return self.folder / "views.npz"
+        """Fresh-seed display renders of the target, and of each model's first seed: of all runs of the scene and light."""
+        return self._evaluations / "views.npz"
 
     @property
     def metrics(self) -> Path:
-        """Metric rows."""
-        return self.folder / "metrics.json"
+        """Metric rows of all runs of the scene and light."""
+        return self._evaluations / "metrics.parquet"
+
+    @property
+    def _evaluations(self) -> Path:
+        return self.folder.parents[4] / "evaluations" / self.scene / self.envmap
+
+
+def run_key(model: str) -> str:
+    """Return the name under which `views.npz` holds the pictures of a model's first seed."""
+    return f"runs/{model}"
 
 
 @dataclass(frozen=True, order=True)

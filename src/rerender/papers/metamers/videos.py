@@ -36,6 +36,12 @@ MOSAIC_VIEWS = 2
 HOLD_SECONDS = 1.5
 
 
+def make_run_videos(runs: Iterable[RunFiles], folder: Path, *, names: Names | None = None) -> None:
+    """Write the video of every run, `<model>-s<seed>.mp4`, to a folder."""
+    for run in runs:
+        make_run_video(run, folder / f"{run.model}-s{run.seed}.mp4", names=names)
+
+
 def make_run_video(
     run: RunFiles, out: Path | str, *, names: Names | None = None, fps: float | None = None
 ) -> None:
