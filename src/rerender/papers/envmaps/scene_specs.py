@@ -193,7 +193,8 @@ _SPECS = (
         bodies=(
             Body(
                 id="object",
-                material=Material(surface="glossy", roughness=0.4, colour=(0.6, 0.57, 0.52)),
+                # weathered stone: a white bust is at the display's limit in the sun, and no added reflection shows
+                material=Material(surface="glossy", roughness=0.4, colour=(0.22, 0.205, 0.18)),
                 meshes=(_placed("bust_standin", 2.7, 20.0, "standin"),),
             ),
         ),
