@@ -13,6 +13,7 @@ from rerender.core.errors import UserError
 from rerender.reporting.claims import Claim, Selector
 from rerender.reporting.rows import MetricRow, aggregate, write_rows
 from rerender.reporting.selection import measure
+from rerender.reporting.verdict_table import markdown
 from rerender.reporting.verdicts import COLUMNS, Verdict, judge, judge_all, make_verdicts
 
 BASE: Mapping[str, Any] = {
@@ -275,6 +276,29 @@ def test_mean_and_interval_over_seeds(tmp_path: Path) -> None:
     assert found.low is not None and found.high is not None
     assert found.low == pytest.approx(7.0 - 4.302653 / 3**0.5, abs=1e-5)  # t(0.975, 2) * sd / sqrt(n)
     assert found.high == pytest.approx(7.0 + 4.302653 / 3**0.5, abs=1e-5)
+
+
+def test_a_paired_difference_is_free_of_the_spread_between_places(tmp_path: Path) -> None:
+    gains = {("suzanne", 1): 1.0, ("suzanne", 2): 1.2, ("dog", 1): 0.9, ("dog", 2): 1.1}
+    rows = []
+    for (scene, seed), gain in gains.items():
+        base = 10.0 if scene == "suzanne" else 40.0
+        rows += [
+            row("psnr", base + gain, scene=scene, seed=seed, method="mae"),
+            row("psnr", base, scene=scene, seed=seed, method="mse"),
+        ]
+    rows.append(row("psnr", 99.0, scene="dragon", method="mae"))  # has no partner
+    sides = {name: {"metric": "psnr", "where": {"method": name}} for name in ("mae", "mse")}
+    order = claim(comparison={"left": sides["mae"], "relation": ">", "right": sides["mse"]})
+    found = judge(order, frame(tmp_path, rows), "laptop", {})
+    assert found.pairs == 4
+    assert found.paired == pytest.approx(1.05)
+    assert found.paired_low is not None and found.paired_high is not None
+    half = 3.182446 * 0.129099 / 2
+    assert found.paired_high - found.paired_low == pytest.approx(2 * half, rel=1e-4)
+    assert "paired difference +1.05 [0.845, 1.26] over 4 pairs of runs" in markdown([found], "laptop")
+    alone = judge(order, frame(tmp_path, rows[:2]), "laptop", {})
+    assert (alone.paired, alone.pairs) == (None, 0)
 
 
 def test_spread_between_models_against_spread_between_seeds(tmp_path: Path) -> None:

@@ -64,6 +64,41 @@ def measure(
     return measured
 
 
+@dataclass(frozen=True)
+class Paired:
+    """Mean of left minus right over runs that differ in nothing but what is compared, and its 95 % t-interval."""
+
+    difference: float
+    low: float
+    high: float
+    n: int
+
+
+def paired(rows: pl.DataFrame, left: Selector, right: Selector) -> Paired | None:
+    """Return the paired difference of two selections over all groups; None with fewer than two pairs.
+
+    A pair has the same scene, light, seed and so on; of what is compared, such as the representation, each side
+    takes its mean. Differences between scenes or lights do not widen the interval.
+    """
+    import polars as pl
+
+    from rerender.reporting.tables import mean_cell, t_interval
+
+    compared = {axis for axis in AXES if left.wanted(axis) != right.wanted(axis)}
+    reduced = {axis for side in (left, right) for step in side.reduce for axis in step.over}
+    keys = [axis for axis in AXES if axis not in compared | reduced]
+    means = []
+    for side in (left, right):
+        frame = _filtered(rows, side).filter(pl.col("value").is_not_null()).select(*AXES, "value")
+        means.append(_reduced(frame, side.reduce).group_by(keys).agg(pl.col("value").mean()))
+    joined = means[0].join(means[1], on=keys, nulls_equal=True)
+    cell = mean_cell((joined["value"] - joined["value_right"]).to_list())
+    half = t_interval(cell)
+    if cell.value is None or half is None:
+        return None
+    return Paired(cell.value, cell.value - half, cell.value + half, cell.n)
+
+
 def holds(value: float, relation: Relation, bound: float) -> bool:
     """Evaluate `value relation bound`."""
     return {
@@ -128,8 +163,6 @@ def _expected(selector: Selector, for_each: Sequence[str]) -> Iterable[Group]:
 
 def _aggregated(values: pl.DataFrame, reductions: Sequence[Reduction]) -> Measured:
     """Apply the reductions in order, then average what is left."""
-    import polars as pl
-
     from rerender.reporting.tables import mean_cell, t_interval
 
     told = {
@@ -139,21 +172,28 @@ def _aggregated(values: pl.DataFrame, reductions: Sequence[Reduction]) -> Measur
         "assets": tuple(sorted(values["assets"].unique())),
         "backends": tuple(sorted(values["backend"].unique())),
     }
-    frame = values.select(*AXES, "value")
-    for reduction in reductions:
-        keys = [name for name in frame.columns if name not in (*reduction.over, "value")]
-        taken = _taken(reduction)
-        frame = frame.group_by(keys, maintain_order=True).agg(taken) if keys else frame.select(taken)
-        frame = frame.filter(pl.col("value").is_not_null())
-        if frame.is_empty():
-            over = " and ".join(reduction.over)
-            return Measured(None, missing=f"not run: fewer than two values of {over}", **told)
+    frame = _reduced(values.select(*AXES, "value"), reductions)
+    if frame.is_empty():
+        over = " and ".join(axis for reduction in reductions for axis in reduction.over)
+        return Measured(None, missing=f"not run: fewer than two values of {over}", **told)
     cell = mean_cell(frame["value"].to_list())
     half = t_interval(cell)
     mean = cell.value
     if mean is None or half is None:
         return Measured(mean, **told)
     return Measured(mean, mean - half, mean + half, **told)
+
+
+def _reduced(frame: pl.DataFrame, reductions: Sequence[Reduction]) -> pl.DataFrame:
+    """Apply the reductions to axes and values in order; what has too few values is left out."""
+    import polars as pl
+
+    for reduction in reductions:
+        keys = [name for name in frame.columns if name not in (*reduction.over, "value")]
+        taken = _taken(reduction)
+        frame = frame.group_by(keys, maintain_order=True).agg(taken) if keys else frame.select(taken)
+        frame = frame.filter(pl.col("value").is_not_null())
+    return frame
 
 
 def _taken(reduction: Reduction) -> pl.Expr:

@@ -15,8 +15,10 @@ from rerender.reporting.verdicts import STATES, Verdict
 if TYPE_CHECKING:
     import polars as pl
 
-_FLOATS = frozenset({"ours", "low", "high", "asked", "spread", "difference"})
-_INTEGERS = frozenset({"n", "groups", "passed"})
+_FLOATS = frozenset(
+    {"ours", "low", "high", "asked", "spread", "difference", "paired", "paired_low", "paired_high"}
+)
+_INTEGERS = frozenset({"n", "groups", "passed", "pairs"})
 _INPUTS = {"original": "the paper's", "mirror": "real, not the paper's", "standin": "stand-in"}
 _READINGS = {
     "stated": "the source says so",
@@ -56,7 +58,8 @@ def markdown(verdicts: Sequence[Verdict], tier: str) -> str:
         f"{len(verdicts)} claims: {told}. {tier_sentence(tier)}",
         "",
         "Ours is the group farthest from the claim: mean, 95 % t-interval of several values, and "
-        "number of runs. Asked is the published value, the bound, or the other side of the comparison.",
+        "number of runs. Asked is the published value, the bound, or the other side of the comparison. A paired difference is the "
+        "left side minus the right over runs that differ in nothing else, all groups together, with its 95 % t-interval.",
         "",
         "| Claim | In | Verdict | Ours | Asked | Groups | Inputs | Why |",
         "|---|---|---|---|---|---|---|---|",
@@ -82,7 +85,9 @@ def _row(verdict: Verdict) -> str:
         _asked(verdict),
         f"{verdict.passed}/{verdict.groups}" if verdict.groups else "",
         ", ".join(_INPUTS.get(source, source) for source in verdict.assets.split()),
-        "; ".join(part for part in (verdict.reason, verdict.missing, verdict.cause) if part),
+        "; ".join(
+            part for part in (verdict.reason, _paired(verdict), verdict.missing, verdict.cause) if part
+        ),
     )
     return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
 
@@ -93,6 +98,13 @@ def _ours(verdict: Verdict) -> str:
     interval = f" [{verdict.low:.4g}, {verdict.high:.4g}]" if verdict.low is not None else ""
     unit = f" {verdict.unit}" if verdict.unit else ""
     return f"{verdict.ours:.4g}{interval}{unit} (n={verdict.n})"
+
+
+def _paired(verdict: Verdict) -> str:
+    if verdict.paired is None:
+        return ""
+    interval = f"[{verdict.paired_low:.3g}, {verdict.paired_high:.3g}]"
+    return f"paired difference {verdict.paired:+.3g} {interval} over {verdict.pairs} pairs of runs"
 
 
 def _asked(verdict: Verdict) -> str:

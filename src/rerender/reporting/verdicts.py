@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from rerender.reporting.claims import Bound, Claim, Comparison, load_all_claims
-from rerender.reporting.selection import Group, Measured, holds, measure
+from rerender.reporting.selection import Group, Measured, holds, measure, paired
 
 if TYPE_CHECKING:
     import polars as pl
@@ -34,7 +34,8 @@ class Verdict:
 
     `ours` with its interval is the group farthest from the claim. `asked` is the published value, the bound,
     or the other side of the comparison; `difference` is ours minus asked. `groups` counts the groups with
-    numbers, `passed` those that match. `assets` says which inputs were used.
+    numbers, `passed` those that match. `paired` is the mean of left minus right over the `pairs` of runs of a comparison
+    that differ in nothing else, over all groups, with its interval. `assets` says which inputs were used.
     """
 
     claim: str
@@ -55,6 +56,10 @@ class Verdict:
     unit: str
     groups: int
     passed: int
+    paired: float | None
+    paired_low: float | None
+    paired_high: float | None
+    pairs: int
     missing: str
     tier: str
     backend: str
@@ -117,6 +122,7 @@ def judge(claim: Claim, rows: pl.DataFrame, tier: str, blocked: Mapping[str, str
     if tier not in claim.tiers:
         state, reason = "not-run", f"the {tier} tier is not meant to answer this"
     ours = worst.ours
+    pairs = paired(rows, claim.comparison.left, claim.comparison.right) if claim.comparison else None
     difference = None if ours.value is None or worst.asked is None else ours.value - worst.asked
     return Verdict(
         claim=claim.id,
@@ -137,6 +143,10 @@ def judge(claim: Claim, rows: pl.DataFrame, tier: str, blocked: Mapping[str, str
         unit=claim.published.unit if claim.published else ours.unit,
         groups=len(have),
         passed=passed,
+        paired=pairs.difference if pairs else None,
+        paired_low=pairs.low if pairs else None,
+        paired_high=pairs.high if pairs else None,
+        pairs=pairs.n if pairs else 0,
         missing="; ".join(f"{outcome.group or 'all'}: {outcome.ours.missing}" for outcome in missing),
         tier=tier,
         backend=_joined(outcome.ours.backends for outcome in have),
