@@ -158,5 +158,5 @@ def _noise_curves(figure: Figure, shown: Shown, panel: float, footnote: float) -
                 )
         axes.set(xlabel="noise [% of each layer's norm]", ylabel=title)
         if index == 1:
-            axes.legend(frameon=False, fontsize=6)
+            axes.legend(frameon=False, fontsize=6, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2)
     return records

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MARGIN, GAP, HEAD, FOOT = 0.06, 0.07, 0.3, 0.2
 BLOCK_HEAD = 0.24
+DODGE = 0.006
+"""How far the points of two modes are drawn apart, so that no bar hides another."""
 CROP = (0.15, 0.75, 0.2, 0.8)
 """Rows and columns, as shares of the picture, where the object is."""
 
@@ -222,7 +224,7 @@ def draw_roughness(shown: Shown) -> tuple[Figure, pl.DataFrame]:
                 tiles += [Tile(f"roughness {rough:g}", x.caption, x.map, x.rendering, x.about) for x in found]
         blocks.append(Block(f"{shown.names.model(name)}, {MODE_TITLES[mode]}", tuple(tiles)))
     panel = 1.9
-    note = _note(shown)
+    note = _note(shown, "Curves: mean over skies and seeds, bars: standard deviation.")
     figure, data = draw_blocks(blocks, max(len(block.tiles) for block in blocks), note, panel)
     records = _roughness_curves(figure, shown, name, panel, style.footnote_height(note))
     return figure, pl.concat([data, pl.DataFrame(records)], how="diagonal_relaxed")
@@ -238,7 +240,8 @@ def _roughness_curves(
         (("env/psnr", "PSNR of the map [dB]"), ("ren/psnr", "PSNR of the rendering [dB]"))
     ):
         axes = axes_at(figure, 0.6 + index * 4.0, top, 3.2, panel - 0.55)
-        for mode, dashes in zip(shown.settings.inversion.modes, ("-", "--"), strict=False):
+        styles = (("-", -DODGE), ("--", DODGE))
+        for mode, (dashes, aside) in zip(shown.settings.inversion.modes, styles, strict=False):
             points = []
             for place in sorted({run.scene for run in shown.files.runs}):
                 runs = shown.results.runs(experiment="shift", scene=place, mode=mode, representation=name)
@@ -258,17 +261,25 @@ def _roughness_curves(
             if points:
                 x, y, sd = zip(*sorted(points), strict=True)
                 axes.errorbar(
-                    x, y, yerr=sd, fmt=f"o{dashes}", ms=3, lw=1.2, capsize=2, label=MODE_TITLES[mode]
+                    np.add(x, aside),
+                    y,
+                    yerr=sd,
+                    fmt=f"o{dashes}",
+                    ms=3,
+                    lw=1.2,
+                    capsize=2,
+                    label=MODE_TITLES[mode],
                 )
         axes.set(xlabel="roughness", ylabel=title)
         if index == 0:
-            axes.legend(frameon=False)
+            axes.legend(frameon=False, fontsize=6, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)
     return records
 
 
-def _note(shown: Shown) -> str:
+def _note(shown: Shown, *remarks: str) -> str:
     sky = shown.names.envmap(shown.files.runs[0].envmap)
     return shown.note(
         f"{sky}, seed {shown.files.runs[0].seed}. Upper halves of the maps, and their renderings; sRGB, clamped. "
-        "PSNRs are of the map against the ground truth and of the rendering (picture) against the target."
+        "PSNRs are of the map against the ground truth and of the rendering (picture) against the target.",
+        *remarks,
     )
