@@ -55,15 +55,15 @@ _LAPTOP = EnvmapsSettings(
     skies=SkySettings(names=_CLEAR_AND_OVERCAST, numbered=1, height=24),
     # without headroom a sigmoid hardly reaches the sun: a quarter of the light is lost at this size. A map of 96 columns
     # needs lower frequencies than one of 512: with w0 = 30 networks find noise (docs/known-differences.md)
-    fit=FitPreset(width=96, iterations=800, lr=1e-3, headroom=2.0, w0=20.0),
-    inversion=InversionPreset(iterations=300, snapshot_every=15),
+    fit=FitPreset(width=96, iterations=800, lr=1e-3, headroom=2.0, w0=25.0),
+    inversion=InversionPreset(iterations=300, lr_network=1.5e-4, snapshot_every=15),
     render=RenderPreset(image_size=48, bake_samples=16),
     table1=PartSettings(scene="mirror_sphere", skies=3, representations=_TABLE1),
     table2=PartSettings(scene="horse", skies=3, representations=_FOUR),
     table3=PartSettings(scene="bunny", roughness=(0.0, 0.5, 1.0), skies=2, representations=_FOUR),
     figure9=PartSettings(scene="bunny", roughness=(0.1, 0.25), skies=2, representations=("rsiren_a",)),
     mitsuba=MitsubaPart(scene="mirror_sphere", skies=1, representations=_BOTH_ENDS, spp=4096),
-    edits=EditPart(iterations=200),
+    edits=EditPart(),
 )
 
 _PAPER = EnvmapsSettings(
