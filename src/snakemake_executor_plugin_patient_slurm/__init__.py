@@ -1,0 +1,392 @@
+"""Snakemake on Slurm, patiently: the upstream executor with its hangs and losses repaired, and runs in batches.
+
+What is different from `snakemake-executor-plugin-slurm` 2.8.0 (docs/slurm.md has the evidence):
+
+* A status query that fails is asked again; upstream forgets every running job then and waits for ever.
+* Every state of Slurm has a consequence: PREEMPTED fails, and so does a job that Slurm no longer knows.
+* A job is one Snakemake start instead of two, and its step keeps SLURM_CONF.
+* Several jobs of a rule share one Slurm job (`batches`); each has its own outputs, fails and resumes on its own, and
+  counts from the moment it is done.
+* A Snakemake that was killed leaves no riddle: the next one takes its jobs over (`earlier`).
+* Ctrl-C cancels all jobs, also those submitted or looked at in that moment.
+* sbatch is tried again while the controller is away, and never submits twice.
+* Array jobs are refused: upstream issue 447 deletes finished results.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import re
+import shlex
+import subprocess
+import threading
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from snakemake_executor_plugin_slurm import Executor as SlurmExecutor
+from snakemake_executor_plugin_slurm import common_settings as common_settings
+from snakemake_interface_common.exceptions import WorkflowError
+from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
+from snakemake_interface_executor_plugins.executors.real import RealExecutor
+
+from snakemake_executor_plugin_patient_slurm.settings import ExecutorSettings as ExecutorSettings
+
+ROOT = Path(".snakemake/patient_slurm")
+_AWAY = re.compile(r"contact slurm controller|timed? ?out|refused|try again|transport|communication", re.I)
+
+
+class Executor(SlurmExecutor):  # type: ignore[misc]
+    """See the module. `batch` below stands for the Snakemake jobs that share one Slurm job."""
+
+    def __init__(self, workflow: Any, logger: Any) -> None:
+        configuration = os.environ.get("SLURM_CONF")
+        super().__init__(workflow, logger)  # which removes all of SLURM_* when it runs inside of a job
+        if configuration is not None:
+            os.environ["SLURM_CONF"] = configuration
+
+    def __post_init__(self, test_mode: bool = False) -> None:
+        """Refuse what cannot go well, then look for jobs of an earlier call."""
+        from rerender.core.errors import UserError
+        from rerender.runtime.locks import run_lock
+        from rerender.runtime.slurm_site import Site, read_site
+        from snakemake_executor_plugin_patient_slurm.earlier import Earlier
+        from snakemake_executor_plugin_patient_slurm.status import Watches
+
+        settings = self.workflow.executor_settings
+        _refuse(settings)
+        super().__post_init__(test_mode)
+        try:
+            self._site = read_site(Path(settings.site)) if settings.site else Site()
+            self._costs = read_costs(settings.costs)
+            self._watches = Watches()
+            self._earlier = Earlier(ROOT, self.logger.warning)
+            self._folder = ROOT / self.run_uuid
+            self._locks = ExitStack()
+            self._locks.enter_context(run_lock(self._folder))
+        except UserError as error:
+            raise WorkflowError(str(error)) from None
+        self._numbers = itertools.count(1)
+        self._waiting: dict[tuple[Any, ...], list[Any]] = {}
+        self._waiting_lock = threading.Lock()
+        self._unfinished: dict[str, int] = {}
+        self._away = False
+
+    # submission
+
+    def run_jobs(self, jobs: Sequence[Any]) -> None:
+        """Take over what an earlier call does already, collect the rest into batches, and submit those."""
+        if self._main_event_loop is None:
+            try:
+                self._main_event_loop = asyncio.get_running_loop()
+            except RuntimeError:
+                self._main_event_loop = None
+        for job in jobs:
+            self.run_job_pre(job)
+            if not self._taken_over(job):
+                with self._waiting_lock:
+                    self._waiting.setdefault(_kind(job), []).append(job)
+        self._flush(only_full=True)
+        with self._waiting_lock:
+            some_wait = bool(self._waiting)
+        if some_wait:
+            timer = threading.Timer(self._site.batch.linger, self._flush)
+            timer.daemon = True
+            timer.start()
+
+    def _taken_over(self, job: Any) -> bool:
+        if job.is_group():
+            return False
+        member = _member(job)
+        claim = self._earlier.claim(member.key, member.digest)
+        if claim is None:
+            return False
+        aux = {"slurm_logfile": None, "batch": claim.batch, "number": claim.number}
+        info = SubmittedJobInfo(job, external_jobid=claim.job, aux=aux)
+        self._unfinished[claim.job] = self._unfinished.get(claim.job, 0) + 1
+        self._report_job_submission_threadsafe(info)
+        return True
+
+    def _flush(self, only_full: bool = False) -> None:
+        """Submit the batches that are full, or all that wait."""
+        from snakemake_executor_plugin_patient_slurm.batches import batch_size, split
+
+        ready = []
+        with self._waiting_lock:
+            for kind in list(self._waiting):
+                jobs = self._waiting.pop(kind)
+                settings = self._site.batch
+                size = batch_size(self._costs.get(jobs[0].name), settings.minutes, settings.most)
+                size = 1 if jobs[0].is_group() else size
+                whole = len(jobs) // size * size if only_full else len(jobs)
+                ready += split(jobs[:whole], size)
+                if jobs[whole:]:
+                    self._waiting[kind] = jobs[whole:]
+        for batch in ready:
+            self._job_submission_executor.submit(self._submit, batch)
+
+    def _submit(self, jobs: list[Any]) -> None:
+        """Submit one batch; runs in a thread."""
+        try:
+            self._submit_batch(jobs)
+        except Exception as error:
+            for job in jobs:
+                self._report_job_error_threadsafe(SubmittedJobInfo(job), f"Submission failed: {error}")
+
+    def _submit_batch(self, jobs: list[Any]) -> None:
+        from snakemake_executor_plugin_patient_slurm.batches import Batch, Member
+        from snakemake_executor_plugin_patient_slurm.requests import request_for, script
+
+        number = next(self._numbers)
+        folder = (self._folder / str(number)).absolute()
+        members = [] if jobs[0].is_group() else [_member(job) for job in jobs]
+        batch = Batch.create(folder, members, self._site.node_cache)
+        request = request_for(jobs, self._site, self._costs.get(jobs[0].name))
+        log = self.slurm_logdir / f"rule_{request.name}" / "%j.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        # upstream's methods compose the command around what `get_job_args` returns for it
+        command = self._command(jobs, folder, request.threads)
+        job = self._sbatch(self._sbatch_command(request, log, number), script(command, _step(request)), number)
+        batch.set_slurm_job(job)
+        log = log.with_name(f"{job}.log")
+        self._unfinished[job] = len(jobs)
+        what = f"{len(jobs)} jobs" if len(jobs) > 1 else f"Job {jobs[0].jobid}"
+        self.logger.info(f"{what} of {request.name} submitted with SLURM jobid {job} (log: {log}).")
+        for place, member in enumerate(jobs):
+            aux = {"slurm_logfile": log, "batch": batch, "number": place}
+            self._report_job_submission_threadsafe(SubmittedJobInfo(member, external_jobid=job, aux=aux))
+
+    def _command(self, jobs: Sequence[Any], folder: Path, threads: int) -> str:
+        """Return the command of the node: the worker, with Snakemake's arguments for all members."""
+        plain = RealExecutor.format_job_exec(self, _Together(jobs, folder, threads))
+        module = "-m snakemake_executor_plugin_patient_slurm.worker"
+        return str(plain).replace("-m snakemake", f"{module} {shlex.quote(str(folder))}", 1)
+
+    def get_job_args(self, job: Any, **kwargs: Any) -> str:
+        """Return Snakemake's arguments for a batch."""
+        if not isinstance(job, _Together):
+            return str(super().get_job_args(job, **kwargs))
+        return job.arguments(self.workflow.dag)
+
+    def additional_general_args(self) -> str:
+        """Let a batch carry on after a member that fails."""
+        return "--keep-going"
+
+    def _sbatch_command(self, request: Any, log: Path, number: int) -> str:
+        from snakemake_executor_plugin_slurm.submit_string import get_submit_command
+        from snakemake_executor_plugin_slurm.utils import set_gres_string
+        from snakemake_executor_plugin_slurm.validation import validate_slurm_extra
+
+        validate_slurm_extra(request)
+        account, partition = (request.resources.get(f"slurm_{name}") for name in ("account", "partition"))
+        params = {
+            "run_uuid": self.run_uuid,
+            "slurm_logfile": log,
+            "comment_str": _comment(request.name, number),
+            "account": f"-A {shlex.quote(str(account))}" if account else "",
+            "partition": f"-p {shlex.quote(str(partition))}" if partition else "",
+            "workdir": self.workflow.workdir_init,
+        }
+        call = get_submit_command(request, params, self.workflow.executor_settings, self._failed_nodes)
+        return f"{call}{set_gres_string(request)} /dev/stdin"
+
+    def _sbatch(self, call: str, text: str, number: int) -> str:
+        """Submit, again and again while the controller is away, but never twice; return the job's id."""
+        from snakemake_executor_plugin_patient_slurm.earlier import PAUSE, patiently
+
+        while True:
+            done = subprocess.run(call, shell=True, text=True, input=text, capture_output=True, check=False)
+            if done.returncode == 0:
+                return done.stdout.strip().split(";")[0]
+            if not _AWAY.search(done.stderr):
+                raise WorkflowError(f"SLURM sbatch failed: {done.stderr.strip()}\n    {call}")
+            self.logger.warning(f"Slurm does not take jobs now ({done.stderr.strip()}); trying again.")
+            time.sleep(PAUSE)
+            # the job may have arrived although the answer did not
+            listed = patiently(["squeue", "-h", "--states=all", "-o", "%A|%k", "--name", self.run_uuid])
+            for job, _, comment in (line.partition("|") for line in listed.splitlines()):
+                if comment.strip().endswith(_comment("", number)):
+                    return job.strip()
+
+    # status
+
+    async def check_active_jobs(self, active_jobs: list[Any]) -> AsyncGenerator[Any, None]:
+        """Report what has finished, and yield the rest."""
+        if not active_jobs:
+            return
+        from snakemake_executor_plugin_patient_slurm.batches import DONE, FAILED
+
+        verdicts = await self._verdicts([info.external_jobid for info in active_jobs])
+        for info in active_jobs:
+            batch, number = info.aux["batch"], info.aux["number"]
+            verdict = verdicts.get(info.external_jobid, "alive")
+            if batch.is_marked(number, DONE) or verdict == "completed":
+                self._succeeded(info)
+            elif batch.is_marked(number, FAILED) and not (info.job.is_group() and verdict == "alive"):
+                self._failed(info, "failed")
+            elif verdict in ("failed", "vanished"):
+                self._failed(info, f"did not finish: {self._watches.state(info.external_jobid)}")
+            else:
+                yield info
+
+    async def _verdicts(self, ids: list[str]) -> dict[str, str]:
+        """Ask Slurm about all jobs at once; without an answer nothing follows."""
+        from snakemake_executor_plugin_patient_slurm.status import ask, parse, sacct, squeue
+
+        names = [self.run_uuid, *self._earlier.names]
+        question = sacct if self.workflow.executor_settings.status_command == "sacct" else squeue
+        said = await asyncio.to_thread(ask, question(names))
+        if said is None:
+            if not self._away:
+                self.logger.warning("Slurm does not answer. Jobs go on; asking again until it does.")
+            self._away = True
+            return {}
+        if self._away:
+            self.logger.warning("Slurm answers again.")
+        self._away = False
+        return dict(self._watches.verdicts(ids, parse(said), time.monotonic()))
+
+    def _succeeded(self, info: Any) -> None:
+        self.report_job_success(info)
+        log = info.aux["slurm_logfile"]
+        if self._last_of(info) and log and not self.workflow.executor_settings.keep_successful_logs:
+            log.unlink(missing_ok=True)
+
+    def _failed(self, info: Any, how: str) -> None:
+        info.aux["batch"].mark("any", "failed")
+        self._last_of(info)
+        logs = [str(info.aux["slurm_logfile"])] if info.aux["slurm_logfile"] else []
+        self.report_job_error(info, msg=f"SLURM job {info.external_jobid} {how}. ", aux_logs=logs)
+
+    def _last_of(self, info: Any) -> bool:
+        """Count a member as ended; say whether it was the last of its batch and all went well."""
+        self._unfinished[info.external_jobid] -= 1
+        return self._unfinished[info.external_jobid] == 0 and not info.aux["batch"].is_marked("any", "failed")
+
+    # the end
+
+    def cancel_jobs(self, active_jobs: list[Any]) -> None:
+        """Cancel all jobs of this call by name: a list of ids lacks those that are submitted or looked at now."""
+        with self._waiting_lock:
+            self._waiting.clear()
+        self._job_submission_executor.shutdown(wait=True, cancel_futures=True)
+        names = ",".join([self.run_uuid, *self._earlier.names])
+        subprocess.run(["scancel", "--name", names], capture_output=True, timeout=120, check=False)
+
+    def shutdown(self) -> None:
+        """Let go of the folders of batches."""
+        import shutil
+
+        super().shutdown()
+        self._locks.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._earlier.close()
+
+
+class _Together:
+    """Several jobs in the place where Snakemake's executors expect one."""
+
+    def __init__(self, jobs: Sequence[Any], folder: Path, threads: int) -> None:
+        self.jobs = jobs
+        self.folder = folder
+        self.threads = threads
+
+    def is_group(self) -> bool:
+        return False
+
+    def arguments(self, dag: Any) -> str:
+        """Return what tells Snakemake which jobs to run: one after the other, on the threads of one."""
+        from snakemake_interface_executor_plugins.utils import (
+            encode_target_jobs_cli_args,
+            format_cli_arg,
+            join_cli_args,
+        )
+
+        targets = encode_target_jobs_cli_args(self.jobs[0].get_target_spec())
+        temporary = sorted({file for job in self.jobs for file in dag.get_unneeded_temp_files(job)})
+        awaited = sorted({str(file) for job in self.jobs for file in job.get_wait_for_files()})
+        files = self.folder / "wait_for_files.txt"
+        files.write_text("\n".join(awaited) + "\n", encoding="utf-8")
+        rules = sorted({rule for job in self.jobs for rule in job.rules})
+        return str(
+            join_cli_args(
+                [
+                    # the worker names the members of a batch, because it knows which are finished
+                    format_cli_arg("--target-jobs", targets, skip=not self.jobs[0].is_group()),
+                    format_cli_arg("--allowed-rules", rules, quote=False),
+                    format_cli_arg("--cores", self.threads),
+                    format_cli_arg("--attempt", self.jobs[0].attempt),
+                    format_cli_arg("--force-use-threads", not self.jobs[0].is_group()),
+                    format_cli_arg(
+                        "--local-groupid", self.jobs[0].jobid, skip=not self.jobs[0].is_group()
+                    ),
+                    format_cli_arg("--unneeded-temp-files", temporary, skip=not temporary),
+                    format_cli_arg("--wait-for-files-file", str(files), skip=not awaited),
+                ]
+            )
+        )
+
+
+def _refuse(settings: Any) -> None:
+    """Raise for settings and versions that lose results."""
+    from snakemake_executor_plugin_patient_slurm.versions import complaint, untested
+
+    if settings.array_jobs:
+        raise WorkflowError(
+            "patient-slurm does not do array jobs: with them one slow or failed task has the finished outputs of "
+            "others deleted (issue 447 of snakemake-executor-plugin-slurm). Jobs are batched instead."
+        )
+    if (found := untested()) and not settings.untested_versions:
+        raise WorkflowError(complaint(found))
+
+
+def read_costs(path: Path | None) -> dict[str, float]:
+    """Read the minutes that one job of a rule takes."""
+    import yaml
+
+    if path is None or not Path(path).exists():
+        return {}
+    values = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
+    if not isinstance(values, dict) or not all(isinstance(x, int | float) and x > 0 for x in values.values()):
+        raise WorkflowError(f"{path} must say 'rule: minutes' on every line. Write it anew: rerender plan --calibrate")
+    return {str(rule): float(minutes) for rule, minutes in values.items()}
+
+
+def _member(job: Any) -> Any:
+    """Return a job's record: its name, and a hash of all it is made from: parameters, code, state of its inputs."""
+    from snakemake_executor_plugin_patient_slurm.batches import Member, digest_of, key_of
+    from snakemake_interface_executor_plugins.utils import encode_target_jobs_cli_args
+
+    persistence = job.dag.workflow.persistence
+    inputs = [(str(path), os.stat(path).st_mtime_ns if os.path.exists(path) else 0) for path in job.input]
+    made_from = [persistence._params(job), persistence._code(job.rule), inputs, list(map(str, job.output))]
+    (target,) = encode_target_jobs_cli_args(job.get_target_spec())
+    return Member(key_of(job.rule.name, job.wildcards_dict), digest_of(made_from), target)
+
+
+def _kind(job: Any) -> tuple[Any, ...]:
+    """Return what must be equal for jobs to share a Slurm job."""
+    if job.is_group():
+        return ("group", job.jobid)
+    wishes = {name: str(value) for name, value in job.resources.items() if name != "tmpdir"}
+    return (job.rule.name, job.attempt, job.threads, *sorted(wishes.items()))
+
+
+def _comment(rule: str, number: int) -> str:
+    return f"{rule} batch {number}"
+
+
+def _step(request: Any) -> str:
+    """Return srun's options for the one step of a job."""
+    from snakemake_executor_plugin_slurm_jobstep import get_cpu_setting, get_gpu_setting, get_node_setting
+
+    settings = (
+        get_cpu_setting(request, bool(request.resources.get("gpu"))),
+        get_gpu_setting(request),
+        get_node_setting(request),
+    )
+    return " ".join(filter(None, settings))

@@ -1,0 +1,128 @@
+"""Whatever happens to jobs, nodes, the controller or Snakemake: the workflow ends complete and the results are the same."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+from tests.slurm.cluster import Cluster, until
+from tests.slurm.conftest import Project
+from tests.slurm.fits import Fit, prepare
+
+REPEATED = 12
+"""Steps that a sudden death may cost: those since the last checkpoint, which is at most 0.3 s and one step old."""
+
+FAULTS = ("killed", "cancelled", "late", "greedy")
+
+
+@pytest.fixture(scope="module")
+def storm(cluster: Cluster, make_project) -> Iterator[dict[str, Fit]]:
+    """One workflow in which something else happens to every job."""
+    project = make_project()
+    fits = {fit.name: fit for fit in prepare(project, *FAULTS)}
+    snakemake = project.start("all")
+    for name in ("killed", "cancelled", "late"):
+        until(fits[name].has_saved, 90, f"for {name}: {project.log.read_text()[-3000:]}")
+        job, _, process = fits[name].starts()[0]
+        match name:
+            case "killed":
+                os.kill(process, signal.SIGKILL)
+            case "cancelled":
+                cluster.run("scancel", job)
+            case "late":
+                cluster.run("scontrol", "update", f"jobid={job}", "EndTime=now")
+    project.wait(snakemake)
+    yield fits
+
+
+def test_a_killed_process_is_started_again_and_carries_on(storm: dict[str, Fit]) -> None:
+    storm["killed"].check(starts=2, lost=REPEATED)
+
+
+def test_a_job_cancelled_from_outside_saves_and_is_submitted_again(storm: dict[str, Fit]) -> None:
+    storm["cancelled"].check(starts=2, lost=0)
+
+
+def test_at_the_time_limit_a_job_saves_and_the_next_one_loses_no_step(storm: dict[str, Fit]) -> None:
+    storm["late"].check(starts=2, lost=0)
+    assert "TIMEOUT" in storm["late"].project.log.read_text()
+
+
+def test_a_job_that_needs_more_memory_gets_more(storm: dict[str, Fit]) -> None:
+    starts = [job for job, _, _ in storm["greedy"].starts()]
+    asked = [
+        storm["greedy"].project.cluster.run("scontrol", "show", "job", job).split("MinMemoryNode=")[1].split()[0]
+        for job in starts
+    ]
+    assert asked == ["900M", "1800M"]
+    storm["greedy"].check(starts=2, lost=REPEATED)
+
+
+def test_a_crashed_node_s_job_carries_on_elsewhere(project: Project, cluster: Cluster) -> None:
+    (fit,) = prepare(project, "a")
+    snakemake = project.start("all")
+    until(fit.has_saved)
+    job, node, _ = fit.starts()[0]
+    cluster.crash_node(node)
+    cluster.hurry(job)
+    project.wait(snakemake)
+    cluster.revive_node(node)
+    fit.check(starts=2, lost=REPEATED)
+    (_, first, _), (again, second, _) = fit.starts()
+    assert (again, second != first) == (job, True)
+
+
+def test_while_the_controller_is_away_nothing_is_lost(project: Project, cluster: Cluster) -> None:
+    running, later = prepare(project, "a", "b")
+    snakemake = project.start(f"out/{running.name}/final.npz")
+    until(running.has_saved)
+    cluster.stop_controller()
+    # a second one is submitted while nobody takes jobs
+    other = project.start("--nolock", f"out/{later.name}/final.npz")
+    until(running.finished)
+    until(lambda: "does not take jobs now" in project.log.read_text())
+    cluster.start_controller()
+    project.wait(snakemake)
+    project.wait(other)
+    running.check(starts=1, lost=0)
+    later.check(starts=1, lost=0)
+    assert "Slurm does not answer" in project.log.read_text()
+
+
+def test_preempted_jobs_carry_on(project: Project, cluster: Cluster) -> None:
+    """In `gpu` a job goes back to the queue with the same id; in `scavenge` it is cancelled, and submitted anew."""
+    requeued, scavenged = prepare(project, "requeued", "scavenged")
+    snakemake = project.start("all")
+    for fit in (requeued, scavenged):
+        until(fit.has_saved)
+    job = requeued.starts()[0][0]
+    urgent = ("-p", "urgent", "-N2", "--exclusive", "--mem=100", "--wrap", "sleep 3")
+    urgent_job = cluster.run("sbatch", "--parsable", "-o", "/dev/null", *urgent).strip()
+    until(lambda: cluster.state(urgent_job) == "COMPLETED", what="for the urgent job")
+    cluster.hurry(job)
+    project.wait(snakemake)
+    for fit, ids in ((requeued, 1), (scavenged, 2)):
+        fit.check(starts=2, lost=0)
+        assert len({job for job, _, _ in fit.starts()}) == ids
+
+
+def test_the_jobs_of_a_killed_snakemake_are_taken_over(project: Project) -> None:
+    """One is finished by the time that the next Snakemake starts, one still runs, one waits in the queue."""
+    early, middle, late = prepare(project, "a", "b", "c")
+    first = project.start(f"out/{early.name}/final.npz", f"out/{middle.name}/final.npz")
+    until(early.has_saved)
+    until(middle.has_saved)
+    first.kill()
+    first.wait()
+    os.kill(middle.starts()[0][2], signal.SIGSTOP)
+    until(early.finished)
+    assert "--unlock" in project.run("all", code=1)
+    project.run("--unlock", "all")
+    second = project.start("all")
+    until(lambda: "An earlier Snakemake was killed: 1 of its jobs" in project.log.read_text())
+    os.kill(middle.starts()[0][2], signal.SIGCONT)
+    project.wait(second)
+    for fit in (early, middle, late):
+        fit.check(starts=1, lost=0)
