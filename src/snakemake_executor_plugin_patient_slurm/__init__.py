@@ -50,11 +50,9 @@ class Executor(SlurmExecutor):  # type: ignore[misc]
             os.environ["SLURM_CONF"] = configuration
 
     def __post_init__(self, test_mode: bool = False) -> None:
-        """Refuse what cannot go well, then look for jobs of an earlier call."""
+        """Refuse what cannot go well."""
         from rerender.core.errors import UserError
-        from rerender.runtime.locks import run_lock
         from rerender.runtime.slurm_site import Site, read_site
-        from snakemake_executor_plugin_patient_slurm.earlier import Earlier
         from snakemake_executor_plugin_patient_slurm.status import Watches
 
         settings = self.workflow.executor_settings
@@ -62,19 +60,27 @@ class Executor(SlurmExecutor):  # type: ignore[misc]
         super().__post_init__(test_mode)
         try:
             self._site = read_site(Path(settings.site)) if settings.site else Site()
-            self._costs = read_costs(settings.costs)
-            self._watches = Watches()
-            self._earlier = Earlier(ROOT, self.logger.warning)
-            self._folder = ROOT / self.run_uuid
-            self._locks = ExitStack()
-            self._locks.enter_context(run_lock(self._folder))
         except UserError as error:
             raise WorkflowError(str(error)) from None
+        self._costs = read_costs(settings.costs)
+        self._watches = Watches()
+        self._earlier: Any = None
+        self._folder = ROOT / self.run_uuid
+        self._locks = ExitStack()
         self._numbers = itertools.count(1)
         self._waiting: dict[tuple[Any, ...], list[Any]] = {}
         self._waiting_lock = threading.Lock()
         self._unfinished: dict[str, int] = {}
         self._away = False
+
+    def _begin(self) -> None:
+        """Look for jobs of an earlier call, and take a folder of our own; once, and only if there is work."""
+        from rerender.runtime.locks import run_lock
+        from snakemake_executor_plugin_patient_slurm.earlier import Earlier
+
+        if self._earlier is None:
+            self._earlier = Earlier(ROOT, self.logger.warning)
+            self._locks.enter_context(run_lock(self._folder))
 
     # submission
 
@@ -85,6 +91,7 @@ class Executor(SlurmExecutor):  # type: ignore[misc]
                 self._main_event_loop = asyncio.get_running_loop()
             except RuntimeError:
                 self._main_event_loop = None
+        self._begin()
         for job in jobs:
             self.run_job_pre(job)
             if not self._taken_over(job):
@@ -237,9 +244,8 @@ class Executor(SlurmExecutor):  # type: ignore[misc]
         """Ask Slurm about all jobs at once; without an answer nothing follows."""
         from snakemake_executor_plugin_patient_slurm.status import ask, parse, sacct, squeue
 
-        names = [self.run_uuid, *self._earlier.names]
         question = sacct if self.workflow.executor_settings.status_command == "sacct" else squeue
-        said = await asyncio.to_thread(ask, question(names))
+        said = await asyncio.to_thread(ask, question(self._names()))
         if said is None:
             if not self._away:
                 self.logger.warning("Slurm does not answer. Jobs go on; asking again until it does.")
@@ -249,6 +255,10 @@ class Executor(SlurmExecutor):  # type: ignore[misc]
             self.logger.warning("Slurm answers again.")
         self._away = False
         return dict(self._watches.verdicts(ids, parse(said), time.monotonic()))
+
+    def _names(self) -> list[str]:
+        """Return the names of all Slurm jobs that matter here: this call's, and those of calls it took over."""
+        return [self.run_uuid, *(self._earlier.names if self._earlier else ())]
 
     def _succeeded(self, info: Any) -> None:
         self.report_job_success(info)
@@ -274,7 +284,7 @@ class Executor(SlurmExecutor):  # type: ignore[misc]
         with self._waiting_lock:
             self._waiting.clear()
         self._job_submission_executor.shutdown(wait=True, cancel_futures=True)
-        names = ",".join([self.run_uuid, *self._earlier.names])
+        names = ",".join(self._names())
         subprocess.run(["scancel", "--name", names], capture_output=True, timeout=120, check=False)
 
     def shutdown(self) -> None:
@@ -284,7 +294,8 @@ class Executor(SlurmExecutor):  # type: ignore[misc]
         super().shutdown()
         self._locks.close()
         shutil.rmtree(self._folder, ignore_errors=True)
-        self._earlier.close()
+        if self._earlier:
+            self._earlier.close()
 
 
 class _Together:

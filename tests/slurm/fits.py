@@ -21,7 +21,7 @@ rule fit:
     output: final="out/{{k}}/final.npz", manifest="out/{{k}}/manifest.json"
     log: "logs/{{k}}.log"
     threads: 1
-    resources: gpu=1, mem_mb=900, runtime=5, slurm_partition=lambda w: "scavenge" if w.k == "scavenged" else "gpu"
+    resources: gpu=1, mem_mb=700, runtime=5, slurm_partition=lambda w: "scavenge" if w.k == "scavenged" else "gpu"
     params: state="state/{{k}}", steps={steps}, seconds=lambda w: 0.35 if w.k == "late" else {seconds}, megabytes=lambda w: 900 if w.k == "greedy" else 0
     script: "{script}"
 

@@ -56,7 +56,7 @@ def test_a_job_that_needs_more_memory_gets_more(storm: dict[str, Fit]) -> None:
         storm["greedy"].project.cluster.run("scontrol", "show", "job", job).split("MinMemoryNode=")[1].split()[0]
         for job in starts
     ]
-    assert asked == ["900M", "1800M"]
+    assert asked == ["900M", "1600M"]
     storm["greedy"].check(starts=2, lost=REPEATED)
 
 
