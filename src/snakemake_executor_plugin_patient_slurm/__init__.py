@@ -227,13 +227,20 @@ class Executor(SlurmExecutor):  # type: ignore[misc]
             return
         from snakemake_executor_plugin_patient_slurm.batches import DONE, FAILED
 
-        verdicts = await self._verdicts([info.external_jobid for info in active_jobs])
+        undone = []
         for info in active_jobs:
+            if info.aux["batch"].is_marked(info.aux["number"], DONE):
+                self._succeeded(info)
+            else:
+                undone.append(info)
+        verdicts = await self._verdicts([info.external_jobid for info in undone]) if undone else {}
+        for info in undone:
             batch, number = info.aux["batch"], info.aux["number"]
             verdict = verdicts.get(info.external_jobid, "alive")
+            # looked at again: the mark may be newer than the answer
             if batch.is_marked(number, DONE) or verdict == "completed":
                 self._succeeded(info)
-            elif batch.is_marked(number, FAILED) and not (info.job.is_group() and verdict == "alive"):
+            elif batch.is_marked(number, FAILED):
                 self._failed(info, "failed")
             elif verdict in ("failed", "vanished"):
                 self._failed(info, f"did not finish: {self._watches.state(info.external_jobid)}")

@@ -102,7 +102,7 @@ class Project:
                 process.wait()
         if jobs := self.jobs():
             self.cluster.run("scancel", "--full", *jobs, check=False)
-            until(lambda: not self.jobs(), what="for cancelled jobs")
+            until(lambda: not self.jobs("PD,R,CF"), what="for cancelled jobs")
 
 
 @pytest.fixture(scope="module")

@@ -22,12 +22,20 @@ def add_parser(subparsers: Any) -> None:
         help="is this machine ready? every line that is not ok says how to mend it",
         description="Check this machine and this project folder. Exits with 1 if anything would not work.",
     )
+    parser.add_argument(
+        "--slurm", action="store_true", help="check profiles/slurm/site.yaml against the cluster instead"
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print one line a check, and return 1 if any failed."""
-    checks = diagnose(Path(), assets=asset_checks)
+    if args.slurm:
+        from rerender.runtime.slurm_checks import slurm_checks
+
+        checks = slurm_checks(Path())
+    else:
+        checks = diagnose(Path(), assets=asset_checks)
     print(render(checks))
     return exit_code(checks)
 
