@@ -52,7 +52,9 @@ def measure(cluster: Cluster, name: str, runs: int, batch: int, options: tuple[s
     with tempfile.TemporaryDirectory(prefix="slurm-cost-") as text:
         folder = Path(text).resolve()
         (folder / "Snakefile").write_text(WORKFLOW.format(runs=runs))
-        (folder / "site.yaml").write_text(f"batch: {{minutes: {batch if batch > 1 else 0}, most: 1000}}\n")
+        (folder / "site.yaml").write_text(
+            f"batch: {{minutes: {batch if batch > 1 else 0}, most: 1000}}\ncpu: {{max_runtime: 60}}\n"
+        )
         (folder / "costs.yaml").write_text("tiny: 1\n")
         shim = folder / "bin/srun"  # the upstream executor takes SLURM_CONF away from it
         shim.parent.mkdir()
@@ -92,7 +94,9 @@ def elapsed(cluster: Cluster, job: str) -> float:
 
 def main() -> None:
     """Measure all ways."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--batch", type=int, default=50)
     parser.add_argument("--few", type=int, default=40, help="runs of the two ways that start a job for each")

@@ -16,6 +16,7 @@ What is different from `snakemake-executor-plugin-slurm` 2.8.0 (docs/slurm.md ha
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import os
 import re
@@ -34,6 +35,13 @@ from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from snakemake_interface_executor_plugins.executors.real import RealExecutor
 
+from snakemake_executor_plugin_patient_slurm.jobs import (
+    Together,
+    kind_of,
+    member_of,
+    read_costs,
+    step_options,
+)
 from snakemake_executor_plugin_patient_slurm.settings import ExecutorSettings as ExecutorSettings
 
 ROOT = Path(".snakemake/patient_slurm")
@@ -86,17 +94,16 @@ class Executor(SlurmExecutor):  # type: ignore[misc]
 
     def run_jobs(self, jobs: Sequence[Any]) -> None:
         """Take over what an earlier call does already, collect the rest into batches, and submit those."""
-        if self._main_event_loop is None:
-            try:
-                self._main_event_loop = asyncio.get_running_loop()
-            except RuntimeError:
-                self._main_event_loop = None
+        with contextlib.suppress(
+            RuntimeError
+        ):  # upstream reports from its threads through the loop, if there is one
+            self._main_event_loop = asyncio.get_running_loop()
         self._begin()
         for job in jobs:
             self.run_job_pre(job)
             if not self._taken_over(job):
                 with self._waiting_lock:
-                    self._waiting.setdefault(_kind(job), []).append(job)
+                    self._waiting.setdefault(kind_of(job), []).append(job)
         self._flush(only_full=True)
         with self._waiting_lock:
             some_wait = bool(self._waiting)
@@ -108,7 +115,7 @@ class Executor(SlurmExecutor):  # type: ignore[misc]
     def _taken_over(self, job: Any) -> bool:
         if job.is_group():
             return False
-        member = _member(job)
+        member = member_of(job)
         claim = self._earlier.claim(member.key, member.digest)
         if claim is None:
             return False
@@ -145,19 +152,21 @@ class Executor(SlurmExecutor):  # type: ignore[misc]
                 self._report_job_error_threadsafe(SubmittedJobInfo(job), f"Submission failed: {error}")
 
     def _submit_batch(self, jobs: list[Any]) -> None:
-        from snakemake_executor_plugin_patient_slurm.batches import Batch, Member
+        from snakemake_executor_plugin_patient_slurm.batches import Batch
         from snakemake_executor_plugin_patient_slurm.requests import request_for, script
 
         number = next(self._numbers)
         folder = (self._folder / str(number)).absolute()
-        members = [] if jobs[0].is_group() else [_member(job) for job in jobs]
+        members = [] if jobs[0].is_group() else [member_of(job) for job in jobs]
         batch = Batch.create(folder, members, self._site.node_cache)
         request = request_for(jobs, self._site, self._costs.get(jobs[0].name))
         log = self.slurm_logdir / f"rule_{request.name}" / "%j.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         # upstream's methods compose the command around what `get_job_args` returns for it
         command = self._command(jobs, folder, request.threads)
-        job = self._sbatch(self._sbatch_command(request, log, number), script(command, _step(request)), number)
+        job = self._sbatch(
+            self._sbatch_command(request, log, number), script(command, step_options(request)), number
+        )
         batch.set_slurm_job(job)
         log = log.with_name(f"{job}.log")
         self._unfinished[job] = len(jobs)
@@ -169,13 +178,13 @@ class Executor(SlurmExecutor):  # type: ignore[misc]
 
     def _command(self, jobs: Sequence[Any], folder: Path, threads: int) -> str:
         """Return the command of the node: the worker, with Snakemake's arguments for all members."""
-        plain = RealExecutor.format_job_exec(self, _Together(jobs, folder, threads))
+        plain = RealExecutor.format_job_exec(self, Together(jobs, folder, threads))
         module = "-m snakemake_executor_plugin_patient_slurm.worker"
         return str(plain).replace("-m snakemake", f"{module} {shlex.quote(str(folder))}", 1)
 
     def get_job_args(self, job: Any, **kwargs: Any) -> str:
         """Return Snakemake's arguments for a batch."""
-        if not isinstance(job, _Together):
+        if not isinstance(job, Together):
             return str(super().get_job_args(job, **kwargs))
         return job.arguments(self.workflow.dag)
 
@@ -305,50 +314,6 @@ class Executor(SlurmExecutor):  # type: ignore[misc]
             self._earlier.close()
 
 
-class _Together:
-    """Several jobs in the place where Snakemake's executors expect one."""
-
-    def __init__(self, jobs: Sequence[Any], folder: Path, threads: int) -> None:
-        self.jobs = jobs
-        self.folder = folder
-        self.threads = threads
-
-    def is_group(self) -> bool:
-        return False
-
-    def arguments(self, dag: Any) -> str:
-        """Return what tells Snakemake which jobs to run: one after the other, on the threads of one."""
-        from snakemake_interface_executor_plugins.utils import (
-            encode_target_jobs_cli_args,
-            format_cli_arg,
-            join_cli_args,
-        )
-
-        targets = encode_target_jobs_cli_args(self.jobs[0].get_target_spec())
-        temporary = sorted({file for job in self.jobs for file in dag.get_unneeded_temp_files(job)})
-        awaited = sorted({str(file) for job in self.jobs for file in job.get_wait_for_files()})
-        files = self.folder / "wait_for_files.txt"
-        files.write_text("\n".join(awaited) + "\n", encoding="utf-8")
-        rules = sorted({rule for job in self.jobs for rule in job.rules})
-        return str(
-            join_cli_args(
-                [
-                    # the worker names the members of a batch, because it knows which are finished
-                    format_cli_arg("--target-jobs", targets, skip=not self.jobs[0].is_group()),
-                    format_cli_arg("--allowed-rules", rules, quote=False),
-                    format_cli_arg("--cores", self.threads),
-                    format_cli_arg("--attempt", self.jobs[0].attempt),
-                    format_cli_arg("--force-use-threads", not self.jobs[0].is_group()),
-                    format_cli_arg(
-                        "--local-groupid", self.jobs[0].jobid, skip=not self.jobs[0].is_group()
-                    ),
-                    format_cli_arg("--unneeded-temp-files", temporary, skip=not temporary),
-                    format_cli_arg("--wait-for-files-file", str(files), skip=not awaited),
-                ]
-            )
-        )
-
-
 def _refuse(settings: Any) -> None:
     """Raise for settings and versions that lose results."""
     from snakemake_executor_plugin_patient_slurm.versions import complaint, untested
@@ -362,49 +327,5 @@ def _refuse(settings: Any) -> None:
         raise WorkflowError(complaint(found))
 
 
-def read_costs(path: Path | None) -> dict[str, float]:
-    """Read the minutes that one job of a rule takes."""
-    import yaml
-
-    if path is None or not Path(path).exists():
-        return {}
-    values = yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {}
-    if not isinstance(values, dict) or not all(isinstance(x, int | float) and x > 0 for x in values.values()):
-        raise WorkflowError(f"{path} must say 'rule: minutes' on every line. Write it anew: rerender plan --calibrate")
-    return {str(rule): float(minutes) for rule, minutes in values.items()}
-
-
-def _member(job: Any) -> Any:
-    """Return a job's record: its name, and a hash of all it is made from: parameters, code, state of its inputs."""
-    from snakemake_executor_plugin_patient_slurm.batches import Member, digest_of, key_of
-    from snakemake_interface_executor_plugins.utils import encode_target_jobs_cli_args
-
-    persistence = job.dag.workflow.persistence
-    inputs = [(str(path), os.stat(path).st_mtime_ns if os.path.exists(path) else 0) for path in job.input]
-    made_from = [persistence._params(job), persistence._code(job.rule), inputs, list(map(str, job.output))]
-    (target,) = encode_target_jobs_cli_args(job.get_target_spec())
-    return Member(key_of(job.rule.name, job.wildcards_dict), digest_of(made_from), target)
-
-
-def _kind(job: Any) -> tuple[Any, ...]:
-    """Return what must be equal for jobs to share a Slurm job."""
-    if job.is_group():
-        return ("group", job.jobid)
-    wishes = {name: str(value) for name, value in job.resources.items() if name != "tmpdir"}
-    return (job.rule.name, job.attempt, job.threads, *sorted(wishes.items()))
-
-
 def _comment(rule: str, number: int) -> str:
     return f"{rule} batch {number}"
-
-
-def _step(request: Any) -> str:
-    """Return srun's options for the one step of a job."""
-    from snakemake_executor_plugin_slurm_jobstep import get_cpu_setting, get_gpu_setting, get_node_setting
-
-    settings = (
-        get_cpu_setting(request, bool(request.resources.get("gpu"))),
-        get_gpu_setting(request),
-        get_node_setting(request),
-    )
-    return " ".join(filter(None, settings))

@@ -92,7 +92,9 @@ class Earlier:
         if claim is None or claim.batch.members[claim.number].digest == digest:
             return claim
         if claim.job in self._live(claim.batch.folder.parent.name):
-            self._say(f"Slurm job {claim.job} works from inputs or parameters that have changed; it is stopped.")
+            self._say(
+                f"Slurm job {claim.job} works from inputs or parameters that have changed; it is stopped."
+            )
             ask(["scancel", claim.job])
             while claim.job in self._live(claim.batch.folder.parent.name):
                 time.sleep(1)

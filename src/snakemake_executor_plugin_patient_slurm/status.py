@@ -92,7 +92,8 @@ class Watches:
     def verdicts(self, ids: Iterable[str], states: dict[str, str], now: float) -> dict[str, Verdict]:
         """Return job -> verdict."""
         return {
-            job: self.jobs.setdefault(job, Watch(now)).look(states.get(job), now) for job in dict.fromkeys(ids)
+            job: self.jobs.setdefault(job, Watch(now)).look(states.get(job), now)
+            for job in dict.fromkeys(ids)
         }
 
     def state(self, job: str) -> str:

@@ -30,7 +30,9 @@ def installed_versions() -> dict[str, str]:
 
 def complaint(found: dict[str, str]) -> str:
     """Say which versions are untested, and what to do about it."""
-    listed = ", ".join(f"{name} {number} (tested: {', '.join(TESTED[name])})" for name, number in found.items())
+    listed = ", ".join(
+        f"{name} {number} (tested: {', '.join(TESTED[name])})" for name, number in found.items()
+    )
     return (
         f"patient-slurm was not tested with {listed}. Install the pinned versions: "
         "pip install -c constraints.txt -e . Or take the risk: add --patient-slurm-untested-versions."

@@ -7,6 +7,7 @@ starts again, because its node died or more urgent work came, leaves alone what 
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import logging
 import os
@@ -38,7 +39,9 @@ class Marks(logging.Filter):
         self._stops, told = os.pipe()
         os.set_blocking(self._stops, False)
         os.set_blocking(told, False)
-        signal.set_wakeup_fd(told, warn_on_full_buffer=False)  # unlike a handler, Snakemake does not replace it
+        signal.set_wakeup_fd(
+            told, warn_on_full_buffer=False
+        )  # unlike a handler, Snakemake does not replace it
         self._stopping = False
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -57,10 +60,8 @@ class Marks(logging.Filter):
 
     def is_stopping(self) -> bool:
         """Say whether the job was told to stop: its members have not failed then, and Slurm may start it again."""
-        try:
+        with contextlib.suppress(BlockingIOError):
             self._stopping |= signal.SIGTERM in os.read(self._stops, 1024)
-        except BlockingIOError:
-            pass
         return self._stopping
 
     def _mark(self, job: int, what: str) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from rerender import cli
-from rerender.commands.plan import read_benchmark, tier_steps
+from rerender.commands.benchmarks import read_benchmark
+from rerender.commands.plan import tier_steps
 from rerender.workflow.session import Session
 
 ROOT = Path(__file__).resolve().parents[2]

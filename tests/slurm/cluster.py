@@ -8,6 +8,7 @@ of `scavenge`. Waits are short where a site's are long: a node is given up after
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -146,7 +147,9 @@ class Cluster:
     def hurry(self, job: str) -> None:
         """Spare a requeued job the two minutes that Slurm makes it wait."""
         until(lambda: self.state(job) == "PENDING", what=f"for job {job} to be queued again")
-        time.sleep(1.5)  # else the message that kills the first start can meet the second one on the same node
+        time.sleep(
+            1.5
+        )  # else the message that kills the first start can meet the second one on the same node
         self.run("scontrol", "update", f"jobid={job}", "StartTime=now")
 
     def processes(self, jobs: list[str] | None = None) -> list[int]:
@@ -202,7 +205,11 @@ class Cluster:
         lines = [
             *("ClusterName=toy", f"SlurmctldHost={host}(127.0.0.1)", f"SlurmctldPort={controller}"),
             *(f"SlurmUser={self.user}", f"SlurmdUser={self.user}"),
-            *("AuthType=auth/munge", "CredType=cred/munge", f"AuthInfo=socket={self.folder}/run/munge.socket"),
+            *(
+                "AuthType=auth/munge",
+                "CredType=cred/munge",
+                f"AuthInfo=socket={self.folder}/run/munge.socket",
+            ),
             *(f"StateSaveLocation={self.folder}/state", f"SlurmdSpoolDir={self.folder}/spool/%n"),
             f"SlurmctldPidFile={self.folder}/run/slurmctld.pid",
             f"SlurmdPidFile={self.folder}/run/slurmd.%n.pid",
@@ -238,7 +245,5 @@ class Cluster:
 
 
 def _kill(pid: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass

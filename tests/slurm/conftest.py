@@ -71,7 +71,11 @@ class Project:
             process = subprocess.Popen(
                 [sys.executable, "-m", "snakemake", *OPTIONS, *arguments],
                 cwd=self.folder,
-                env={**self.cluster.environment, "PYTHONPATH": f"{SRC}{os.pathsep}{SRC.parent}", "NO_COLOR": "1"},
+                env={
+                    **self.cluster.environment,
+                    "PYTHONPATH": f"{SRC}{os.pathsep}{SRC.parent}",
+                    "NO_COLOR": "1",
+                },
                 stdout=log,
                 stderr=log,
             )

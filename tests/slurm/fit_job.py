@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 with script(snakemake):
     from dataclasses import replace
 
-    from rerender.core.files import save_tree
-    from rerender.provenance.manifest import Code, write_manifest
     from tests.fitting.toy import noisy, outcome, run
     from tests.slurm.fits import SETTINGS
+
+    from rerender.core.files import save_tree
+    from rerender.provenance.manifest import Code, write_manifest
 
     final = Path(snakemake.output.final)
     state = Path(snakemake.params.state)

@@ -37,7 +37,16 @@ def said(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
     rules = ("envmaps_invert", "envmaps_bake", "metamers_optimise_geometry", "metamers_evaluate")
     measured = dict.fromkeys(rules, 0.4)
     costs.write_text(yaml.safe_dump({**yaml.safe_load(costs.read_text()), **measured}))
-    command = [sys.executable, "-m", "snakemake", "--profile", "slurm", "all_tables", "--config", "tier=smoke"]
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--profile",
+        "slurm",
+        "all_tables",
+        "--config",
+        "tier=smoke",
+    ]
     texts = []
     for _ in range(2):
         done = subprocess.run(

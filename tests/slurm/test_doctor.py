@@ -44,7 +44,12 @@ def test_a_site_file_that_fits(diagnose: Callable[..., dict[str, Check]], style:
 @pytest.mark.parametrize(
     ("kind", "changes", "problem", "mending"),
     [
-        ("gpu", {"partition": "gpus"}, "there is no 'gpus'", "gpu.partition in profiles/slurm/site.yaml: gpu"),
+        (
+            "gpu",
+            {"partition": "gpus"},
+            "there is no 'gpus'",
+            "gpu.partition in profiles/slurm/site.yaml: gpu",
+        ),
         ("gpu", {"partition": "cpu"}, "cpu has no GPU", "Partitions with GPUs: gpu, scavenge, urgent"),
         ("gpu", {"type": "a100"}, "no GPU of type 'a100'", "gpu.type in profiles/slurm/site.yaml: h200"),
         ("cpu", {"max_runtime": 90}, "ends jobs after 60 minutes", "cpu.max_runtime: 60"),

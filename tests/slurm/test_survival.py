@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pytest
 from tests.slurm.cluster import Cluster, until
@@ -18,7 +18,7 @@ FAULTS = ("killed", "cancelled", "late", "greedy")
 
 
 @pytest.fixture(scope="module")
-def storm(cluster: Cluster, make_project) -> Iterator[dict[str, Fit]]:
+def storm(cluster: Cluster, make_project: Callable[[], Project]) -> dict[str, Fit]:
     """One workflow in which something else happens to every job."""
     project = make_project()
     fits = {fit.name: fit for fit in prepare(project, *FAULTS)}
@@ -34,7 +34,7 @@ def storm(cluster: Cluster, make_project) -> Iterator[dict[str, Fit]]:
             case "late":
                 cluster.run("scontrol", "update", f"jobid={job}", "EndTime=now")
     project.wait(snakemake)
-    yield fits
+    return fits
 
 
 def test_a_killed_process_is_started_again_and_carries_on(storm: dict[str, Fit]) -> None:
@@ -53,7 +53,10 @@ def test_at_the_time_limit_a_job_saves_and_the_next_one_loses_no_step(storm: dic
 def test_a_job_that_needs_more_memory_gets_more(storm: dict[str, Fit]) -> None:
     starts = [job for job, _, _ in storm["greedy"].starts()]
     asked = [
-        storm["greedy"].project.cluster.run("scontrol", "show", "job", job).split("MinMemoryNode=")[1].split()[0]
+        storm["greedy"]
+        .project.cluster.run("scontrol", "show", "job", job)
+        .split("MinMemoryNode=")[1]
+        .split()[0]
         for job in starts
     ]
     assert asked == ["900M", "1600M"]

@@ -31,7 +31,17 @@ def run_upstream(project: Project, *arguments: str) -> str:
     environment = project.cluster.environment
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "snakemake", "all", "--executor", "slurm", "--jobs", "10", "--keep-going"),
+            *(
+                sys.executable,
+                "-m",
+                "snakemake",
+                "all",
+                "--executor",
+                "slurm",
+                "--jobs",
+                "10",
+                "--keep-going",
+            ),
             *("--latency-wait", "1", "--seconds-between-status-checks", "1", *arguments),
             *("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "2"),
             *("--default-resources", "mem_mb=600", "runtime=5", "slurm_partition=cpu"),

@@ -21,7 +21,7 @@ _MODULE = re.compile(r"[\"'](rerender(?:\.\w+)*)[\"']")
 
 @dataclass(frozen=True)
 class Job:
-    """One job of the graph. `reason` is empty for a job that need not run."""
+    """One job of the graph. `reason` is empty for a job that need not run. `local`: it only collects files."""
 
     rule: str
     snakefile: str
@@ -30,6 +30,9 @@ class Job:
     params: Mapping[str, Any]
     wildcards: Mapping[str, str]
     reason: str
+    benchmark: str = ""
+    gpu: bool = False
+    local: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,17 @@ def plan(
     target: str, *, snakefile: Path = Path("Snakefile"), config: Mapping[str, Any] | None = None
 ) -> Plan:
     """Ask Snakemake what it would do for `target`, a file or the name of a rule."""
+    jobs = jobs_of(target, snakefile=snakefile, config=config)
+    for job in jobs:
+        if target in job.outputs or target == job.rule:
+            return Plan(job, tuple(other for other in jobs if other is not job))
+    raise UserError(f"no job makes {target}", "Name a file or a rule of the workflow.")
+
+
+def jobs_of(
+    *targets: str, snakefile: Path = Path("Snakefile"), config: Mapping[str, Any] | None = None
+) -> list[Job]:
+    """Return all jobs that lead to some files or rules, finished ones included."""
     if not snakefile.is_file():
         raise UserError(f"there is no {snakefile} here", "Change to the folder of the workflow.")
     from snakemake.exceptions import RuleException, WorkflowError
@@ -51,18 +65,14 @@ def plan(
     said = io.StringIO()
     try:
         with redirect_stderr(said), redirect_stdout(said):
-            jobs = _dry_run(target, snakefile, config or {})
+            return _dry_run(targets, snakefile, config or {})
     except (RuleException, WorkflowError) as error:
         raise UserError(
-            f"Snakemake cannot plan {target}: {error}", "Name a file or a rule of the workflow."
+            f"Snakemake cannot plan {', '.join(targets)}: {error}", "Name a file or a rule of the workflow."
         ) from None
-    for job in jobs:
-        if target in job.outputs or target == job.rule:
-            return Plan(job, tuple(other for other in jobs if other is not job))
-    raise UserError(f"no job makes {target}", f"Snakemake said: {said.getvalue().strip()[-500:]}")
 
 
-def _dry_run(target: str, snakefile: Path, config: Mapping[str, Any]) -> list[Job]:
+def _dry_run(targets: tuple[str, ...], snakefile: Path, config: Mapping[str, Any]) -> list[Job]:
     from snakemake.api import SnakemakeApi
     from snakemake.settings.types import (
         ConfigSettings,
@@ -79,7 +89,7 @@ def _dry_run(target: str, snakefile: Path, config: Mapping[str, Any]) -> list[Jo
             config_settings=ConfigSettings(config=dict(config)),
             snakefile=snakefile,
         )
-        dag = workflow.dag(DAGSettings(targets=frozenset({target})))
+        dag = workflow.dag(DAGSettings(targets=frozenset(targets)))
         dag.execute_workflow(executor="dryrun", execution_settings=ExecutionSettings(lock=False))
         graph = workflow._workflow.dag  # the interface offers no other way to the jobs
         return [_job(graph, job) for job in graph.jobs]
@@ -96,6 +106,9 @@ def _job(graph: Any, job: Any) -> Job:
         params=dict(job.params.items()),
         wildcards=dict(job.wildcards_dict),
         reason=was[1] if was else reason,
+        benchmark=str(job.benchmark or ""),
+        gpu=bool(job.resources.get("gpu")),
+        local=not job.output,
     )
 
 

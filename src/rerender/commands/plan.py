@@ -2,17 +2,20 @@
 
 The cost is an estimate from Snakemake's benchmark files: the mean CPU seconds of the jobs of each step that have run
 in the same tier on this machine, times the number of jobs. A step that never ran has no estimate, and the sum says so.
+
+With the name of a target or file instead of a tier: the jobs that lead to it, GPU hours, wall time at some numbers of
+GPUs and disk, and how well the plan that `--save` kept has met (rerender.commands.forecast).
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rerender.commands.benchmarks import read_benchmark
 from rerender.config import TIER_NAMES, read_config
 
 if TYPE_CHECKING:
@@ -45,17 +48,57 @@ def add_parser(subparsers: Any) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("tiers", nargs="*", metavar="TIER", choices=None, help="tiers (default: all)")
+    parser.add_argument("tiers", nargs="*", metavar="TIER|TARGET", help="tiers (default: all), or a target")
+    parser.add_argument("--tier", choices=TIER_NAMES, help="tier of a target (default: the configured one)")
+    parser.add_argument("--gpus", type=int, nargs="+", default=None, metavar="N", help="numbers of GPUs")
+    parser.add_argument(
+        "--save", action="store_true", help="keep the plan, to compare with when jobs have run"
+    )
+    parser.add_argument(
+        "--calibrate",
+        nargs="*",
+        metavar="OPTION",
+        help="first run one job of every kind that was never measured, then size batches by what was measured; "
+        "options of Snakemake without dashes (default: cores=1), such as profile=slurm",
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the plan of each tier; return 0."""
+    """Print the plan of each tier or target; return 0."""
     from rerender.workflow.session import Session
 
+    if targets := [name for name in arguments.tiers if name not in TIER_NAMES]:
+        return _plan_targets(targets, arguments)
     session = Session(read_config().model_dump())
     for number, tier in enumerate(arguments.tiers or TIER_NAMES):
         print(("\n" if number else "") + "\n".join(describe(session, tier)))
+    return 0
+
+
+def _plan_targets(targets: Sequence[str], arguments: argparse.Namespace) -> int:
+    """Print the plan of a target, of its tier."""
+    from rerender.commands import forecast
+    from rerender.commands.dag import jobs_of
+
+    config = {"tier": arguments.tier} if arguments.tier else {}
+    name = " ".join([*targets, *(f"--tier {tier}" for tier in config.values())])
+
+    def look() -> forecast.Forecast:
+        return forecast.forecast(jobs_of(*targets, config=config), forecast.read_costs())
+
+    plan = look()
+    if arguments.calibrate is not None:
+        if files := forecast.probes(plan):
+            options = [f"--{option}" for option in arguments.calibrate or ["cores=1"]]
+            forecast.calibrate(files, [*options, *(["--config", f"tier={arguments.tier}"] if config else [])])
+            plan = look()
+        forecast.write_costs(plan)
+    print("\n".join(forecast.describe(name, plan, arguments.gpus or forecast.GPUS)))
+    for line in forecast.compare(plan, forecast.saved().get(name, {})):
+        print(line)
+    if arguments.save:
+        forecast.save(name, plan)
     return 0
 
 
@@ -131,17 +174,6 @@ def _measured(jobs: Mapping[str, int], folder: Path, prefix: str = "") -> Iterat
         times = [time for file in (folder / name).rglob("*.tsv") if (time := read_benchmark(file))]
         mean = [sum(column) / len(times) for column in zip(*times, strict=True)] if times else [None, None]
         yield Step(f"{prefix}{name}", count, len(times), *mean)
-
-
-def read_benchmark(path: Path) -> tuple[float, float] | None:
-    """Return CPU and wall seconds of one of Snakemake's benchmark files; None if it holds no numbers."""
-    with open(path, encoding="utf-8", newline="") as handle:
-        for row in csv.DictReader(handle, delimiter="\t"):
-            try:
-                return float(row["cpu_time"]), float(row["s"])
-            except (KeyError, TypeError, ValueError):
-                return None
-    return None
 
 
 def _cost(step: Step) -> str:

@@ -94,14 +94,22 @@ def place_checks(kind: str, place: Place, partitions: dict[str, Partition], site
         return [Check(f"{kind} partition", "fail", "the cluster has no default partition", fix)]
     if name not in partitions:
         near = ", ".join(closest_first(name, partitions))
-        return [Check(f"{kind} partition", "fail", f"there is no '{name}'", f"Set {kind}.partition {where}: {near}.")]
+        return [
+            Check(
+                f"{kind} partition", "fail", f"there is no '{name}'", f"Set {kind}.partition {where}: {near}."
+            )
+        ]
     one, wrong = partitions[name], []
     if not one.up:
         wrong.append(("is not up", "Wait, or name another one."))
     if place.max_runtime > one.minutes:
-        wrong.append((f"ends jobs after {one.minutes:.0f} minutes", f"Set {kind}.max_runtime: {int(one.minutes)}"))
+        wrong.append(
+            (f"ends jobs after {one.minutes:.0f} minutes", f"Set {kind}.max_runtime: {int(one.minutes)}")
+        )
     if place.max_memory_mb > one.memory_mb:
-        wrong.append((f"has nodes with {one.memory_mb} MB at most", f"Set {kind}.max_memory_mb: {one.memory_mb}"))
+        wrong.append(
+            (f"has nodes with {one.memory_mb} MB at most", f"Set {kind}.max_memory_mb: {one.memory_mb}")
+        )
     if isinstance(place, GpuPlace):
         if not one.gpus:
             others = [other.name for other in partitions.values() if other.gpus]
@@ -117,7 +125,13 @@ def place_checks(kind: str, place: Place, partitions: dict[str, Partition], site
 def largest_request(kind: str, place: Place, partition: str, site: Site) -> Check:
     """Ask Slurm whether it would take a job with all that the site file allows."""
     options = [*(["-A", site.account] if site.account else []), "-p", partition, *shlex.split(place.extra)]
-    options += ["-t", str(place.max_runtime), f"--mem={place.max_memory_mb}", "--cpus-per-task=1", "--ntasks=1"]
+    options += [
+        "-t",
+        str(place.max_runtime),
+        f"--mem={place.max_memory_mb}",
+        "--cpus-per-task=1",
+        "--ntasks=1",
+    ]
     if isinstance(place, GpuPlace):
         wish = ":".join(filter(None, [place.type, "1"]))
         options.append(f"--gres=gpu:{wish}" if place.request == "gres" else f"--gpus={wish}")
@@ -144,8 +158,15 @@ def shared_folder(root: Path) -> Check:
     kind = file_system(root.resolve())
     if kind in SHARED_FILE_SYSTEMS:
         return Check("shared folder", "ok", f"the project is on {kind}")
-    fix = "Type: srun ls Snakefile     in this folder; if that fails, move the project to a shared file system."
-    return Check("shared folder", "warn", f"the project is on {kind or 'an unknown file system'}; do nodes see it?", fix)
+    fix = (
+        "Type: srun ls Snakefile     in this folder; if that fails, move the project to a shared file system."
+    )
+    return Check(
+        "shared folder",
+        "warn",
+        f"the project is on {kind or 'an unknown file system'}; do nodes see it?",
+        fix,
+    )
 
 
 def remembered() -> Check:
