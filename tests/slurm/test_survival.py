@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from tests.slurm.cluster import Cluster, until
@@ -129,3 +132,33 @@ def test_the_jobs_of_a_killed_snakemake_are_taken_over(project: Project) -> None
     project.wait(second)
     for fit in (early, middle, late):
         fit.check(starts=1, lost=0)
+
+
+@pytest.fixture
+def small_disk(project: Project) -> Iterator[Path]:
+    """The folder of a project's states on a file system of 3 MB."""
+    folder = project.folder / "state"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("may not mount a small file system here")
+    yield folder
+    project.end()
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk_is_named_and_costs_nothing_but_the_time_to_make_space(
+    project: Project, small_disk: Path
+) -> None:
+    (fit,) = prepare(project, "a")
+    snakemake = project.start("all", "--retries", "0")
+    until(fit.has_saved)
+    ballast = small_disk / "ballast"
+    with open(ballast, "wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(b"0" * 1024):
+            pass
+    project.wait(snakemake, code=1)
+    assert "no space left while writing" in (project.folder / "logs/a.log").read_text()
+    ballast.unlink()
+    project.run("all")
+    fit.check(starts=2, lost=REPEATED)
