@@ -165,7 +165,9 @@ class Executor(SlurmExecutor):  # type: ignore[misc]
         # upstream's methods compose the command around what `get_job_args` returns for it
         command = self._command(jobs, folder, request.threads)
         job = self._sbatch(
-            self._sbatch_command(request, log, number), script(command, step_options(request)), number
+            self._sbatch_command(request, log, number),
+            script(command, step_options(request), request.threads),
+            number,
         )
         batch.set_slurm_job(job)
         log = log.with_name(f"{job}.log")

@@ -12,6 +12,9 @@ from snakemake_executor_plugin_patient_slurm.batches import runtime_of
 SNAKEMAKE_MB = 200
 """What Snakemake itself takes beside the work; measured: 125 to 140 MB."""
 
+PRELOAD_MB = 400
+"""What a batch takes for libraries that are loaded ahead; counted twice where memory is not counted by cgroups."""
+
 GPU_NAMES = ("gpu", "gpus", "nvidia_gpu")
 
 SCRIPT = """\
@@ -23,6 +26,8 @@ for name in $(env | sed -n 's/^\\(\\(SLURM\\|SRUN\\|SBATCH\\)_[A-Za-z0-9_]*\\)=.
         *) unset "$name" ;;
     esac
 done
+# before Python starts, because libraries read them once
+export {threads}
 exec srun -n1 --cpu-bind=q {flags} {command}
 """
 
@@ -68,7 +73,8 @@ def request_for(jobs: Sequence[Any], site: Site, cost: float | None = None) -> R
         once = min(place.max_runtime, int(limit * growth))
         resources["runtime"] = runtime_of([once] * len(jobs), cost, place.max_runtime)
     if isinstance(memory := resources.get("mem_mb"), int):
-        resources["mem_mb"] = min(max(place.max_memory_mb, memory), int(memory * growth)) + SNAKEMAKE_MB
+        resources["mem_mb"] = min(max(place.max_memory_mb, memory), int(memory * growth))
+        resources["mem_mb"] += SNAKEMAKE_MB + (PRELOAD_MB if len(jobs) > 1 else 0)
     if place.partition:
         resources.setdefault("slurm_partition", place.partition)
     if site.account:
@@ -94,6 +100,13 @@ def _ask_for_gpu(resources: Resources, place: GpuPlace) -> None:
             resources["gpu_model"] = model
 
 
-def script(command: str, flags: str) -> str:
+def script(command: str, flags: str, threads: int) -> str:
     """Return the batch script: one step, so that scancel and time limits signal the work and not only the shell."""
-    return SCRIPT.format(command=command, flags=flags)
+    variables = " ".join(f"{name}={value}" for name, value in thread_variables(threads).items())
+    return SCRIPT.format(command=command, flags=flags, threads=variables)
+
+
+def thread_variables(threads: int) -> dict[str, str]:
+    """Return the environment in which numerical libraries use so many threads; the list is Snakemake's own."""
+    names = ("OMP", "GOTO", "OPENBLAS", "MKL", "NUMEXPR")
+    return {**{f"{name}_NUM_THREADS": str(threads) for name in names}, "VECLIB_MAXIMUM_THREADS": str(threads)}

@@ -99,7 +99,7 @@ def test_a_gpu_is_asked_for_in_the_way_of_the_site(style: str, kind: str, asked:
 
 def test_the_script_clears_slurm_s_variables_but_the_configuration(tmp_path: Path) -> None:
     srun = tmp_path / "srun"
-    srun.write_text('#!/bin/sh\nenv | grep -E "^(SLURM|SRUN|SBATCH|OTHER)_" | sort\necho "$@"\n')
+    srun.write_text('#!/bin/sh\nenv | grep -E "^(SLURM|SRUN|SBATCH|OTHER|OMP)_" | sort\necho "$@"\n')
     srun.chmod(0o755)
     environment = {
         "PATH": f"{tmp_path}:{os.environ['PATH']}",
@@ -108,13 +108,13 @@ def test_the_script_clears_slurm_s_variables_but_the_configuration(tmp_path: Pat
     }
     said = subprocess.run(
         ["sh"],
-        input=requests.script("work 'a b'", "--nodes=1"),
+        input=requests.script("work 'a b'", "--nodes=1", 3),
         env=environment,
         text=True,
         capture_output=True,
     )
     lines = said.stdout.splitlines()
-    assert lines[:-1] == ["OTHER_Z=with SLURM_ in it", "SLURM_CONF=/c", "SLURM_JOB_ID=7"]
+    assert lines[:-1] == ["OMP_NUM_THREADS=3", "OTHER_Z=with SLURM_ in it", "SLURM_CONF=/c", "SLURM_JOB_ID=7"]
     assert lines[-1] == "-n1 --cpu-bind=q --nodes=1 work a b"
 
 

@@ -162,3 +162,28 @@ def test_a_full_disk_is_named_and_costs_nothing_but_the_time_to_make_space(
     ballast.unlink()
     project.run("all")
     fit.check(starts=2, lost=REPEATED)
+
+
+def test_a_batch_killed_halfway_keeps_what_is_done_and_resumes_the_rest(
+    project: Project, cluster: Cluster
+) -> None:
+    """Three fits in one Slurm job, whose node crashes during the second one."""
+    fits = prepare(project, "a", "b", "c")
+    (project.folder / "costs.yaml").write_text("fit: 5\n")
+    snakemake = project.start("all")
+    until(
+        lambda: (
+            any(fit.finished() for fit in fits)
+            and any(fit.has_saved() and not fit.finished() for fit in fits)
+        )
+    )
+    (job,) = project.jobs()
+    node = next(fit.starts()[0][1] for fit in fits if fit.starts())
+    cluster.crash_node(node)
+    cluster.hurry(job)
+    project.wait(snakemake)
+    cluster.revive_node(node)
+    assert sorted(len(fit.starts()) for fit in fits) == [1, 1, 2]
+    for fit in fits:
+        fit.check(starts=len(fit.starts()), lost=REPEATED)
+    assert {start[0] for fit in fits for start in fit.starts()} == {job}
