@@ -45,6 +45,8 @@ from snakemake_executor_plugin_patient_slurm.jobs import (
 from snakemake_executor_plugin_patient_slurm.settings import ExecutorSettings as ExecutorSettings
 
 ROOT = Path(".snakemake/patient_slurm")
+SAVING = 90.0
+"""How long Ctrl-C waits for jobs to save and end [s]; Slurm kills them after its KillWait, usually 30 s."""
 _AWAY = re.compile(r"contact slurm controller|timed? ?out|refused|try again|transport|communication", re.I)
 
 
@@ -119,7 +121,8 @@ class Executor(SlurmExecutor):  # type: ignore[misc]
         claim = self._earlier.claim(member.key, member.digest)
         if claim is None:
             return False
-        aux = {"slurm_logfile": None, "batch": claim.batch, "number": claim.number}
+        log = next(self.slurm_logdir.glob(f"*/{claim.job}.log"), None)
+        aux = {"slurm_logfile": log, "batch": claim.batch, "number": claim.number}
         info = SubmittedJobInfo(job, external_jobid=claim.job, aux=aux)
         self._unfinished[claim.job] = self._unfinished.get(claim.job, 0) + 1
         self._report_job_submission_threadsafe(info)
@@ -298,12 +301,24 @@ class Executor(SlurmExecutor):  # type: ignore[misc]
     # the end
 
     def cancel_jobs(self, active_jobs: list[Any]) -> None:
-        """Cancel all jobs of this call by name: a list of ids lacks those that are submitted or looked at now."""
+        """Cancel all jobs of this call by name: a list of ids lacks those that are submitted or looked at now.
+
+        Waits for them to save and end, so that the next call does not meet them.
+        """
+        from snakemake_executor_plugin_patient_slurm.status import ENDED, ask, parse, squeue
+
         with self._waiting_lock:
             self._waiting.clear()
         self._job_submission_executor.shutdown(wait=True, cancel_futures=True)
-        names = ",".join(self._names())
-        subprocess.run(["scancel", "--name", names], capture_output=True, timeout=120, check=False)
+        ask(["scancel", "--name", ",".join(self._names())])
+        end = time.monotonic() + SAVING
+        while time.monotonic() < end:
+            said = ask(squeue(self._names()))
+            if said is not None and not set(parse(said).values()) - ENDED:
+                self._unfinished.clear()
+                return
+            time.sleep(1)
+        self.logger.warning("Some jobs have not ended yet; the next call looks after them.")
 
     def shutdown(self) -> None:
         """Let go of the folders of batches."""
@@ -311,7 +326,8 @@ class Executor(SlurmExecutor):  # type: ignore[misc]
 
         super().shutdown()
         self._locks.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        if not any(self._unfinished.values()):
+            shutil.rmtree(self._folder, ignore_errors=True)
         if self._earlier:
             self._earlier.close()
 

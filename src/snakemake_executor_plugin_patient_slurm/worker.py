@@ -67,7 +67,8 @@ class Marks(logging.Filter):
 
     def _mark(self, job: int, what: str) -> None:
         if job in self._jobs:
-            self._batch.mark(self._jobs[job], what)
+            with contextlib.suppress(OSError):  # the main process was stopped and has put its folder away
+                self._batch.mark(self._jobs[job], what)
 
 
 def cache_folders(node_cache: str, environment: Mapping[str, str]) -> dict[str, str]:

@@ -187,3 +187,15 @@ def test_a_batch_killed_halfway_keeps_what_is_done_and_resumes_the_rest(
     for fit in fits:
         fit.check(starts=len(fit.starts()), lost=REPEATED)
     assert {start[0] for fit in fits for start in fit.starts()} == {job}
+
+
+def test_ctrl_c_cancels_every_job_which_saves_and_the_same_command_carries_on(project: Project) -> None:
+    (fit,) = prepare(project, "a")
+    snakemake = project.start("all")
+    until(fit.has_saved)
+    snakemake.send_signal(signal.SIGINT)
+    project.wait(snakemake, code=1)
+    assert not project.jobs("PD,R,CF,CG")
+    assert not list((project.folder / ".snakemake/patient_slurm").iterdir())
+    project.run("all")
+    fit.check(starts=2, lost=0)
