@@ -1,6 +1,8 @@
-"""What Slurm and Snakemake cost a run: upstream executor, ours with one run a job, ours in batches; trivial runs.
+"""What Slurm and Snakemake cost a run: upstream executor, ours with one run a job, ours in batches.
 
-    python benchmarks/slurm_overhead.py [--runs 200] [--batch 50]
+    python benchmarks/slurm_overhead.py [--runs 200] [--batch 50] [--few 12]
+
+Runs that do nothing, then runs that only import torch and Mitsuba, which a batch does once.
 
 Needs the Debian packages of tests/slurm (slurmctld slurmd slurm-client munge); the cluster is thrown away afterwards.
 `cluster s/run` is the time that Slurm jobs hold their resources, divided by the runs: what a site would charge for
@@ -29,14 +31,16 @@ rule tiny:
     log: "logs/{{k}}.log"
     benchmark: "benchmarks/{{k}}.tsv"
     threads: 1
-    shell: "echo {{wildcards.k}} > {{output}} 2> {{log}}"
+    {work}
 
 rule all:
     input: expand("out/{{k}}.txt", k=range({runs}))
     localrule: True
 """
+NOTHING = 'shell: "echo {wildcards.k} > {output} 2> {log}"'
+IMPORTS = 'script: "imports.py"'
 COMMON = ("--jobs", "1000", "--latency-wait", "10", "--seconds-between-status-checks", "1")
-DEFAULTS = ("--default-resources", "mem_mb=500", "runtime=10", "slurm_partition=cpu")
+DEFAULTS = ("--default-resources", "mem_mb=800", "runtime=10", "slurm_partition=cpu")
 UPSTREAM = (
     *("--executor", "slurm", "--slurm-status-command", "squeue"),
     *("--slurm-init-seconds-before-status-checks", "5"),
@@ -47,11 +51,14 @@ OURS = (
 )
 
 
-def measure(cluster: Cluster, name: str, runs: int, batch: int, options: tuple[str, ...]) -> None:
+def measure(
+    cluster: Cluster, name: str, runs: int, batch: int, options: tuple[str, ...], work: str = NOTHING
+) -> None:
     """Run the workflow once and print a line."""
     with tempfile.TemporaryDirectory(prefix="slurm-cost-") as text:
         folder = Path(text).resolve()
-        (folder / "Snakefile").write_text(WORKFLOW.format(runs=runs))
+        (folder / "Snakefile").write_text(WORKFLOW.format(runs=runs, work=work))
+        (folder / "imports.py").write_text("import mitsuba, torch\nopen(snakemake.output[0], 'w').close()\n")
         (folder / "site.yaml").write_text(
             f"batch: {{minutes: {batch if batch > 1 else 0}, most: 1000}}\ncpu: {{max_runtime: 60}}\n"
         )
@@ -99,7 +106,7 @@ def main() -> None:
     )
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--batch", type=int, default=50)
-    parser.add_argument("--few", type=int, default=40, help="runs of the two ways that start a job for each")
+    parser.add_argument("--few", type=int, default=12, help="runs of the two ways that start a job for each")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="slurm-") as folder:
         cluster = Cluster(Path(folder))
@@ -109,6 +116,9 @@ def main() -> None:
             measure(cluster, "upstream", arguments.few, 1, UPSTREAM)
             measure(cluster, "ours, one run a job", arguments.few, 1, OURS)
             measure(cluster, f"ours, batches of {arguments.batch}", arguments.runs, arguments.batch, OURS)
+            print("importing torch and Mitsuba:")
+            measure(cluster, "ours, one run a job", arguments.few // 2, 1, OURS, IMPORTS)
+            measure(cluster, "ours, batches of 12", 2 * arguments.few, 12, OURS, IMPORTS)
         finally:
             cluster.stop()
 

@@ -9,17 +9,25 @@ import os
 import subprocess
 import sys
 
+import pytest
 from tests.slurm.conftest import Project
 
-UNEVEN = """
+UNEVEN = '''
 rule uneven:
     output: "out/{k}.txt"
-    shell: "[ {wildcards.k} = 1 ] && sleep 8; echo {wildcards.k} > {output}; sleep 1"
+    shell: """
+        if [ {wildcards.k} = 1 ]; then  # the last to finish, however slow this machine is
+            until [ -e done.2 ] && [ -e done.3 ] && [ -e done.4 ]; do sleep 0.2; done
+            sleep 10
+        fi
+        echo {wildcards.k} > {output}
+        touch done.{wildcards.k}
+    """
 
 rule all:
     input: expand("out/{k}.txt", k=range(1, 5))
     localrule: True
-"""
+'''
 
 
 def run_upstream(project: Project, *arguments: str) -> str:
@@ -57,6 +65,9 @@ def run_upstream(project: Project, *arguments: str) -> str:
     return done.stdout
 
 
+@pytest.mark.skipif(
+    not os.environ.get("SLOW_TESTS"), reason="slow; after an update of the pins: SLOW_TESTS=1"
+)
 def test_array_jobs_lose_finished_results(project: Project) -> None:
     """Every task checks and cleans up the outputs of the first one, and fails because that one is slower."""
     (project.folder / "Snakefile").write_text(UNEVEN)
@@ -77,7 +88,9 @@ def test_array_jobs_are_refused(project: Project) -> None:
 
 
 def test_the_same_jobs_in_a_batch_lose_nothing(project: Project) -> None:
-    (project.folder / "Snakefile").write_text(UNEVEN)
+    (project.folder / "Snakefile").write_text(
+        UNEVEN.replace("until", "false && until").replace("sleep 10", "")
+    )
     (project.folder / "costs.yaml").write_text("uneven: 5\n")
     project.run("all", "--latency-wait", "1")
     assert len(list((project.folder / "out").glob("*.txt"))) == 4
