@@ -74,7 +74,7 @@ def test_a_closed_pipe_is_no_error() -> None:
     ("arguments", "words"),
     [
         (["list", "modells"], ["unknown section 'modells'", "Did you mean 'models'?"]),
-        (["plan", "quick"], ["unknown tier 'quick'", "smoke, laptop, paper"]),
+        (["plan", "all_table"], ["unknown tier or target 'all_table'", "Did you mean 'all_tables'?"]),
         (["fetch", "--dry-run", "suzane"], ["unknown asset 'suzane'", "Did you mean 'suzanne'?"]),
     ],
 )

@@ -113,7 +113,7 @@ def test_the_slurm_profile_is_found_from_the_root(root: Path) -> None:
     link = root / "slurm"
     assert link.is_symlink()
     assert link.readlink() == Path("profiles/slurm")
-    assert yaml.safe_load((link / "config.yaml").read_text())["executor"] == "slurm"
+    assert yaml.safe_load((link / "config.yaml").read_text())["executor"] == "patient-slurm"
 
 
 def test_the_catalogue_entry_has_what_the_catalogue_reads(root: Path) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from rerender.commands.benchmarks import read_benchmark
 from rerender.config import TIER_NAMES, read_config
+from rerender.core.errors import unknown_name
 
 if TYPE_CHECKING:
     from rerender.workflow.session import Session
@@ -80,7 +81,11 @@ def _plan_targets(targets: Sequence[str], arguments: argparse.Namespace) -> int:
     """Print the plan of a target, of its tier."""
     from rerender.commands import forecast
     from rerender.commands.dag import jobs_of
+    from rerender.workflow.targets import TARGETS
 
+    for target in targets:
+        if target not in TARGETS and "/" not in target:
+            raise unknown_name("tier or target", target, (*TIER_NAMES, *TARGETS), "Or name a file.")
     config = {"tier": arguments.tier} if arguments.tier else {}
     name = " ".join([*targets, *(f"--tier {tier}" for tier in config.values())])
 

@@ -22,6 +22,16 @@ KINDS: Mapping[str, Sequence[str]] = {
     "metamers": ("tables", "figures", "videos", "runs", "evaluations", "references"),
     "envmaps": ("tables", "figures", "runs", "fits", "transport", "user_edits"),
 }
+TARGETS = (
+    *("all", "all_tables", "all_figures", "all_videos", "verdicts"),
+    *(
+        name
+        for paper in PAPERS
+        for name in (paper, *(f"{paper}_{kind}" for kind in ("tables", "figures", "videos")))
+    ),
+)
+"""Names of the targets, without the tier; `envmaps_edits` is part of `envmaps`."""
+
 TOP_FILES = (
     "metrics.parquet",
     "report.zip",
