@@ -2,7 +2,7 @@
 
     python benchmarks/slurm_overhead.py [--runs 200] [--batch 50] [--few 12]
 
-Runs that do nothing, then runs that only import torch and Mitsuba, which a batch does once.
+Runs that do nothing, then runs that only import torch, Mitsuba and SciPy, which a batch does mostly once.
 
 Needs the Debian packages of tests/slurm (slurmctld slurmd slurm-client munge); the cluster is thrown away afterwards.
 `cluster s/run` is the time that Slurm jobs hold their resources, divided by the runs: what a site would charge for
@@ -58,7 +58,9 @@ def measure(
     with tempfile.TemporaryDirectory(prefix="slurm-cost-") as text:
         folder = Path(text).resolve()
         (folder / "Snakefile").write_text(WORKFLOW.format(runs=runs, work=work))
-        (folder / "imports.py").write_text("import mitsuba, torch\nopen(snakemake.output[0], 'w').close()\n")
+        (folder / "imports.py").write_text(
+            "import mitsuba, scipy.optimize, torch\nopen(snakemake.output[0], 'w').close()\n"
+        )
         (folder / "site.yaml").write_text(
             f"batch: {{minutes: {batch if batch > 1 else 0}, most: 1000}}\ncpu: {{max_runtime: 60}}\n"
         )
@@ -116,7 +118,7 @@ def main() -> None:
             measure(cluster, "upstream", arguments.few, 1, UPSTREAM)
             measure(cluster, "ours, one run a job", arguments.few, 1, OURS)
             measure(cluster, f"ours, batches of {arguments.batch}", arguments.runs, arguments.batch, OURS)
-            print("importing torch and Mitsuba:")
+            print("importing torch, Mitsuba and SciPy:")
             measure(cluster, "ours, one run a job", arguments.few // 2, 1, OURS, IMPORTS)
             measure(cluster, "ours, batches of 12", 2 * arguments.few, 12, OURS, IMPORTS)
         finally:

@@ -27,8 +27,9 @@ from typing import Any, NoReturn
 
 from snakemake_executor_plugin_patient_slurm.requests import thread_variables
 
-LIBRARIES = ("PIL", "drjit", "matplotlib", "mitsuba", "numpy", "pandas", "scipy", "skimage", "torch")
-"""What is imported ahead: libraries whose import takes time and only loads code. Not polars, which starts threads."""
+LIBRARIES = ("PIL", "matplotlib", "numpy", "pandas", "scipy", "skimage", "torch")
+"""What is imported ahead: libraries whose import takes time and only loads code. Not Dr.Jit, Mitsuba and polars, whose
+imports start threads; they are quick."""
 
 
 class Preloaded:

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from snakemake_executor_plugin_patient_slurm.preload import Preloaded
+from snakemake_executor_plugin_patient_slurm.preload import LIBRARIES, Preloaded
 
 HERE = Path(__file__).resolve()
 
@@ -57,6 +57,19 @@ def clean(folder: Path) -> None:
     assert (folder / "2").read_text() == "TrueFalse"
 
 
+def fork_safe(folder: Path) -> None:
+    """Nothing that is imported ahead starts a thread: the process stays fit to fork."""
+    for name in ("OMP", "OPENBLAS", "MKL"):
+        os.environ[f"{name}_NUM_THREADS"] = "1"
+    preloaded = Preloaded()
+    everything = write(
+        folder, "a.py", "".join(f"import {name}\n" for name in (*LIBRARIES, "mitsuba", "polars"))
+    )
+    assert run(preloaded, everything) == 0
+    check = f"import sys; assert set({LIBRARIES}) <= set(sys.modules); assert 'mitsuba' not in sys.modules"
+    assert run(preloaded, write(folder, "b.py", check)) == 0
+
+
 def stops(folder: Path) -> None:
     """A signal reaches the script and not the process that waits for it."""
     preloaded = Preloaded()
@@ -86,9 +99,13 @@ def test_libraries_are_kept_and_nothing_else(tmp_path: Path) -> None:
     in_a_process_of_its_own("clean", tmp_path)
 
 
+def test_what_is_imported_ahead_leaves_the_process_fit_to_fork(tmp_path: Path) -> None:
+    in_a_process_of_its_own("fork_safe", tmp_path)
+
+
 def test_a_signal_stops_the_run_and_not_the_batch(tmp_path: Path) -> None:
     in_a_process_of_its_own("stops", tmp_path)
 
 
 if __name__ == "__main__":
-    {"exits": exits, "clean": clean, "stops": stops}[sys.argv[1]](Path(sys.argv[2]))
+    {"exits": exits, "clean": clean, "fork_safe": fork_safe, "stops": stops}[sys.argv[1]](Path(sys.argv[2]))
