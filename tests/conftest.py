@@ -64,7 +64,7 @@ def variant() -> str:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start the tests that run whole workflows first, so that no worker is left alone with one at the end."""
-    items.sort(key=lambda item: "tests/workflow" not in item.nodeid)
+    items.sort(key=lambda item: not item.nodeid.startswith(("tests/slurm", "tests/workflow")))
 
 
 def core_files() -> set[Path]:

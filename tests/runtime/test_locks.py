@@ -5,6 +5,7 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -183,3 +184,27 @@ def test_full_disk_leaves_no_empty_record(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(UserError, match="no space left"):
         acquire(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_job_waits_until_a_lock_of_another_node_is_stale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its predecessor was killed there a moment ago; giving up would cost the job one of its few attempts."""
+    leave_record(tmp_path, host="elsewhere")
+    with pytest.raises(UserError, match="in use by"):
+        acquire(tmp_path, stale_after=3.0)
+    monkeypatch.setenv("SLURM_JOB_ID", "4711")
+    acquire(tmp_path, stale_after=3.0).confirm()
+
+
+def test_a_job_gives_up_when_the_other_node_gives_a_sign(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave_record(tmp_path, host="elsewhere")
+    record = tmp_path / "lock.0.json"
+    monkeypatch.setenv("SLURM_JOB_ID", "4711")
+    timer = threading.Timer(0.3, lambda: os.utime(record))
+    timer.start()
+    with pytest.raises(UserError, match="in use by"):
+        acquire(tmp_path, stale_after=30.0)
+    timer.join()

@@ -9,6 +9,9 @@ hard links would not do: parallel and user-space file systems are often mounted 
 A record is stale when its process is gone, if that can be told (same host, boot and process namespace), and
 otherwise when its heartbeat (the file's time, renewed by a thread) is older than `stale_after` seconds. Both
 times of that comparison are the file server's, so the clocks of the hosts do not matter.
+
+A job of a batch system does not give up at once: its predecessor may have died on another node a moment ago. It listens
+until the owner gives a sign, or its record is stale.
 """
 
 from __future__ import annotations
@@ -158,7 +161,8 @@ def _refuse_if_held(folder: Path, generation: int, stale_after: float, me: Owner
             raise _held(folder, owner, f"Wait for it to end, or stop it (kill {owner.pid}).")
         why = "that process is gone"
     else:
-        silence = _silence(_record(folder, generation), me)
+        record = _record(folder, generation)
+        silence = _listen(record, me, stale_after) if me.job else _silence(record, me)
         if silence <= stale_after:
             wait = f"If it is dead, run again in {stale_after - silence:.0f} s: its lock is taken over then."
             raise _held(folder, owner, f"Wait for it to end, or stop it. {wait}")
@@ -168,6 +172,20 @@ def _refuse_if_held(folder: Path, generation: int, stale_after: float, me: Owner
 
 def _held(folder: Path, owner: Owner, hint: str) -> UserError:
     return UserError(f"{folder} is in use by {owner.describe()}", hint)
+
+
+def _listen(record: Path, me: Owner, stale_after: float) -> float:
+    """Return `_silence` once it exceeds `stale_after`, or the owner has given a sign since the first look."""
+    first, silence = -1.0, _silence(record, me)
+    while 0 < silence <= stale_after:
+        with contextlib.suppress(FileNotFoundError):
+            beat = record.stat().st_mtime
+            first = beat if first < 0 else first
+            if beat != first:  # another beat, or released: the caller looks again
+                break
+        time.sleep(min(5.0, stale_after / 10))
+        silence = _silence(record, me)
+    return silence
 
 
 def _silence(record: Path, me: Owner) -> float:
