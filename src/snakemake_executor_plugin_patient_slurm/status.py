@@ -55,32 +55,27 @@ class Watch:
 
     since: float
     last: str = ""
-    ended: float | None = None
-    looks: int = 0
+    ended: bool = False
     unseen: int = 0
 
     def look(self, state: str | None, now: float) -> Verdict:
         """Take in what the present query says (None: the job is not listed)."""
         if state is None:
             self.unseen += 1
-            self.ended = None
+            self.ended = False
             return "vanished" if self.unseen >= 3 and now - self.since >= VANISHED_AFTER else "alive"
         self.unseen = 0
         if state not in ENDED:
-            self.last, self.ended = state, None
+            self.last, self.ended = state, False
             return "alive"
-        if self.ended is None or state != self.last:
-            self.last, self.ended, self.looks = state, now, 1
-            return "alive"
-        self.looks += 1
-        # a run's lock on a dead node is only known to be stale once its heartbeat has been silent for two minutes
-        if state == "NODE_FAIL" and now - self.ended < NODE_FAIL_PAUSE:
+        if not self.ended or state != self.last:
+            self.last, self.ended = state, True
             return "alive"
         return "completed" if state == "COMPLETED" else "failed"
 
 
 VANISHED_AFTER = 60.0
-NODE_FAIL_PAUSE = 130.0
+"""How long a job may be missing from the list before it is given up [s]."""
 
 
 @dataclass

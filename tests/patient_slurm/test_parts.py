@@ -126,7 +126,7 @@ def test_an_end_counts_when_it_is_seen_twice() -> None:
     assert seen == ["alive", "alive", "alive", "completed"]
 
 
-@pytest.mark.parametrize("state", sorted(status.FAILED - {"NODE_FAIL"}))
+@pytest.mark.parametrize("state", sorted(status.FAILED))
 def test_every_bad_end_has_a_consequence(state: str) -> None:
     watch = status.Watch(since=0)
     assert [watch.look(state, 1), watch.look(state, 2)] == ["alive", "failed"]
@@ -136,16 +136,6 @@ def test_a_job_that_goes_back_to_the_queue_lives() -> None:
     watch = status.Watch(since=0)
     seen = [watch.look(state, 1) for state in ("PREEMPTED", "PENDING", "NODE_FAIL", "PENDING", "RUNNING")]
     assert set(seen) == {"alive"}
-
-
-def test_after_a_node_failure_the_locks_of_the_dead_node_get_time_to_turn_stale() -> None:
-    watch = status.Watch(since=0)
-    assert [watch.look("NODE_FAIL", now) for now in (0, 60, 129, 131)] == [
-        "alive",
-        "alive",
-        "alive",
-        "failed",
-    ]
 
 
 def test_a_job_that_slurm_no_longer_knows_is_given_up_after_a_while() -> None:
