@@ -20,6 +20,9 @@ VARIANTS: tuple[Variant, ...] = get_args(Variant)
 Method = Literal["gradsim", "diffphysics", "random", "average"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
+GRID_KEYS = ("seeds", "other_seeds", "variants")
+"""Settings that say which jobs there are, and change none of them."""
+
 NO_LIGHT = "none"
 """The `envmap` of metric rows: light is fixed."""
 
@@ -32,3 +35,79 @@ class Frozen(BaseModel):
     """An immutable settings value; unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+
+class SearchSettings(Frozen):
+    """A search by gradient: Adam on the logarithm of what is positive, then L-BFGS."""
+
+    iterations: Count = Field(30, description="steps of Adam")
+    lr: Positive = Field(0.1, description="learning rate of Adam")
+    finish: Annotated[int, Field(ge=0)] = Field(
+        15, description="steps of L-BFGS after them; 0 stops after Adam, as the paper did with SGD"
+    )
+
+
+class ViewSettings(Frozen):
+    """The camera of an experiment: it looks at the origin (section 3.1)."""
+
+    distance: Positive = Field(8.0, description="of the camera from the origin [m]")
+    elevation: Annotated[float, Field(ge=-89, le=89)] = Field(30.0, description="above the ground [degrees]")
+    azimuth: float = Field(0.0, description="about the vertical [degrees]")
+
+
+class RigidMassSettings(Frozen):
+    """One rigid body of unknown mass, pushed by a known force (sections 4.1)."""
+
+    shapes: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
+        SHAPES, description="shapes, each an object of its own per seed"
+    )
+    seeds: Count = Field(
+        3, description="objects of each shape, with mass, pose, push and colour of their own"
+    )
+    other_seeds: Count = Field(3, description="objects of each shape for the variants after the first")
+    variants: Annotated[tuple[Variant, ...], Field(min_length=1)] = Field(
+        ("default",),
+        description="default: 8-bit frames; ideal: frames as rendered; noise: with pixel noise; fine: a truth simulated with half the step",
+    )
+    methods: Annotated[tuple[Method, ...], Field(min_length=1)] = Field(
+        METHODS, description="gradsim sees frames, diffphysics positions; random and average are no search"
+    )
+    mass: tuple[Positive, Positive] = Field((0.2, 0.3), description="masses are drawn between these [kg]")
+    force: Positive = Field(10.0, description="size of the push [N]; its direction is drawn")
+    push_seconds: Positive = Field(0.1, description="how long the push acts [s]")
+    lever: Annotated[float, Field(ge=0, le=1)] = Field(
+        1.0,
+        description="where the push acts: this share of the way from the centre of mass to the lowest vertex",
+    )
+    fps: Count = Field(30, description="frames a second")
+    substeps: Count = Field(
+        8, description="steps a frame; with the released 1, light bodies that spin fast blow up"
+    )
+    seconds: Positive = Field(1.0, description="length of the motion [s]")
+    frame_every: Count = Field(5, description="compare every so many frames")
+    noise: NonNegative = Field(0.01, description="standard deviation of the pixel noise of the variant noise")
+    training: Count = Field(800, description="masses that the baseline `average` has seen")
+    scan: Annotated[int, Field(ge=0)] = Field(
+        8,
+        description="so many masses of the domain are tried besides the first guess, and the best is where the search starts",
+    )
+    view: ViewSettings = Field(ViewSettings(), description="the camera")
+    search: SearchSettings = Field(SearchSettings(), description="the search")
+
+
+class LandscapeSettings(Frozen):
+    """Figure 2: the loss over the mass of a cube that two forces turn (section 4.3)."""
+
+    masses: Annotated[int, Field(ge=3)] = Field(
+        500, description="masses of the sweep, a vertex, evenly from 0.1 to 5 kg"
+    )
+    size: Count = Field(256, description="pixels; the paper's outlines are hard, so the curve depends on it")
+
+
+class RasterSettings(Frozen):
+    """The soft rasteriser (section 3.1)."""
+
+    size: Annotated[int, Field(ge=8, le=1024)] = Field(256, description="side of the square frames [px]")
+    factor: Annotated[int, Field(ge=1, le=4)] = Field(
+        2, description="super-samples along the side of a pixel"
+    )

@@ -1,0 +1,27 @@
+"""What a physics experiment is: typed settings of a tier. `PhysicsSettings` is what `config/tiers/<tier>.yaml` may hold.
+
+Light: imports no numerics. Section numbers are the fact sheet's. Units are SI.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from rerender.papers.physics.specs import (
+    Frozen,
+    LandscapeSettings,
+    RasterSettings,
+    RigidMassSettings,
+)
+
+
+class PhysicsSettings(Frozen):
+    """The experiments of ∇Sim that a tier makes."""
+
+    raster: RasterSettings = Field(RasterSettings(), description="how frames are rendered")
+    rigid_mass: RigidMassSettings = Field(
+        RigidMassSettings(), description="Table 1: the mass of a rigid body that was pushed"
+    )
+    landscape: LandscapeSettings = Field(
+        LandscapeSettings(), description="Figure 2: the loss over the mass of a cube"
+    )
