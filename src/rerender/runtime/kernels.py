@@ -7,7 +7,7 @@ double precision (checks). Warp compiles a kernel at its first use and keeps it 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -25,6 +25,7 @@ class Precision:
     real: Any
     vec3: Any
     vec4: Any
+    mat22: Any
     mat33: Any
     quat: Any
 
@@ -34,9 +35,9 @@ def precision(dtype: torch.dtype) -> Precision:
     """Return the types of `torch.float32` or `torch.float64`, and start Warp on the first call."""
     start()
     if dtype == torch.float32:
-        return Precision(dtype, wp.float32, wp.vec3f, wp.vec4f, wp.mat33f, wp.quatf)
+        return Precision(dtype, wp.float32, wp.vec3f, wp.vec4f, wp.mat22f, wp.mat33f, wp.quatf)
     if dtype == torch.float64:
-        return Precision(dtype, wp.float64, wp.vec3d, wp.vec4d, wp.mat33d, wp.quatd)
+        return Precision(dtype, wp.float64, wp.vec3d, wp.vec4d, wp.mat22d, wp.mat33d, wp.quatd)
     raise TypeError(f"kernels run in float32 or float64, not in {dtype}")
 
 
@@ -79,6 +80,26 @@ def set_gradient(array: Any, grad: torch.Tensor) -> None:
 def device_name(tensor: torch.Tensor) -> str:
     """Name the Warp device on which a tensor lies."""
     return str(wp.device_from_torch(tensor.device))
+
+
+def recorded(
+    kernel: Any, size: Any, inputs: list[Any], *, device: str, adjoint: bool = False
+) -> Callable[[Mapping[int, int]], None]:
+    """Return a function that runs a kernel (or its adjoint) with some integer arguments, by index, replaced.
+
+    Far cheaper than `launch` where the same kernel runs thousands of times.
+    """
+    adjoints: list[Any] = [None] * len(inputs) if adjoint else []
+    command = wp.launch(
+        kernel, dim=size, inputs=inputs, adj_inputs=adjoints, device=device, adjoint=adjoint, record_cmd=True
+    )
+
+    def run(changes: Mapping[int, int]) -> None:
+        for index, value in changes.items():
+            command.set_param_at_index(index, value)
+        command.launch()
+
+    return run
 
 
 def launch(kernel: Any, size: Any, inputs: list[Any], *, device: str, adjoint: bool = False) -> None:
