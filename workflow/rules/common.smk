@@ -229,6 +229,26 @@ def physics_run_params(wildcards):
     return physics.run_params(SESSION, wildcards.tier, wildcards)
 
 
+def physics_code(wildcards):
+    """Fingerprint of the experiment that a run belongs to."""
+    return code(physics.module_of(wildcards.experiment))
+
+
+def physics_stack(wildcards):
+    return stack(physics.module_of(wildcards.experiment))
+
+
+def physics_video_code(wildcards):
+    return code(
+        "rerender.papers.physics.videos", physics.module_of(wildcards.experiment)
+    )
+
+
+def physics_figure_data(wildcards):
+    """The curves or histories that a figure is drawn from."""
+    return physics.figure_data(SESSION, wildcards.tier, wildcards.name)
+
+
 def physics_landscape_params(wildcards):
     return physics.landscape_params(SESSION, wildcards.tier)
 

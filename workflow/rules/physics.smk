@@ -23,8 +23,8 @@ rule physics_estimate:
         runtime=240,
     params:
         settings=physics_run_params,
-        code=code("rerender.papers.physics.rigid_mass"),
-        stack=stack("rerender.papers.physics.rigid_mass"),
+        code=physics_code,
+        stack=physics_stack,
     message:
         "Estimate {wildcards.experiment} ({wildcards.mode}), seed {wildcards.seed}"
     script:
@@ -116,7 +116,7 @@ rule physics_table:
 
 rule physics_figure:
     input:
-        curves="<results>/{tier}/physics/landscape/curves.parquet",
+        data=physics_figure_data,
         published="config/claims/physics.yaml",
     output:
         png=report(
@@ -132,12 +132,13 @@ rule physics_figure:
     benchmark:
         "<benchmarks>/{tier}/physics/figures/{name}.tsv"
     wildcard_constraints:
-        name="fig[0-9]+",
+        name="fig[0-9]+[a-z]?",
     threads: 1
     resources:
         mem_mb=1000,
         runtime=20,
     params:
+        names=physics.NAMES,
         code=code("rerender.papers.physics.figures"),
         stack=stack("rerender.papers.physics.figures"),
     message:
@@ -172,7 +173,7 @@ rule physics_video:
         runtime=30,
     params:
         settings=physics_run_params,
-        code=code("rerender.papers.physics.videos"),
+        code=physics_video_code,
         stack=stack("rerender.papers.physics.videos"),
     message:
         "Video of {wildcards.experiment} ({wildcards.mode}), seed {wildcards.seed}"

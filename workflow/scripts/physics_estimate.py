@@ -1,4 +1,4 @@
-"""Estimate the objects of one job by all methods, or carry on where an interrupted attempt stopped."""
+"""Run one physics job by all of its methods, or carry on where an interrupted attempt stopped."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,22 +10,15 @@ if TYPE_CHECKING:
 
 with script(snakemake):
     from rerender.papers.physics.grid import Job
-    from rerender.papers.physics.rigid_mass import RigidMassRequest, run_rigid_mass
-    from rerender.papers.physics.specs import RasterSettings, RigidMassSettings
-    from rerender.provenance.manifest import Code
+    from rerender.papers.physics.requests import run_job
 
-    wildcards, settings = snakemake.wildcards, snakemake.params.settings
-    folder = Path(snakemake.output.final).parent
-    run_rigid_mass(
-        RigidMassRequest(
-            Job(wildcards.experiment, wildcards.mode, int(wildcards.seed)),
-            RigidMassSettings(**settings["experiment"]),
-            RasterSettings(**settings["raster"]),
-            wildcards.tier,
-            snakemake.threads,
-        ),
-        Code.of("rerender.papers.physics.rigid_mass"),
+    wildcards, folder = snakemake.wildcards, Path(snakemake.output.final).parent
+    run_job(
+        Job(wildcards.experiment, wildcards.mode, int(wildcards.seed)),
+        snakemake.params.settings,
+        wildcards.tier,
         snakemake.params.stack,
         folder=folder,
         state_root=folder.parents[3] / "state",
+        threads=snakemake.threads,
     )

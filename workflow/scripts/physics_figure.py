@@ -13,8 +13,9 @@ with script(snakemake):
 
     make_figure(
         snakemake.wildcards.name,
-        Path(snakemake.input.curves),
+        [Path(file) for file in snakemake.input.data],
         Path(snakemake.input.published),
         Path(snakemake.output.png).with_suffix(""),
         tier=snakemake.wildcards.tier,
+        names=snakemake.params.names,
     )

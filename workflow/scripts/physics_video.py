@@ -10,15 +10,13 @@ if TYPE_CHECKING:
 
 with script(snakemake):
     from rerender.papers.physics.grid import Job, RunFiles
-    from rerender.papers.physics.specs import RasterSettings, RigidMassSettings
-    from rerender.papers.physics.videos import make_rigid_video
+    from rerender.papers.physics.requests import make_video
 
-    wildcards, settings = snakemake.wildcards, snakemake.params.settings
-    make_rigid_video(
+    wildcards = snakemake.wildcards
+    make_video(
+        Job(wildcards.experiment, wildcards.mode, int(wildcards.seed)),
+        snakemake.params.settings,
+        wildcards.tier,
         RunFiles(Path(snakemake.input.final).parent),
         snakemake.output[0],
-        job=Job(wildcards.experiment, wildcards.mode, int(wildcards.seed)),
-        settings=RigidMassSettings(**settings["experiment"]),
-        raster=RasterSettings(**settings["raster"]),
-        tier=wildcards.tier,
     )

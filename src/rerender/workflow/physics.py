@@ -10,12 +10,13 @@ from typing import Any
 
 from rerender.core.errors import unknown_name
 from rerender.papers.physics import grid
-from rerender.papers.physics.grid import RIGID_MASS, Job
+from rerender.papers.physics.grid import CONTROL_FEM, Job
+from rerender.papers.physics.requests import module_of as module_of
 from rerender.papers.physics.specs import GRID_KEYS
 from rerender.workflow.session import Session, remembered
 
-TABLES = ("table1",)
-FIGURES = ("fig2",)
+TABLES = ("table1", "table3")
+FIGURES = ("fig2", "fig4a")
 TABLE_SUFFIXES = ("csv", "parquet", "tex", "md", "html")
 FIGURE_SUFFIXES = ("png", "pdf", "parquet")
 NAMES: Mapping[str, str] = {
@@ -55,8 +56,9 @@ def metric_files(session: Session, tier: str) -> list[str]:
 
 
 def videos(session: Session, tier: str) -> list[str]:
-    """Return the videos of a tier: the first seed of the first variant."""
-    return [run_file(tier, run, "video.mp4") for run in jobs(session, tier)[:1]]
+    """Return the videos of a tier: the first job of every experiment."""
+    first = {run.experiment: run for run in reversed(jobs(session, tier))}
+    return [run_file(tier, run, "video.mp4") for run in jobs(session, tier) if run in first.values()]
 
 
 def job(session: Session, tier: str, wildcards: Mapping[str, str]) -> Job:
@@ -71,11 +73,18 @@ def job(session: Session, tier: str, wildcards: Mapping[str, str]) -> Job:
 def run_params(session: Session, tier: str, wildcards: Mapping[str, str]) -> dict[str, Any]:
     """Return what a job needs: its settings without the size of the grid, so that a new seed reruns nothing."""
     settings, run = session.physics(tier), job(session, tier, wildcards)
-    assert run.experiment == RIGID_MASS
     return {
-        "experiment": settings.rigid_mass.model_dump(exclude=set(GRID_KEYS)),
+        "experiment": getattr(settings, run.experiment).model_dump(exclude=set(GRID_KEYS)),
         "raster": settings.raster.model_dump(),
     }
+
+
+def figure_data(session: Session, tier: str, name: str) -> list[str]:
+    """Return the files that a figure is drawn from."""
+    if name == "fig2":
+        return [f"<results>/{tier}/physics/landscape/curves.parquet"]
+    runs = [run for run in jobs(session, tier) if run.experiment == CONTROL_FEM]
+    return [run_file(tier, run, "trace.parquet") for run in runs]
 
 
 def landscape_params(session: Session, tier: str) -> dict[str, Any]:

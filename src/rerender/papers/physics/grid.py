@@ -1,4 +1,4 @@
-"""The grid of physics runs: jobs a tier asks for, and the estimates in them. Light: imports no numerics."""
+"""The grid of physics runs: jobs a tier asks for, and the answers in them. Light: imports no numerics."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from rerender.core.errors import UserError, unknown_name
 from rerender.papers.physics.settings import PhysicsSettings
 from rerender.papers.physics.specs import SHAPES
 
-RIGID_MASS = "rigid_mass"
-EXPERIMENTS = (RIGID_MASS,)
+RIGID_MASS, LAME, CONTROL_FEM = "rigid_mass", "lame", "control_fem"
+ESTIMATES = (RIGID_MASS, LAME)
+"""Experiments that estimate parameters; the others learn to control."""
 
 
 @dataclass(frozen=True, order=True)
@@ -31,7 +32,7 @@ class Job:
 
 @dataclass(frozen=True, order=True)
 class Expected:
-    """One estimate of the grid: an object by a method."""
+    """One answer of the grid: an object by a method."""
 
     experiment: str
     scene: str
@@ -48,7 +49,7 @@ class RunFiles:
 
     @property
     def final(self) -> Path:
-        """Truth, first guess and estimate of every object, by object and method."""
+        """Truth, first guess and estimates of every object; of control, goal and motions."""
         return self.folder / "final.npz"
 
     @property
@@ -69,21 +70,35 @@ class RunFiles:
 
 def jobs(settings: PhysicsSettings) -> tuple[Job, ...]:
     """Return every job in a fixed order."""
-    part = settings.rigid_mass
-    seeds = dict.fromkeys(part.variants, part.other_seeds) | {part.variants[0]: part.seeds}
-    return tuple(
-        Job(RIGID_MASS, variant, seed) for variant in part.variants for seed in range(1, seeds[variant] + 1)
-    )
+    found = []
+    for experiment in ESTIMATES:
+        part = getattr(settings, experiment)
+        seeds = dict.fromkeys(part.variants, part.other_seeds) | {part.variants[0]: part.seeds}
+        found += [
+            Job(experiment, variant, seed)
+            for variant in part.variants
+            for seed in range(1, seeds[variant] + 1)
+        ]
+    control = [Job(CONTROL_FEM, "default", seed) for seed in range(1, settings.control_fem.seeds + 1)]
+    return (*found, *control)
+
+
+def scenes(settings: PhysicsSettings, experiment: str) -> tuple[str, ...]:
+    """Return the objects of an experiment, by the names that metric rows have."""
+    if experiment == RIGID_MASS:
+        return settings.rigid_mass.shapes
+    if experiment == LAME:
+        return tuple(f"beam_{index + 1}" for index in range(settings.lame.instances))
+    return ("gear",)
 
 
 def cells(settings: PhysicsSettings) -> tuple[Expected, ...]:
-    """Return every estimate of the grid."""
-    part = settings.rigid_mass
+    """Return every answer of the grid."""
     return tuple(
-        Expected(job.experiment, shape, method, job.variant, job.seed)
+        Expected(job.experiment, scene, method, job.variant, job.seed)
         for job in jobs(settings)
-        for shape in part.shapes
-        for method in part.methods
+        for scene in scenes(settings, job.experiment)
+        for method in getattr(settings, job.experiment).methods
     )
 
 
@@ -99,13 +114,13 @@ def described(value: Mapping[str, Any]) -> tuple[PhysicsSettings, tuple[Expected
 
 
 def check_names(settings: PhysicsSettings) -> None:
-    """Refuse shapes that do not exist, and a domain of masses that is empty. Raises `UserError`."""
+    """Refuse shapes that do not exist, and domains that are empty. Raises `UserError`."""
     for name in settings.rigid_mass.shapes:
         if name not in SHAPES:
             raise unknown_name("shape", name, SHAPES, "The name stands in physics.rigid_mass.shapes.")
-    low, high = settings.rigid_mass.mass
-    if low >= high:
-        raise UserError(
-            f"physics.rigid_mass.mass is [{low:g}, {high:g}]",
-            "Give the lower mass first, such as [0.2, 0.3].",
-        )
+    domains = {"rigid_mass.mass": settings.rigid_mass.mass, "lame.stiffness": settings.lame.stiffness}
+    for key, (low, high) in domains.items():
+        if low >= high:
+            raise UserError(
+                f"physics.{key} is [{low:g}, {high:g}]", "Give the lower end first, such as [0.2, 0.3]."
+            )

@@ -17,9 +17,9 @@ import polars as pl
 import torch
 
 from rerender.core.files import atomic_path
-from rerender.papers.physics.rigid_scene import BACKEND, DTYPE
 from rerender.papers.physics.shapes import shape
 from rerender.papers.physics.specs import NO_LIGHT, LandscapeSettings
+from rerender.papers.physics.subjects import BACKEND, DTYPE
 from rerender.provenance.host import Stopwatch
 from rerender.provenance.manifest import Code, run_id, write_manifest
 from rerender.provenance.stack import stack_fingerprint

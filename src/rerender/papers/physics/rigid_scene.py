@@ -15,7 +15,8 @@ import torch
 
 from rerender.core.seeds import SeedStream
 from rerender.papers.physics.shapes import shape
-from rerender.papers.physics.specs import RigidMassSettings, Variant, ViewSettings
+from rerender.papers.physics.specs import RigidMassSettings, ViewSettings
+from rerender.papers.physics.subjects import DTYPE
 from rerender.rendering.soft_rasteriser import SoftSettings, look_from, rasterise
 from rerender.simulation.mass_properties import solid
 from rerender.simulation.rigid import (
@@ -28,10 +29,6 @@ from rerender.simulation.rigid import (
     world_points,
 )
 
-DTYPE = torch.float64
-"""Double precision costs the same here, and shows how far below the pixels' noise the mass is found."""
-BACKEND = "warp_cpu"
-"""What simulates and renders, as metric rows name it."""
 NO_CONTACT = (0.0, 0.0, 0.0, 0.0)
 NO_GRAVITY: Vector = (0.0, 0.0, 0.0)
 
@@ -133,13 +130,3 @@ def film(
     """Return RGBA frames (frames, size, size, 4)."""
     camera = look_from(view.distance, view.elevation, view.azimuth)
     return rasterise(vertices, thing.faces, thing.colour, camera, raster)
-
-
-def as_recorded(video: torch.Tensor, variant: Variant, noise: float, seed: int) -> torch.Tensor:
-    """Return what a camera would have stored of a rendered video: 8 bits, noise, or everything."""
-    if variant == "noise":
-        drawn = np.random.default_rng(seed).normal(0.0, noise, size=tuple(video.shape))
-        return video + torch.as_tensor(drawn, dtype=video.dtype, device=video.device)
-    if variant == "default":
-        return (video.clamp(0.0, 1.0) * 255.0).round() / 255.0
-    return video

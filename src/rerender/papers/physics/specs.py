@@ -20,6 +20,9 @@ VARIANTS: tuple[Variant, ...] = get_args(Variant)
 Method = Literal["gradsim", "diffphysics", "random", "average"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
+ControlMethod = Literal["gradsim", "diffphysics", "random"]
+CONTROL_METHODS: tuple[ControlMethod, ...] = get_args(ControlMethod)
+
 GRID_KEYS = ("seeds", "other_seeds", "variants")
 """Settings that say which jobs there are, and change none of them."""
 
@@ -111,3 +114,47 @@ class RasterSettings(Frozen):
     factor: Annotated[int, Field(ge=1, le=4)] = Field(
         2, description="super-samples along the side of a pixel"
     )
+
+
+class LameSettings(Frozen):
+    """Beams of unknown Lamé parameters that sag (section 4.5)."""
+
+    instances: Count = Field(4, description="beams of a job, each with parameters of its own")
+    seeds: Count = Field(1, description="jobs of each variant")
+    other_seeds: Count = Field(1, description="jobs of each variant after the first")
+    variants: Annotated[tuple[Variant, ...], Field(min_length=1)] = Field(
+        ("default",), description="as of rigid_mass"
+    )
+    methods: Annotated[tuple[Method, ...], Field(min_length=1)] = Field(
+        ("gradsim", "diffphysics", "random"), description="random answers with the first guess"
+    )
+    stiffness: tuple[Positive, Positive] = Field(
+        (500.0, 2000.0), description="mu and lambda are drawn between these [Pa]"
+    )
+    spread: Positive = Field(0.5, description="first guesses are within a factor exp(±spread) of the truth")
+    seconds: Positive = Field(1.0, description="length of the motion [s]")
+    substeps: Count = Field(32, description="steps in 1/60 s")
+    frames: Count = Field(6, description="frames that are compared, evenly spaced, the last at the end")
+    noise: NonNegative = Field(0.01, description="standard deviation of the pixel noise of the variant noise")
+    view: ViewSettings = Field(ViewSettings(distance=6.0, elevation=0.0), description="the camera")
+    search: SearchSettings = Field(SearchSettings(iterations=20, finish=20), description="the search")
+
+
+class ControlSettings(Frozen):
+    """A soft gear that rolls to a goal by actuating itself (section 4.8)."""
+
+    seeds: Count = Field(6, description="goals and first weights, each a job")
+    methods: Annotated[tuple[ControlMethod, ...], Field(min_length=1)] = Field(
+        CONTROL_METHODS,
+        description="gradsim sees the last frame, diffphysics the position; random acts at random",
+    )
+    iterations: Count = Field(40, description="steps of Adam")
+    lr: Positive = Field(10.0, description="learning rate of Adam, as released")
+    seconds: Positive = Field(3.0, description="length of the motion [s]")
+    substeps: Count = Field(32, description="steps in 1/60 s")
+    strength: Positive = Field(0.3, description="largest actuation, a share of an element's volume")
+    pyramid: bool = Field(
+        True,
+        description="compare blurred copies of the frame too; false is the paper's, which is blind where goal and gear do not overlap",
+    )
+    view: ViewSettings = Field(ViewSettings(distance=13.0), description="the camera")
