@@ -188,7 +188,7 @@ def _row(table_id: str, method: str, variant: str, values: Values, published: Ta
     blind = method in ONE_FOR_ALL
     cells = []
     for measure in layout.measures:
-        cell = _cell(values, runs, measure)
+        cell = _cell(values, runs, measure, method)
         if measure.column.beside and variant == "default":
             where = {"experiment": layout.experiment, "method": method}
             cell = replace(cell, beside=published_by_run(published, table_id, measure.metric, **where))
@@ -201,9 +201,9 @@ def _row(table_id: str, method: str, variant: str, values: Values, published: Ta
     )
 
 
-def _cell(values: Values, runs: Sequence[Expected], measure: Measure) -> Cell:
+def _cell(values: Values, runs: Sequence[Expected], measure: Measure, method: str) -> Cell:
     """Return mean and spread of a metric over runs, or its median alone."""
-    if measure is _EVALUATIONS and runs and runs[0].method not in SEARCHES:
+    if measure is _EVALUATIONS and method not in SEARCHES:
         return Cell(note=NOT_APPLICABLE)
     numbers = [value for run in runs if (value := values[run].get(measure.metric)) is not None]
     if measure.median and numbers:
