@@ -15,6 +15,7 @@ import pytest
 from tests.workflow.conftest import Workspace
 
 from rerender.papers.metamers.tiers import TIERS
+from rerender.workflow import physics
 from rerender.workflow.envmaps import FIGURES as ENVMAPS_FIGURES
 
 pytestmark = pytest.mark.workflow
@@ -77,6 +78,10 @@ def test_every_artefact_is_there(finished: Workspace) -> None:
             for ext in ("csv", "parquet", "tex", "md", "html")
         ),
         *(f"envmaps/figures/{name}.{ext}" for name in ENVMAPS_FIGURES for ext in ("png", "pdf", "parquet")),
+        *(
+            path.removeprefix("<results>/smoke/")
+            for path in (*physics.tables("smoke"), *physics.figures("smoke"))
+        ),
         *("metrics.parquet", "verdicts.csv", "verdicts.md", "verdicts.html"),
     ]
     assert [name for name in wanted if not (folder / name).is_file()] == []
@@ -99,6 +104,7 @@ def test_finished_runs_leave_no_state_and_nothing_half_written(finished: Workspa
     folder = finished.folder / RESULTS
     assert not list((folder / "metamers" / "state").glob("*"))
     assert not list((folder / "envmaps" / "state").glob("*"))
+    assert not list((folder / "physics" / "state").glob("*"))
     assert not [path for path in finished.folder.rglob("*.part*") if ".snakemake" not in path.parts]
 
 

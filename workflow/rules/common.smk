@@ -226,22 +226,20 @@ def env_figure_inputs(wildcards):
 
 
 def physics_run_params(wildcards):
-    return physics.run_params(SESSION, wildcards.tier, wildcards)
+    """Settings of the experiment that a run belongs to."""
+    return physics.run_params(SESSION, wildcards.tier, wildcards.experiment, wildcards)
 
 
-def physics_code(wildcards):
-    """Fingerprint of the experiment that a run belongs to."""
-    return code(physics.module_of(wildcards.experiment))
+def rigid_mass_params(wildcards):
+    return physics.run_params(SESSION, wildcards.tier, "rigid_mass", wildcards)
 
 
-def physics_stack(wildcards):
-    return stack(physics.module_of(wildcards.experiment))
+def lame_params(wildcards):
+    return physics.run_params(SESSION, wildcards.tier, "lame", wildcards)
 
 
-def physics_video_code(wildcards):
-    return code(
-        "rerender.papers.physics.videos", physics.module_of(wildcards.experiment)
-    )
+def control_fem_params(wildcards):
+    return physics.run_params(SESSION, wildcards.tier, "control_fem", wildcards)
 
 
 def physics_figure_data(wildcards):

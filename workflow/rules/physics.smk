@@ -1,34 +1,97 @@
 # Physical parameters from video: estimates, landscape, tables, figures, videos.
 
 
-rule physics_estimate:
+rule physics_rigid_mass:
     output:
         final=ensure(
-            "<results>/{tier}/physics/runs/{experiment}/{mode}/s{seed}/final.npz",
+            "<results>/{tier}/physics/runs/rigid_mass/{mode}/s{seed}/final.npz",
             non_empty=True,
         ),
-        trace="<results>/{tier}/physics/runs/{experiment}/{mode}/s{seed}/trace.parquet",
+        trace="<results>/{tier}/physics/runs/rigid_mass/{mode}/s{seed}/trace.parquet",
         metrics=ensure(
-            "<results>/{tier}/physics/runs/{experiment}/{mode}/s{seed}/metrics.json",
+            "<results>/{tier}/physics/runs/rigid_mass/{mode}/s{seed}/metrics.json",
             non_empty=True,
         ),
-        manifest="<results>/{tier}/physics/runs/{experiment}/{mode}/s{seed}/manifest.json",
+        manifest="<results>/{tier}/physics/runs/rigid_mass/{mode}/s{seed}/manifest.json",
     log:
-        "<logs>/{tier}/physics/runs/{experiment}/{mode}/s{seed}.log",
+        "<logs>/{tier}/physics/runs/rigid_mass/{mode}/s{seed}.log",
     benchmark:
-        "<benchmarks>/{tier}/physics/runs/{experiment}/{mode}/s{seed}.tsv"
+        "<benchmarks>/{tier}/physics/runs/rigid_mass/{mode}/s{seed}.tsv"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=240,
     params:
-        settings=physics_run_params,
-        code=physics_code,
-        stack=physics_stack,
+        experiment="rigid_mass",
+        settings=rigid_mass_params,
+        code=code("rerender.papers.physics.rigid_mass"),
+        stack=stack("rerender.papers.physics.rigid_mass"),
     message:
-        "Estimate {wildcards.experiment} ({wildcards.mode}), seed {wildcards.seed}"
+        "Masses of rigid bodies ({wildcards.mode}), seed {wildcards.seed}"
     script:
-        "../scripts/physics_estimate.py"
+        "../scripts/physics_run.py"
+
+
+rule physics_lame:
+    output:
+        final=ensure(
+            "<results>/{tier}/physics/runs/lame/{mode}/s{seed}/final.npz",
+            non_empty=True,
+        ),
+        trace="<results>/{tier}/physics/runs/lame/{mode}/s{seed}/trace.parquet",
+        metrics=ensure(
+            "<results>/{tier}/physics/runs/lame/{mode}/s{seed}/metrics.json",
+            non_empty=True,
+        ),
+        manifest="<results>/{tier}/physics/runs/lame/{mode}/s{seed}/manifest.json",
+    log:
+        "<logs>/{tier}/physics/runs/lame/{mode}/s{seed}.log",
+    benchmark:
+        "<benchmarks>/{tier}/physics/runs/lame/{mode}/s{seed}.tsv"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=240,
+    params:
+        experiment="lame",
+        settings=lame_params,
+        code=code("rerender.papers.physics.lame"),
+        stack=stack("rerender.papers.physics.lame"),
+    message:
+        "Lamé parameters of beams ({wildcards.mode}), seed {wildcards.seed}"
+    script:
+        "../scripts/physics_run.py"
+
+
+rule physics_control_fem:
+    output:
+        final=ensure(
+            "<results>/{tier}/physics/runs/control_fem/{mode}/s{seed}/final.npz",
+            non_empty=True,
+        ),
+        trace="<results>/{tier}/physics/runs/control_fem/{mode}/s{seed}/trace.parquet",
+        metrics=ensure(
+            "<results>/{tier}/physics/runs/control_fem/{mode}/s{seed}/metrics.json",
+            non_empty=True,
+        ),
+        manifest="<results>/{tier}/physics/runs/control_fem/{mode}/s{seed}/manifest.json",
+    log:
+        "<logs>/{tier}/physics/runs/control_fem/{mode}/s{seed}.log",
+    benchmark:
+        "<benchmarks>/{tier}/physics/runs/control_fem/{mode}/s{seed}.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        experiment="control_fem",
+        settings=control_fem_params,
+        code=code("rerender.papers.physics.control_fem"),
+        stack=stack("rerender.papers.physics.control_fem"),
+    message:
+        "Control of a soft gear, seed {wildcards.seed}"
+    script:
+        "../scripts/physics_run.py"
 
 
 rule physics_landscape:
@@ -173,8 +236,9 @@ rule physics_video:
         runtime=30,
     params:
         settings=physics_run_params,
-        code=physics_video_code,
-        stack=stack("rerender.papers.physics.videos"),
+        # which reaches the videos and the experiments
+        code=code("rerender.papers.physics.requests"),
+        stack=stack("rerender.papers.physics.requests"),
     message:
         "Video of {wildcards.experiment} ({wildcards.mode}), seed {wildcards.seed}"
     script:

@@ -11,7 +11,6 @@ from typing import Any
 from rerender.core.errors import unknown_name
 from rerender.papers.physics import grid
 from rerender.papers.physics.grid import CONTROL_FEM, Job
-from rerender.papers.physics.requests import module_of as module_of
 from rerender.papers.physics.specs import GRID_KEYS
 from rerender.workflow.session import Session, remembered
 
@@ -61,18 +60,18 @@ def videos(session: Session, tier: str) -> list[str]:
     return [run_file(tier, run, "video.mp4") for run in jobs(session, tier) if run in first.values()]
 
 
-def job(session: Session, tier: str, wildcards: Mapping[str, str]) -> Job:
+def job(session: Session, tier: str, experiment: str, wildcards: Mapping[str, str]) -> Job:
     """Return the job that a run's wildcards name. Raises `UserError` for one outside the grid."""
-    path = f"{wildcards['experiment']}/{wildcards['mode']}/s{wildcards['seed']}"
+    path = f"{experiment}/{wildcards['mode']}/s{wildcards['seed']}"
     known = {run.path: run for run in jobs(session, tier)}
     if path not in known:
         raise unknown_name("physics run", path, known, "config/tiers/ says which runs a tier has.")
     return known[path]
 
 
-def run_params(session: Session, tier: str, wildcards: Mapping[str, str]) -> dict[str, Any]:
+def run_params(session: Session, tier: str, experiment: str, wildcards: Mapping[str, str]) -> dict[str, Any]:
     """Return what a job needs: its settings without the size of the grid, so that a new seed reruns nothing."""
-    settings, run = session.physics(tier), job(session, tier, wildcards)
+    settings, run = session.physics(tier), job(session, tier, experiment, wildcards)
     return {
         "experiment": getattr(settings, run.experiment).model_dump(exclude=set(GRID_KEYS)),
         "raster": settings.raster.model_dump(),

@@ -14,7 +14,7 @@ with script(snakemake):
 
     wildcards, folder = snakemake.wildcards, Path(snakemake.output.final).parent
     run_job(
-        Job(wildcards.experiment, wildcards.mode, int(wildcards.seed)),
+        Job(snakemake.params.experiment, wildcards.mode, int(wildcards.seed)),
         snakemake.params.settings,
         wildcards.tier,
         snakemake.params.stack,
