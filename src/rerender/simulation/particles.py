@@ -113,7 +113,7 @@ class _Simulation(torch.autograd.Function):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         grad = any(ctx.needs_input_grad)
         held = [value.detach().contiguous() for value in values]
-        run = _Segment(rebuild(held), len(x), x, clock, grad=grad)
+        run = _Segment(rebuild(held), len(x), x, clock, ctx.needs_input_grad[3:])
         ends = [(x.detach(), v.detach())]
         seen_x, seen_v = [], []
         for first in range(0, clock.steps, run.length):
@@ -150,8 +150,15 @@ class _Segment:
     """States of some steps, and the commands that advance them and run their adjoints."""
 
     def __init__(
-        self, system: ParticleSystem, count: int, like: torch.Tensor, clock: ParticleClock, *, grad: bool
+        self,
+        system: ParticleSystem,
+        count: int,
+        like: torch.Tensor,
+        clock: ParticleClock,
+        needs: Sequence[bool],
     ) -> None:
+        """Make room. `needs` says of x, v and every float tensor of the system whether it is differentiated."""
+        grad, wanted = any(needs), iter(needs[2:])
         self.clock, self.length = clock, _segment_length(clock, count, like)
         self.x, self.v = (like.new_zeros((self.length + 1, count, 3)) for _ in range(2))
         self.f = like.new_zeros((self.length, count, 3))
@@ -162,8 +169,8 @@ class _Segment:
         kinds = {"inverse": {"tets": types.mat33, "triangles": types.mat22}}
         contact = like.new_zeros((1, 4)) if system.contact is None else system.contact.reshape(1, 4)
         self._parameters = [
-            shared(system.inverse_mass, types.real, grad=grad),
-            shared(contact.contiguous(), types.vec4, grad=grad),
+            shared(system.inverse_mass, types.real, grad=next(wanted)),
+            shared(contact.contiguous(), types.vec4, grad=system.contact is not None and next(wanted)),
         ]
         self._has_contact = system.contact is not None
         lists: list[tuple[Any, int, list[Any], tuple[int, ...]]] = []
@@ -235,12 +242,14 @@ class _Segment:
     def clear(self) -> None:
         """Forget the gradients of the parameters."""
         for array in self._parameters:
-            array.grad.zero_()
+            if array.grad is not None:
+                array.grad.zero_()
 
-    def gradients(self) -> list[torch.Tensor]:
-        """Return the gradients of the system's float tensors, in their order."""
-        mass, contact, *others = map(gradient, self._parameters)
-        return [mass, *([contact[0]] if self._has_contact else []), *others]
+    def gradients(self) -> list[torch.Tensor | None]:
+        """Return the gradients of the system's float tensors, in their order; None where none was asked for."""
+        found = [None if array.grad is None else gradient(array) for array in self._parameters]
+        mass, contact, *others = found
+        return [mass, *([None if contact is None else contact[0]] if self._has_contact else []), *others]
 
     def _explain(self, first: int, count: int) -> None:
         bad = ~(torch.isfinite(self.x[: count + 1]) & torch.isfinite(self.v[: count + 1])).all(dim=-1)
