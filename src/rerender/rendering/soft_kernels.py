@@ -62,6 +62,16 @@ def _make(types: Precision) -> Any:
         return int(wp.floor(place + real(0.5)))
 
     @wp.func
+    def first(a: real, b: real, c: real, margin: real, size: int) -> int:
+        """Return the first column that a face with these x may touch."""
+        return wp.max(column(wp.min(a, wp.min(b, c)) - margin, size), 0)
+
+    @wp.func
+    def last(a: real, b: real, c: real, margin: real, size: int) -> int:
+        """Return one more than the last column that a face with these x may touch."""
+        return wp.min(column(wp.max(a, wp.max(b, c)) + margin, size), size - 1) + 1
+
+    @wp.func
     def visible(a: vec3, b: vec3, c: vec3, near: real, far: real) -> bool:
         """Say whether a face lies between the planes and has an area in the image."""
         area = (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
@@ -83,12 +93,8 @@ def _make(types: Precision) -> Any:
         size = top.shape[1]
         if visible(a, b, c, near, far):
             margin = wp.sqrt(reach)
-            low_x = column(wp.min(a[0], wp.min(b[0], c[0])) - margin, size)
-            high_x = column(wp.max(a[0], wp.max(b[0], c[0])) + margin, size)
-            low_y = column(wp.min(a[1], wp.min(b[1], c[1])) - margin, size)
-            high_y = column(wp.max(a[1], wp.max(b[1], c[1])) + margin, size)
-            for row in range(wp.max(low_y, 0), wp.min(high_y, size - 1) + 1):
-                for col in range(wp.max(low_x, 0), wp.min(high_x, size - 1) + 1):
+            for row in range(first(a[1], b[1], c[1], margin, size), last(a[1], b[1], c[1], margin, size)):
+                for col in range(first(a[0], b[0], c[0], margin, size), last(a[0], b[0], c[0], margin, size)):
                     x = real(2 * col + 1 - size) / real(size)
                     y = real(2 * row + 1 - size) / real(size)
                     bary = barycentric(x, y, a, b, c)
@@ -116,12 +122,8 @@ def _make(types: Precision) -> Any:
         size = top.shape[1]
         if visible(a, b, c, near, far):
             margin = wp.sqrt(reach)
-            low_x = column(wp.min(a[0], wp.min(b[0], c[0])) - margin, size)
-            high_x = column(wp.max(a[0], wp.max(b[0], c[0])) + margin, size)
-            low_y = column(wp.min(a[1], wp.min(b[1], c[1])) - margin, size)
-            high_y = column(wp.max(a[1], wp.max(b[1], c[1])) + margin, size)
-            for row in range(wp.max(low_y, 0), wp.min(high_y, size - 1) + 1):
-                for col in range(wp.max(low_x, 0), wp.min(high_x, size - 1) + 1):
+            for row in range(first(a[1], b[1], c[1], margin, size), last(a[1], b[1], c[1], margin, size)):
+                for col in range(first(a[0], b[0], c[0], margin, size), last(a[0], b[0], c[0], margin, size)):
                     x = real(2 * col + 1 - size) / real(size)
                     y = real(2 * row + 1 - size) / real(size)
                     bary = barycentric(x, y, a, b, c)

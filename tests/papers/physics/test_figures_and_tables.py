@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,10 @@ from rerender.papers.physics.settings import PhysicsSettings
 from rerender.papers.physics.specs import LandscapeSettings, RigidMassSettings
 from rerender.papers.physics.tables import build
 from rerender.reporting.captions import Names
+from rerender.reporting.claims import load_claims
 from rerender.reporting.published import load_published, published_value
+from rerender.reporting.rows import RowContext
+from rerender.reporting.verdicts import judge_all
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +92,32 @@ def test_figures_are_written_with_their_data(tmp_path: Path, claims: Path) -> No
         paths = make_figure(name, [tmp_path / f"{data}.parquet"], claims, tmp_path / name, tier="smoke")
         assert all(path.stat().st_size > 1000 for path in paths)
     assert pl.read_parquet(tmp_path / "fig2.parquet")["published"].null_count() == 0
+
+
+def test_every_order_of_the_tables_is_one_that_the_paper_printed(claims: Path) -> None:
+    known = load_claims(claims)
+    context = RowContext(
+        paper="physics",
+        experiment="any",
+        scene="any",
+        envmap="any",
+        method="any",
+        representation="any",
+        seed=1,
+        tier="paper",
+        backend="print",
+        device="paper",
+        run_id="print",
+        code="none",
+        stack="none",
+        assets="original",
+    )
+    rows = [
+        vars(replace(context, **{**table.where, **row.where}).row(column.metric, value))
+        for table in known.tables
+        for row, column, value in table.cells()
+    ]
+    orders = [claim for claim in known.claims if claim.kind == "order" and claim.artefact.startswith("table")]
+    verdicts = judge_all(orders, pl.DataFrame(rows), "paper", None)
+    assert len(verdicts) == 4
+    assert {verdict.verdict for verdict in verdicts} == {"match"}

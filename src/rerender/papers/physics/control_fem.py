@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +18,19 @@ import numpy as np
 import polars as pl
 import torch
 
-from rerender.core.files import Tree, atomic_path, save_tree
+from rerender.core.files import Tree
 from rerender.core.seeds import SeedStream
 from rerender.fitting.loop import fit
 from rerender.fitting.problem import LoopSettings, StepResult
 from rerender.papers.physics.estimation import Search
 from rerender.papers.physics.grid import Job, RunFiles
+from rerender.papers.physics.outputs import row_context, write_job
 from rerender.papers.physics.pyramids import pyramid_loss
-from rerender.papers.physics.specs import NO_LIGHT, ControlSettings
-from rerender.papers.physics.subjects import BACKEND
+from rerender.papers.physics.specs import ControlSettings
 from rerender.provenance.host import Stopwatch
-from rerender.provenance.manifest import Code, run_id, write_manifest
-from rerender.provenance.stack import stack_fingerprint
+from rerender.provenance.manifest import Code, run_id
 from rerender.rendering.soft_rasteriser import SoftSettings, look_from, rasterise
-from rerender.reporting.rows import RowContext, write_rows
+from rerender.reporting.rows import MetricRow
 from rerender.simulation.elements import make_tets, tet_inverse_mass
 from rerender.simulation.particles import ParticleClock, ParticleSystem, simulate_particles
 from rerender.simulation.stability import particle_bound, require_stable
@@ -176,27 +175,17 @@ def run_control(
             history, weights = _search(request, world, method, state_root / identity, identity)
             motions[method] = _motion(world, world.policy(torch.as_tensor(weights, dtype=DTYPE)))
         histories.append(history.with_columns(method=pl.lit(method), seed=request.job.seed))
-    run = RunFiles(folder)
-    save_tree(run.final, {**final, "motions": motions})
-    trace = pl.concat(histories, how="diagonal_relaxed")
-    with atomic_path(run.trace) as partial:
-        trace.write_parquet(partial)
-    write_rows(
-        run.metrics, [row for part in histories for row in _rows(request, part, identity, code, stack)]
-    )
-    write_manifest(
-        run.manifest,
-        stage="physics_control_fem",
+    write_job(
+        RunFiles(folder),
+        request.job,
         run_id=identity,
         parameters=request.parameters(),
-        inputs={},
-        outputs={"final": run.final, "trace": run.trace, "metrics": run.metrics},
+        final={**final, "motions": motions},
+        histories=histories,
+        rows=[row for part in histories for row in _rows(request, part, identity, code, stack)],
         code=code,
         stack=stack,
-        seeds={"job": list(request.seeds.keys)},
-        backend=BACKEND,
-        cost=watch.stop(gpus=0),
-        assets="standin",
+        watch=watch,
     )
     shutil.rmtree(state_root / identity, ignore_errors=True)
 
@@ -238,25 +227,20 @@ def _motion(world: GearWorld, act: torch.Tensor) -> np.ndarray:
 
 def _rows(
     request: ControlRequest, history: pl.DataFrame, identity: str, code: Code, stack: Mapping[str, str]
-) -> list[Any]:
+) -> list[MetricRow]:
     """Return first, best and last position error of one method; `random` has their mean."""
     method = history["method"][0]
-    context = RowContext(
-        paper="physics",
-        experiment=request.job.experiment,
-        scene="gear",
-        envmap=NO_LIGHT,
+    context = replace(
+        row_context(
+            request.job,
+            "gear",
+            "policy",
+            tier=request.tier,
+            run_id=f"{identity}-{method}",
+            code=code,
+            stack=stack,
+        ),
         method=method,
-        representation="policy",
-        variant=request.job.variant,
-        seed=request.job.seed,
-        tier=request.tier,
-        backend=BACKEND,
-        device="cpu",
-        run_id=f"{identity}-{method}",
-        code=code.fingerprint,
-        stack=stack_fingerprint(stack),
-        assets="standin",
     )
     errors = history["position_error"].to_list()
     mean = sum(errors) / len(errors)

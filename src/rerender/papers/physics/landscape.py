@@ -17,17 +17,19 @@ import polars as pl
 import torch
 
 from rerender.core.files import atomic_path
+from rerender.papers.physics.grid import Job
+from rerender.papers.physics.outputs import BACKEND, row_context
 from rerender.papers.physics.shapes import shape
-from rerender.papers.physics.specs import NO_LIGHT, LandscapeSettings
-from rerender.papers.physics.subjects import BACKEND, DTYPE
+from rerender.papers.physics.specs import LandscapeSettings
+from rerender.papers.physics.subjects import DTYPE
 from rerender.provenance.host import Stopwatch
 from rerender.provenance.manifest import Code, run_id, write_manifest
-from rerender.provenance.stack import stack_fingerprint
 from rerender.rendering.soft_rasteriser import SoftSettings, look_from, rasterise
-from rerender.reporting.rows import RowContext, write_rows
+from rerender.reporting.rows import write_rows
 from rerender.simulation.mass_properties import point_masses
 from rerender.simulation.rigid import RigidBodies, RigidClock, RigidState, simulate, world_points
 
+JOB = Job("landscape", "default", 1)
 STEPS, STEP = 20, 1.0 / 30.0
 FORCE = 10.0
 TRUE_MASS = 1.0
@@ -104,21 +106,8 @@ def make_landscape(
     frame = landscape(settings)
     with atomic_path(curves) as partial:
         frame.write_parquet(partial)
-    context = RowContext(
-        paper="physics",
-        experiment="landscape",
-        scene="box",
-        envmap=NO_LIGHT,
-        method="gradsim",
-        representation="all",
-        seed=1,
-        tier=tier,
-        backend=BACKEND,
-        device="cpu",
-        run_id=identity,
-        code=code.fingerprint,
-        stack=stack_fingerprint(stack),
-        assets="standin",
+    context = replace(
+        row_context(JOB, "box", "all", tier=tier, run_id=identity, code=code, stack=stack), method="gradsim"
     )
     rows = [
         replace(context, representation=name).row(metric_name(mass), value)

@@ -17,21 +17,19 @@ import numpy as np
 import polars as pl
 import torch
 
-from rerender.core.files import Tree, atomic_path, save_tree
+from rerender.core.files import Tree
 from rerender.core.seeds import SeedStream
 from rerender.papers.physics.estimation import Estimate, Loss, best_start, estimate
 from rerender.papers.physics.grid import Job, RunFiles
-from rerender.papers.physics.specs import GRID_KEYS, NO_LIGHT, RasterSettings, Variant
+from rerender.papers.physics.outputs import row_context, write_job
+from rerender.papers.physics.specs import GRID_KEYS, RasterSettings, Variant
 from rerender.provenance.host import Stopwatch
-from rerender.provenance.manifest import Code, run_id, write_manifest
-from rerender.provenance.stack import stack_fingerprint
+from rerender.provenance.manifest import Code, run_id
 from rerender.rendering.soft_rasteriser import SoftSettings
-from rerender.reporting.rows import MetricRow, RowContext, write_rows
+from rerender.reporting.rows import MetricRow, RowContext
 
 DTYPE = torch.float64
 """Double precision costs the same here, and shows how far below the pixels' noise a parameter is found."""
-BACKEND = "warp_cpu"
-"""What simulates and renders, as metric rows name it."""
 SEARCHES = ("gradsim", "diffphysics")
 
 
@@ -96,7 +94,15 @@ def run_estimates(
     histories: list[pl.DataFrame] = []
     final: dict[str, Tree] = {}
     for subject in subjects:
-        context = row_context(request, subject.name, identity, code, stack)
+        context = row_context(
+            request.job,
+            subject.name,
+            "+".join(request.units),
+            tier=request.tier,
+            run_id=f"{identity}-{subject.name}",
+            code=code,
+            stack=stack,
+        )
         estimates: dict[str, Mapping[str, float]] = {}
         for method in request.settings.methods:
             values, found = answer(request, subject, method, state_root / identity, identity)
@@ -110,24 +116,17 @@ def run_estimates(
             "guess": dict(subject.guess),
             "estimates": {method: dict(values) for method, values in estimates.items()},
         }
-    run = RunFiles(folder)
-    save_tree(run.final, final)
-    with atomic_path(run.trace) as partial:
-        pl.concat(histories, how="diagonal_relaxed").write_parquet(partial)
-    write_rows(run.metrics, rows)
-    write_manifest(
-        run.manifest,
-        stage=f"physics_{request.job.experiment}",
+    write_job(
+        RunFiles(folder),
+        request.job,
         run_id=identity,
         parameters=request.parameters(),
-        inputs={},
-        outputs={"final": run.final, "trace": run.trace, "metrics": run.metrics},
+        final=final,
+        histories=histories,
+        rows=rows,
         code=code,
         stack=stack,
-        seeds={"job": ["physics", request.job.experiment, request.job.seed]},
-        backend=BACKEND,
-        cost=watch.stop(gpus=0),
-        assets="standin",
+        watch=watch,
     )
     shutil.rmtree(state_root / identity, ignore_errors=True)
 
@@ -198,26 +197,3 @@ def as_recorded(video: torch.Tensor, variant: Variant | str, noise: float, seed:
 def soft(raster: RasterSettings) -> SoftSettings:
     """Return the rasteriser's settings: premultiplied, so that outlines have a gradient."""
     return SoftSettings(raster.size, factor=raster.factor)
-
-
-def row_context(
-    request: EstimateRequest, name: str, identity: str, code: Code, stack: Mapping[str, str]
-) -> RowContext:
-    """Return the columns that the rows of an object share."""
-    return RowContext(
-        paper="physics",
-        experiment=request.job.experiment,
-        scene=name,
-        envmap=NO_LIGHT,
-        method="none",
-        representation="+".join(request.units),
-        variant=request.job.variant,
-        seed=request.job.seed,
-        tier=request.tier,
-        backend=BACKEND,
-        device="cpu",
-        run_id=f"{identity}-{name}",
-        code=code.fingerprint,
-        stack=stack_fingerprint(stack),
-        assets="standin",
-    )
