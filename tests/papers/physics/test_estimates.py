@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -153,6 +154,40 @@ def test_a_job_writes_its_files_and_a_video(tmp_path: Path) -> None:
     assert set(pl.read_parquet(run.trace)["method"]) == {"gradsim", "diffphysics"}
     make_estimate_video(request, rigid_mass.subjects, run, tmp_path / "video.mp4")
     assert probe_video(tmp_path / "video.mp4").frames == 38
+
+
+def test_an_interrupted_job_carries_on_and_ends_as_if_it_had_not_been(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = mass_request(
+        16, shapes=("box", "tetrahedron"), search=SearchSettings(iterations=3, finish=2), scan=1
+    )
+    folders = {name: tmp_path / name / "rigid_mass" / "default" / "s1" for name in ("whole", "cut")}
+
+    def run(name: str) -> None:
+        subjects = rigid_mass.subjects(request)
+        run_estimates(request, subjects, CODE, {}, folder=folders[name], state_root=tmp_path / name)
+
+    run("whole")
+    fit, calls = estimation.fit, []
+
+    def cut_short(*args: Any, **kwargs: Any) -> Any:
+        calls.append(kwargs["run_id"])
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return fit(*args, **kwargs)
+
+    monkeypatch.setattr(estimation, "fit", cut_short)
+    with pytest.raises(KeyboardInterrupt):
+        run("cut")
+    assert not (folders["cut"] / "manifest.json").exists()
+    run("cut")
+    values = [
+        read_rows(folder / "metrics.json").filter(pl.col("metric") != "wall_s")["value"].to_list()
+        for folder in folders.values()
+    ]
+    assert values[0] == values[1]
+    assert sorted(path.name for path in (tmp_path / "cut").iterdir()) == ["rigid_mass"]
 
 
 def test_a_beam_sags_more_the_softer_it_is_and_its_end_stays() -> None:
