@@ -37,6 +37,11 @@ ENVMAPS_AFTER_INVERT = {
     *("aggregate_metrics", "aggregate_verdicts", "all"),
 }
 ENVMAPS_AFTER_FIT = ENVMAPS_AFTER_INVERT | {"envmaps_fit"}
+PHYSICS_AFTER_RUN = {
+    *("physics_metrics", "physics_table", "physics_video"),
+    *("aggregate_metrics", "aggregate_verdicts", "all"),
+}
+PHYSICS_RUNS = {"physics_rigid_mass", "physics_lame", "physics_control_fem", "physics_figure"}
 AFTER_OPTIMISE = AFTER_EVALUATE | {"metamers_optimise_geometry", "metamers_optimise_material"}
 
 
@@ -138,7 +143,12 @@ def test_a_comment_or_a_docstring_reruns_nothing(finished: Workspace) -> None:
         ("src/rerender/reporting/verdicts.py", {"aggregate_verdicts", "all"}),
         ("src/rerender/papers/metamers/evaluate.py", AFTER_EVALUATE),
         ("src/rerender/papers/metamers/optimise.py", AFTER_OPTIMISE),
-        ("src/rerender/fitting/loop.py", AFTER_OPTIMISE | ENVMAPS_AFTER_FIT),
+        (
+            "src/rerender/fitting/loop.py",
+            AFTER_OPTIMISE | ENVMAPS_AFTER_FIT | PHYSICS_RUNS | PHYSICS_AFTER_RUN,
+        ),
+        ("src/rerender/papers/physics/lame.py", PHYSICS_AFTER_RUN | {"physics_lame"}),
+        ("src/rerender/papers/physics/tiers.py", set()),
         ("src/rerender/papers/envmaps/fit.py", ENVMAPS_AFTER_FIT),
         ("src/rerender/papers/envmaps/inversion.py", ENVMAPS_AFTER_INVERT),
         ("src/rerender/papers/envmaps/figure_galleries.py", {"envmaps_figure", "all"}),

@@ -102,7 +102,7 @@ rule physics_landscape:
         metrics="<results>/{tier}/physics/landscape/metrics.json",
         manifest="<results>/{tier}/physics/landscape/manifest.json",
     log:
-        "<logs>/{tier}/physics/landscape.log",
+        "<logs>/{tier}/physics/landscape/curves.log",
     benchmark:
         "<benchmarks>/{tier}/physics/landscape/curves.tsv"
     threads: 1

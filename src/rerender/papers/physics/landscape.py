@@ -21,7 +21,6 @@ from rerender.papers.physics.grid import Job
 from rerender.papers.physics.outputs import BACKEND, row_context
 from rerender.papers.physics.shapes import shape
 from rerender.papers.physics.specs import LandscapeSettings
-from rerender.papers.physics.subjects import DTYPE
 from rerender.provenance.host import Stopwatch
 from rerender.provenance.manifest import Code, run_id, write_manifest
 from rerender.rendering.soft_rasteriser import SoftSettings, look_from, rasterise
@@ -29,6 +28,7 @@ from rerender.reporting.rows import write_rows
 from rerender.simulation.mass_properties import point_masses
 from rerender.simulation.rigid import RigidBodies, RigidClock, RigidState, simulate, world_points
 
+DTYPE = torch.float64
 JOB = Job("landscape", "default", 1)
 STEPS, STEP = 20, 1.0 / 30.0
 FORCE = 10.0
