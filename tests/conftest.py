@@ -22,9 +22,10 @@ MIRROR = "RERENDER_ASSET_MIRROR"
 threads.limit_threads(1)
 # Kept between runs, because compiling kernels is most of a cold run; no test may depend on it.
 os.environ.setdefault("DRJIT_CACHE_DIR", str(CACHE / "drjit"))
+os.environ.setdefault("WARP_CACHE_PATH", str(CACHE / "warp"))
 os.environ.setdefault("MPLCONFIGDIR", str(CACHE / "matplotlib"))
 os.environ["MPLBACKEND"] = "Agg"
-for name in ("DRJIT_CACHE_DIR", "MPLCONFIGDIR"):
+for name in ("DRJIT_CACHE_DIR", "WARP_CACHE_PATH", "MPLCONFIGDIR"):
     Path(os.environ[name]).mkdir(parents=True, exist_ok=True)
 # Results must not depend on who runs the tests; a test that wants real assets asks for `asset_mirror`.
 _MIRROR_OF_CALLER = os.environ.pop(MIRROR, "")

@@ -25,6 +25,9 @@ from rerender.papers.envmaps.tiers import TIERS as ENVMAPS_TIERS
 from rerender.papers.metamers import grid as metamers_grid
 from rerender.papers.metamers.settings import Frozen, MetamersSettings
 from rerender.papers.metamers.tiers import TIERS as METAMERS_TIERS
+from rerender.papers.physics import grid as physics_grid
+from rerender.papers.physics.settings import PhysicsSettings
+from rerender.papers.physics.tiers import TIERS as PHYSICS_TIERS
 
 TierName = Literal["smoke", "laptop", "paper"]
 Variant = Literal["auto", "cuda_ad_rgb", "llvm_ad_rgb"]
@@ -75,10 +78,14 @@ class TierSettings(Frozen):
 
     metamers: MetamersSettings
     envmaps: EnvmapsSettings
+    physics: PhysicsSettings
 
 
 PRESETS: Mapping[str, TierSettings] = {
-    tier: TierSettings(metamers=METAMERS_TIERS[tier], envmaps=ENVMAPS_TIERS[tier]) for tier in TIER_NAMES
+    tier: TierSettings(
+        metamers=METAMERS_TIERS[tier], envmaps=ENVMAPS_TIERS[tier], physics=PHYSICS_TIERS[tier]
+    )
+    for tier in TIER_NAMES
 }
 
 
@@ -126,6 +133,7 @@ def tier_settings(tier: str, config: Config | None = None, folder: Path = TIER_F
     settings = _validate(TierSettings, _merge(merged, override), prefix, CONFIG_SOURCE)
     metamers_grid.check_names(settings.metamers)
     envmaps_grid.check_names(settings.envmaps)
+    physics_grid.check_names(settings.physics)
     return settings
 
 

@@ -14,7 +14,9 @@ from rerender.papers.envmaps import grid as envmaps_grid
 from rerender.papers.envmaps.settings import EXPERIMENTS, split_place
 from rerender.papers.envmaps.tiers import TIERS as ENVMAPS_TIERS
 from rerender.papers.metamers.tiers import TIERS
-from rerender.workflow import envmaps
+from rerender.papers.physics import grid as physics_grid
+from rerender.papers.physics.tiers import TIERS as PHYSICS_TIERS
+from rerender.workflow import envmaps, physics
 
 pytestmark = pytest.mark.workflow
 
@@ -28,7 +30,7 @@ def expected_counts(tier: str) -> dict[str, int]:
     shape_places = len(geometry.scenes) * len(geometry.envmaps)
     shape_runs = shape_places * len(shapes) * geometry.seeds
     material_runs = len(material.scenes) * len(surfaces) * material.seeds
-    return expected_envmaps_counts(tier) | {
+    return expected_papers_counts(tier) | {
         "asset_envmap": len([name for name in geometry.envmaps if name != "constant"]) + 1,
         "asset_mesh": len(geometry.scenes) + len(material.scenes),
         "asset_texture": 1,
@@ -44,6 +46,11 @@ def expected_counts(tier: str) -> dict[str, int]:
         "aggregate_verdicts": 1,
         "all": 1,
     }
+
+
+def expected_papers_counts(tier: str) -> dict[str, int]:
+    """Count the jobs of the other papers."""
+    return expected_envmaps_counts(tier) | expected_physics_counts(tier)
 
 
 def expected_envmaps_counts(tier: str) -> dict[str, int]:
@@ -67,6 +74,21 @@ def expected_envmaps_counts(tier: str) -> dict[str, int]:
         + len([job for job in jobs if job.experiment.startswith("edit_")]),
     }
     return {rule: count for rule, count in counts.items() if count}
+
+
+def expected_physics_counts(tier: str) -> dict[str, int]:
+    """Count the jobs of the physics part of a tier from its settings."""
+    jobs = physics_grid.jobs(PHYSICS_TIERS[tier])
+    runs = {f"physics_{job.experiment}": 0 for job in jobs}
+    for job in jobs:
+        runs[f"physics_{job.experiment}"] += 1
+    return runs | {
+        "physics_landscape": 1,
+        "physics_metrics": 1,
+        "physics_table": len(physics.TABLES),
+        "physics_figure": len(physics.FIGURES),
+        "physics_video": len(runs),
+    }
 
 
 @pytest.mark.parametrize("tier", TIERS)
@@ -95,7 +117,8 @@ def test_an_own_edit_reuses_the_sky_and_bakes_its_own_place(workspace: Workspace
 
 
 @pytest.mark.parametrize(
-    "target", ["metamers_videos", "all_figures", "verdicts", "report", "fetch", "metamers", "envmaps"]
+    "target",
+    ["metamers_videos", "all_figures", "verdicts", "report", "fetch", "metamers", "envmaps", "physics"],
 )
 def test_every_target_resolves(workspace: Workspace, target: str) -> None:
     assert workspace.job_counts(target, "--config", "tier=smoke")
@@ -167,6 +190,12 @@ def test_one_table_of_envmaps_makes_no_figure(workspace: Workspace) -> None:
     counts = workspace.job_counts("results/smoke/envmaps/tables/table2.csv", "--config", "tier=smoke")
     assert counts["envmaps_table"] == 1
     assert "envmaps_figure" not in counts and "metamers_optimise_geometry" not in counts
+
+
+def test_a_physics_run_outside_the_grid_names_what_there_is(workspace: Workspace) -> None:
+    target = "results/smoke/physics/runs/rigid_mas/default/s1/final.npz"
+    said = workspace.snakemake("-n", target, "--config", "tier=smoke", code=None)
+    assert "Did you mean 'rigid_mass'?" in said
 
 
 def test_an_envmaps_run_outside_the_grid_names_what_there_is(workspace: Workspace) -> None:

@@ -9,12 +9,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
-PREFIXES = ("asset_", "metamers_", "envmaps_", "aggregate_")
+PREFIXES = ("asset_", "metamers_", "envmaps_", "physics_", "aggregate_")
 UNPREFIXED = {"report", "fetch"}
 TARGETS = {
     *("all", "all_tables", "all_figures", "all_videos", "metamers", "verdicts"),
     *("metamers_tables", "metamers_figures", "metamers_videos"),
     *("envmaps", "envmaps_tables", "envmaps_figures", "envmaps_videos", "envmaps_edits"),
+    *("physics", "physics_tables", "physics_figures", "physics_videos"),
 }
 
 
@@ -94,6 +95,7 @@ def test_every_table_figure_and_video_is_in_the_report() -> None:
     assert shown >= {
         *("metamers_table", "metamers_figure", "metamers_video"),
         *("envmaps_table", "envmaps_figure"),
+        *("physics_table", "physics_figure", "physics_video"),
         "aggregate_verdicts",
     }
 

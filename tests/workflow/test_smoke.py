@@ -15,6 +15,7 @@ import pytest
 from tests.workflow.conftest import Workspace
 
 from rerender.papers.metamers.tiers import TIERS
+from rerender.workflow import physics
 from rerender.workflow.envmaps import FIGURES as ENVMAPS_FIGURES
 
 pytestmark = pytest.mark.workflow
@@ -36,6 +37,11 @@ ENVMAPS_AFTER_INVERT = {
     *("aggregate_metrics", "aggregate_verdicts", "all"),
 }
 ENVMAPS_AFTER_FIT = ENVMAPS_AFTER_INVERT | {"envmaps_fit"}
+PHYSICS_AFTER_RUN = {
+    *("physics_metrics", "physics_table", "physics_video"),
+    *("aggregate_metrics", "aggregate_verdicts", "all"),
+}
+PHYSICS_RUNS = {"physics_rigid_mass", "physics_lame", "physics_control_fem", "physics_figure"}
 AFTER_OPTIMISE = AFTER_EVALUATE | {"metamers_optimise_geometry", "metamers_optimise_material"}
 
 
@@ -77,6 +83,10 @@ def test_every_artefact_is_there(finished: Workspace) -> None:
             for ext in ("csv", "parquet", "tex", "md", "html")
         ),
         *(f"envmaps/figures/{name}.{ext}" for name in ENVMAPS_FIGURES for ext in ("png", "pdf", "parquet")),
+        *(
+            path.removeprefix("<results>/smoke/")
+            for path in (*physics.tables("smoke"), *physics.figures("smoke"))
+        ),
         *("metrics.parquet", "verdicts.csv", "verdicts.md", "verdicts.html"),
     ]
     assert [name for name in wanted if not (folder / name).is_file()] == []
@@ -99,6 +109,7 @@ def test_finished_runs_leave_no_state_and_nothing_half_written(finished: Workspa
     folder = finished.folder / RESULTS
     assert not list((folder / "metamers" / "state").glob("*"))
     assert not list((folder / "envmaps" / "state").glob("*"))
+    assert not list((folder / "physics" / "state").glob("*"))
     assert not [path for path in finished.folder.rglob("*.part*") if ".snakemake" not in path.parts]
 
 
@@ -132,7 +143,12 @@ def test_a_comment_or_a_docstring_reruns_nothing(finished: Workspace) -> None:
         ("src/rerender/reporting/verdicts.py", {"aggregate_verdicts", "all"}),
         ("src/rerender/papers/metamers/evaluate.py", AFTER_EVALUATE),
         ("src/rerender/papers/metamers/optimise.py", AFTER_OPTIMISE),
-        ("src/rerender/fitting/loop.py", AFTER_OPTIMISE | ENVMAPS_AFTER_FIT),
+        (
+            "src/rerender/fitting/loop.py",
+            AFTER_OPTIMISE | ENVMAPS_AFTER_FIT | PHYSICS_RUNS | PHYSICS_AFTER_RUN,
+        ),
+        ("src/rerender/papers/physics/lame.py", PHYSICS_AFTER_RUN | {"physics_lame"}),
+        ("src/rerender/papers/physics/tiers.py", set()),
         ("src/rerender/papers/envmaps/fit.py", ENVMAPS_AFTER_FIT),
         ("src/rerender/papers/envmaps/inversion.py", ENVMAPS_AFTER_INVERT),
         ("src/rerender/papers/envmaps/figure_galleries.py", {"envmaps_figure", "all"}),

@@ -52,6 +52,9 @@ RUN = "results/smoke/metamers/runs"
         (f"{RUN}/suzanne/constant/mae/1/final.npz", ["'1'", "is not a seed"]),
         (f"{RUN}/suzanne/constant/mae/s1/final.obj", ["unknown file of a run", "final.ply"]),
         (f"{RUN}/suzanne/constant/mae/s1/base_color.exr", ["unknown file of a run"]),
+        ("results/smoke/physics/tables/tabel1.csv", ["unknown table 'tabel1'", "table1"]),
+        ("results/smoke/physics/runs/lamé/default/s1/final.npz", ["Did you mean 'lame'?"]),
+        ("results/smoke/physics/runs/lame/defalt/s1/final.npz", ["Did you mean 'default'?"]),
         ("resources/meshes/suzane.ply", ["Did you mean 'suzanne'?"]),
         ("resources/envmaps/venice-64.exr", ["Did you mean 'venice_sunset'?"]),
         ("resources/textures/gradent.exr", ["Did you mean 'gradient'?"]),
@@ -80,6 +83,7 @@ def test_an_absolute_path_is_checked_as_well(session: Session) -> None:
             "results/smoke/metrics.parquet",
             "results/smoke/metamers/metrics.parquet",
         ),
+        *("results/smoke/physics/tables/table1.html", "results/smoke/physics/runs/lame/default/s1/video.mp4"),
         *("results/smoke/metamers/tables/t1.html", "results/laptop/metamers/figures/f4.pdf"),
         *("results/smoke/metamers/videos/translucent-builtin.mp4", "resources/envmaps/venice_sunset-64.exr"),
         *(

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from rerender.core.errors import UserError
-from rerender.workflow import assets, envmaps, metamers
+from rerender.workflow import assets, envmaps, metamers, physics
 from rerender.workflow.session import Session
 from rerender.workflow.targets import check_targets, check_writable, requested
 from snakemake.exceptions import WorkflowError
@@ -223,6 +223,41 @@ def env_names_params(wildcards):
 def env_figure_inputs(wildcards):
     """Finished runs, fits, skies and metrics that a figure is drawn from."""
     return envmaps.figure_inputs(SESSION, wildcards.tier, wildcards.name)
+
+
+def physics_run_params(wildcards):
+    """Settings of the experiment that a run belongs to."""
+    return physics.run_params(SESSION, wildcards.tier, wildcards.experiment, wildcards)
+
+
+def rigid_mass_params(wildcards):
+    return physics.run_params(SESSION, wildcards.tier, "rigid_mass", wildcards)
+
+
+def lame_params(wildcards):
+    return physics.run_params(SESSION, wildcards.tier, "lame", wildcards)
+
+
+def control_fem_params(wildcards):
+    return physics.run_params(SESSION, wildcards.tier, "control_fem", wildcards)
+
+
+def physics_figure_data(wildcards):
+    """The curves or histories that a figure is drawn from."""
+    return physics.figure_data(SESSION, wildcards.tier, wildcards.name)
+
+
+def physics_landscape_params(wildcards):
+    return physics.landscape_params(SESSION, wildcards.tier)
+
+
+def physics_metric_files(wildcards):
+    """Metric rows of every physics job of the tier."""
+    return physics.metric_files(SESSION, wildcards.tier)
+
+
+def physics_grid_params(wildcards):
+    return physics.grid_params(SESSION, wildcards.tier)
 
 
 def claims_files():

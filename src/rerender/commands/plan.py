@@ -150,6 +150,20 @@ def tier_steps(session: Session, tier: str, benchmarks: Path = BENCHMARKS) -> It
     }
     yield from _measured(jobs, benchmarks / tier / "metamers")
     yield from _measured(_envmaps_jobs(session, tier), benchmarks / tier / "envmaps", "envmaps ")
+    yield from _measured(_physics_jobs(session, tier), benchmarks / tier / "physics", "physics ")
+
+
+def _physics_jobs(session: Session, tier: str) -> dict[str, int]:
+    """Return the number of jobs of each step of physics, by its folder of benchmarks."""
+    from rerender.workflow import physics
+
+    return {
+        "runs": len(physics.jobs(session, tier)),
+        "landscape": 1,
+        "tables": len(physics.TABLES),
+        "figures": len(physics.FIGURES),
+        "videos": len(physics.videos(session, tier)),
+    }
 
 
 def _envmaps_jobs(session: Session, tier: str) -> dict[str, int]:

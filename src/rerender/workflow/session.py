@@ -21,6 +21,7 @@ from rerender.papers.envmaps.settings import EnvmapsSettings
 from rerender.papers.metamers import grid
 from rerender.papers.metamers.runfiles import Expected
 from rerender.papers.metamers.settings import MetamersSettings
+from rerender.papers.physics.settings import PhysicsSettings
 from rerender.provenance.fingerprint import CodeTree, combine
 from rerender.provenance.stack import plugin_distributions, stack
 
@@ -42,6 +43,7 @@ NUMERICAL = {
     "skimage": "scikit-image",
     "torch": "torch",
     "trimesh": "trimesh",
+    "warp": "warp-lang",
 }
 """Importable name -> distribution, for the libraries whose version can change a number or a picture."""
 
@@ -90,6 +92,11 @@ class Session:
     def envmaps(self, tier: str) -> EnvmapsSettings:
         """Return the envmaps experiment of `tier`; an unknown tier raises `UserError`."""
         return tier_settings(tier, self.config, self._folder).envmaps
+
+    @remembered
+    def physics(self, tier: str) -> PhysicsSettings:
+        """Return the physics experiment of `tier`; an unknown tier raises `UserError`."""
+        return tier_settings(tier, self.config, self._folder).physics
 
     @remembered
     def scene(self, name: str) -> SceneSpec:

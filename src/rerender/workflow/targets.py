@@ -13,14 +13,15 @@ from rerender.core.errors import UserError, unknown_name
 from rerender.papers.envmaps import grid as envmaps_grid
 from rerender.papers.envmaps.settings import MODES
 from rerender.papers.metamers import grid
-from rerender.workflow import envmaps, metamers
+from rerender.workflow import envmaps, metamers, physics
 from rerender.workflow.session import Session
 
-PAPERS = ("metamers", "envmaps")
-PAPER_MODULES = {"metamers": metamers, "envmaps": envmaps}
+PAPERS = ("metamers", "envmaps", "physics")
+PAPER_MODULES = {"metamers": metamers, "envmaps": envmaps, "physics": physics}
 KINDS: Mapping[str, Sequence[str]] = {
     "metamers": ("tables", "figures", "videos", "runs", "evaluations", "references"),
     "envmaps": ("tables", "figures", "runs", "fits", "transport", "user_edits"),
+    "physics": ("tables", "figures", "runs", "landscape"),
 }
 TARGETS = (
     *("all", "all_tables", "all_figures", "all_videos", "verdicts"),
@@ -115,6 +116,8 @@ class _Check:
             self.artefact("figure", names[0], paper.FIGURES, paper.FIGURE_SUFFIXES)
         elif rest[0] == "envmaps":
             self.envmaps_part(tier, kind, names)
+        elif rest[0] == "physics":
+            self.physics_part(tier, kind, names)
         elif kind == "videos":
             self.video(names, [path.rpartition("/")[2][:-4] for path in metamers.mosaics(self.session, tier)])
         elif len(names) >= 2:
@@ -150,6 +153,14 @@ class _Check:
                 ("experiment", "place", "sky", "mode"), names, options, strict=False
             ):
                 self.known(what, name, known)
+
+    def physics_part(self, tier: str, kind: str, names: Sequence[str]) -> None:
+        if kind != "runs":
+            return
+        runs = physics.jobs(self.session, tier)
+        options = ({run.experiment for run in runs}, {run.variant for run in runs})
+        for what, name, known in zip(("experiment", "variant"), names, options, strict=False):
+            self.known(what, name, sorted(known))
 
     def artefact(self, kind: str, name: str, stems: Iterable[str], suffixes: Iterable[str]) -> None:
         stem, _, suffix = name.rpartition(".")

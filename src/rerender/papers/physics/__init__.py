@@ -1,0 +1,1 @@
+"""Physical parameters from video: ∇Sim (Jatavallabhula, Macklin et al. 2021)."""

@@ -1,0 +1,125 @@
+"""Figures of ∇Sim, with the published curves' points: the loss over the mass (2), and control of a gear by iteration (4a)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rerender.core.errors import unknown_name
+from rerender.papers.physics.landscape import COMPARED, SELECTIONS, TRUE_MASS, metric_name
+from rerender.papers.physics.specs import CONTROL_METHODS
+from rerender.reporting import captions, style
+from rerender.reporting.grids import axes_at
+from rerender.reporting.published import load_published, published_value
+
+if TYPE_CHECKING:
+    import polars as pl
+    from matplotlib.figure import Figure
+
+TITLES: Mapping[str, str] = {
+    "all": "all frames",
+    "every5": "every fifth frame",
+    "first_mid": "first and middle frame",
+    "first_last": "first and last frame",
+}
+PUBLISHED_STEPS = (0, 1, 2, 5, 10, 20, 30, 39)
+COLOURS = ("#0072B2", "#009E73", "#E69F00", "#D55E00")
+
+
+def draw_landscape(
+    data: Sequence[Path], published: Path, tier: str, names: Mapping[str, str]
+) -> tuple[Figure, pl.DataFrame]:
+    """Draw Figure 2: our curves as lines, the published ones as points."""
+    import polars as pl
+
+    frame = pl.read_parquet(data[0])
+    tables = load_published(published)
+    note = captions.sentences(
+        "Mean squared error between the video of a cube of vertex mass m and that of 1 kg (star), each curve divided by its maximum. "
+        "Lines are ours, points are read from the published curve.",
+        captions.tier_sentence(tier),
+    )
+    height = 3.2
+    figure = style.new_figure(height + 0.2 + style.footnote_height(note))
+    axes = axes_at(figure, 0.7, 0.25, 6.9, height - 0.8)
+    parts = []
+    for (name, title), colour in zip(TITLES.items(), COLOURS, strict=True):
+        axes.plot(frame["mass"], frame[name], color=colour, label=title)
+        points = [published_value(tables, "fig2", name, metric_name(mass)) for mass in COMPARED]
+        axes.plot(np.array(COMPARED), np.array(points, dtype=float), "o", ms=3.5, color=colour, mfc="none")
+        parts.append(
+            frame.select("mass", curve=pl.lit(name), loss=name).join(
+                pl.DataFrame({"mass": COMPARED, "published": points}), on="mass", how="left"
+            )
+        )
+    axes.plot([TRUE_MASS], [0.0], "*", ms=9, color="black")
+    axes.set(xlabel="mass of a vertex [kg]", ylabel="loss / maximum", ylim=(-0.03, 1.05))
+    axes.legend(frameon=False)
+    style.add_footnote(figure, note)
+    return figure, pl.concat(parts)
+
+
+def draw_control(
+    data: Sequence[Path], published: Path, tier: str, names: Mapping[str, str]
+) -> tuple[Figure, pl.DataFrame]:
+    """Draw Figure 4a: position error over the iterations, mean and standard deviation over seeds, and the published means."""
+    import polars as pl
+
+    frame = pl.concat([pl.read_parquet(file) for file in data], how="diagonal_relaxed")
+    tables = load_published(published)
+    seeds = frame["seed"].n_unique()
+    means = (
+        frame.group_by("method", "iteration")
+        .agg(mean=pl.col("position_error").mean(), sd=pl.col("position_error").std(), runs=pl.len())
+        .sort("method", "iteration")
+    )
+    spread = f"Mean and one sample standard deviation over {seeds} goals" if seeds > 1 else "One goal"
+    note = captions.sentences(
+        "control-fem: mean squared distance of the gear's centre from the goal, over the axes, at the present policy. "
+        f"{spread}; circles are the published means over 6 other goals. The frame is compared with the goal by a pyramid of blurs, "
+        "since gear and goal may not overlap.",
+        captions.tier_sentence(tier),
+    )
+    height = 3.2
+    figure = style.new_figure(height + 0.2 + style.footnote_height(note))
+    axes = axes_at(figure, 0.7, 0.25, 6.9, height - 0.8)
+    for method, colour in zip(CONTROL_METHODS, COLOURS, strict=False):
+        part = means.filter(pl.col("method") == method)
+        if part.is_empty():
+            continue
+        x, mean, sd = (part[name].fill_null(0.0).to_numpy() for name in ("iteration", "mean", "sd"))
+        axes.plot(x, mean, color=colour, label=names.get(method, method))
+        axes.fill_between(x, mean - sd, mean + sd, color=colour, alpha=0.15, lw=0)
+        last = int(frame["iteration"].to_numpy().max())
+        shown = [step for step in PUBLISHED_STEPS if step <= last]
+        points = [published_value(tables, "fig4a", method, f"it{step}") for step in shown]
+        axes.plot(np.array(shown), np.array(points, dtype=float), "o", ms=3.5, color=colour, mfc="none")
+    axes.set(xlabel="iteration", ylabel="position error [m²]", ylim=(0.0, None))
+    axes.legend(frameon=False)
+    style.add_footnote(figure, note)
+    return figure, means
+
+
+Drawer = Callable[[Sequence[Path], Path, str, Mapping[str, str]], "tuple[Figure, pl.DataFrame]"]
+DRAWERS: Mapping[str, Drawer] = {"fig2": draw_landscape, "fig4a": draw_control}
+assert tuple(TITLES) == tuple(SELECTIONS)
+
+
+def make_figure(
+    figure_id: str,
+    data: Sequence[Path],
+    published: Path,
+    out_stem: Path | str,
+    *,
+    tier: str,
+    names: Mapping[str, str] | None = None,
+) -> tuple[Path, Path, Path]:
+    """Draw a figure of `DRAWERS` and write `out_stem` + `.png`, `.pdf`, `.parquet`; without `names` ids are printed."""
+    if figure_id not in DRAWERS:
+        raise unknown_name("physics figure", figure_id, DRAWERS)
+    with style.look():
+        figure, plotted = DRAWERS[figure_id](data, published, tier, names or {})
+        return style.save_figure(figure, out_stem, plotted)

@@ -1,0 +1,126 @@
+"""The grid of physics runs: jobs a tier asks for, and the answers in them. Light: imports no numerics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rerender.core.errors import UserError, unknown_name
+from rerender.papers.physics.settings import PhysicsSettings
+from rerender.papers.physics.specs import SHAPES
+
+RIGID_MASS, LAME, CONTROL_FEM = "rigid_mass", "lame", "control_fem"
+ESTIMATES = (RIGID_MASS, LAME)
+"""Experiments that estimate parameters; the others learn to control."""
+
+
+@dataclass(frozen=True, order=True)
+class Job:
+    """One job: all objects of an experiment for one variant of what the estimate is given, and one seed."""
+
+    experiment: str
+    variant: str
+    seed: int
+
+    @property
+    def path(self) -> str:
+        """The job's folder below `runs/`; the variant is the wildcard `mode`."""
+        return f"{self.experiment}/{self.variant}/s{self.seed}"
+
+
+@dataclass(frozen=True, order=True)
+class Expected:
+    """One answer of the grid: an object by a method."""
+
+    experiment: str
+    scene: str
+    method: str
+    variant: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """The files of one finished job, in its folder."""
+
+    folder: Path
+
+    @property
+    def final(self) -> Path:
+        """Truth, first guess and estimates of every object; of control, goal and motions."""
+        return self.folder / "final.npz"
+
+    @property
+    def trace(self) -> Path:
+        """Histories, one row an evaluation, columns `scene` and `method`."""
+        return self.folder / "trace.parquet"
+
+    @property
+    def metrics(self) -> Path:
+        """Metric rows."""
+        return self.folder / "metrics.json"
+
+    @property
+    def manifest(self) -> Path:
+        """What was made, from what, by which code."""
+        return self.folder / "manifest.json"
+
+
+def jobs(settings: PhysicsSettings) -> tuple[Job, ...]:
+    """Return every job in a fixed order."""
+    found = []
+    for experiment in ESTIMATES:
+        part = getattr(settings, experiment)
+        seeds = dict.fromkeys(part.variants, part.other_seeds) | {part.variants[0]: part.seeds}
+        found += [
+            Job(experiment, variant, seed)
+            for variant in part.variants
+            for seed in range(1, seeds[variant] + 1)
+        ]
+    control = [Job(CONTROL_FEM, "default", seed) for seed in range(1, settings.control_fem.seeds + 1)]
+    return (*found, *control)
+
+
+def scenes(settings: PhysicsSettings, experiment: str) -> tuple[str, ...]:
+    """Return the objects of an experiment, by the names that metric rows have."""
+    if experiment == RIGID_MASS:
+        return settings.rigid_mass.shapes
+    if experiment == LAME:
+        return tuple(f"beam_{index + 1}" for index in range(settings.lame.instances))
+    return ("gear",)
+
+
+def cells(settings: PhysicsSettings) -> tuple[Expected, ...]:
+    """Return every answer of the grid."""
+    return tuple(
+        Expected(job.experiment, scene, method, job.variant, job.seed)
+        for job in jobs(settings)
+        for scene in scenes(settings, job.experiment)
+        for method in getattr(settings, job.experiment).methods
+    )
+
+
+def describe(settings: PhysicsSettings) -> dict[str, Any]:
+    """Return the grid as a plain value, for the params of the rules that need all of it."""
+    return settings.model_dump()
+
+
+def described(value: Mapping[str, Any]) -> tuple[PhysicsSettings, tuple[Expected, ...]]:
+    """Return the settings and every cell of a described grid."""
+    settings = PhysicsSettings.model_validate(value)
+    return settings, cells(settings)
+
+
+def check_names(settings: PhysicsSettings) -> None:
+    """Refuse shapes that do not exist, and domains that are empty. Raises `UserError`."""
+    for name in settings.rigid_mass.shapes:
+        if name not in SHAPES:
+            raise unknown_name("shape", name, SHAPES, "The name stands in physics.rigid_mass.shapes.")
+    domains = {"rigid_mass.mass": settings.rigid_mass.mass, "lame.stiffness": settings.lame.stiffness}
+    for key, (low, high) in domains.items():
+        if low >= high:
+            raise UserError(
+                f"physics.{key} is [{low:g}, {high:g}]", "Give the lower end first, such as [0.2, 0.3]."
+            )

@@ -1,0 +1,90 @@
+"""From plain values to a job's request, by experiment: what the workflow's scripts call. Light until a job is run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rerender.papers.physics.grid import CONTROL_FEM, LAME, RIGID_MASS, Job, RunFiles
+from rerender.papers.physics.specs import (
+    ControlSettings,
+    Frozen,
+    LameSettings,
+    RasterSettings,
+    RigidMassSettings,
+)
+
+if TYPE_CHECKING:
+    from rerender.papers.physics.control_fem import ControlRequest
+    from rerender.papers.physics.subjects import EstimateRequest, Subject
+
+SETTINGS: Mapping[str, type[Frozen]] = {
+    RIGID_MASS: RigidMassSettings,
+    LAME: LameSettings,
+    CONTROL_FEM: ControlSettings,
+}
+"""Experiment -> its settings."""
+
+
+def module_of(experiment: str) -> str:
+    """Return the module that an experiment's jobs begin in; its fingerprint is the job's."""
+    return f"rerender.papers.physics.{experiment}"
+
+
+def run_job(
+    job: Job,
+    settings: Mapping[str, Any],
+    tier: str,
+    stack: Mapping[str, str],
+    *,
+    folder: Path,
+    state_root: Path,
+    threads: int = 1,
+) -> None:
+    """Run, or carry on, a job from the params of its rule and write its files to `folder`."""
+    from rerender.provenance.manifest import Code
+
+    code = Code.of(module_of(job.experiment))
+    if job.experiment == CONTROL_FEM:
+        from rerender.papers.physics.control_fem import run_control
+
+        request = control_request(job, settings, tier, threads)
+        run_control(request, code, stack, folder=folder, state_root=state_root)
+        return
+    from rerender.papers.physics.subjects import run_estimates
+
+    asked, subjects = estimate_request(job, settings, tier, threads)
+    run_estimates(asked, subjects(asked), code, stack, folder=folder, state_root=state_root)
+
+
+def make_video(job: Job, settings: Mapping[str, Any], tier: str, run: RunFiles, out: Path | str) -> None:
+    """Make the video of a finished job."""
+    from rerender.papers.physics.videos import make_control_video, make_estimate_video
+
+    if job.experiment == CONTROL_FEM:
+        make_control_video(control_request(job, settings, tier, 1), run, out)
+        return
+    asked, subjects = estimate_request(job, settings, tier, 1)
+    make_estimate_video(asked, subjects, run, out)
+
+
+def control_request(job: Job, settings: Mapping[str, Any], tier: str, threads: int) -> ControlRequest:
+    """Return the request of a control job."""
+    from rerender.papers.physics.control_fem import ControlRequest
+
+    size = RasterSettings(**settings["raster"]).size
+    return ControlRequest(job, ControlSettings(**settings["experiment"]), size, tier, threads)
+
+
+def estimate_request(
+    job: Job, settings: Mapping[str, Any], tier: str, threads: int
+) -> tuple[EstimateRequest, Callable[[EstimateRequest], Iterable[Subject]]]:
+    """Return the request of a job of estimates, and what yields its subjects."""
+    from rerender.papers.physics import lame, rigid_mass
+    from rerender.papers.physics.subjects import EstimateRequest
+
+    module = lame if job.experiment == LAME else rigid_mass
+    own = SETTINGS[job.experiment](**settings["experiment"])
+    raster = RasterSettings(**settings["raster"])
+    return EstimateRequest(job, own, raster, module.UNITS, tier, threads), module.subjects

@@ -1,0 +1,81 @@
+"""The mass of a rigid body from the video of a push (Table 1): one job has all shapes.
+
+Errors are of an object's total mass: the paper's table mixes it with the mass of a vertex.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import torch
+
+from rerender.core.seeds import SeedStream
+from rerender.papers.physics.estimation import Loss
+from rerender.papers.physics.rigid_scene import RigidObject, draw_object, film, frames_shown, move, positions
+from rerender.papers.physics.specs import RigidMassSettings
+from rerender.papers.physics.subjects import DTYPE, EstimateRequest, Subject, as_recorded, soft
+
+MASS = "mass"
+UNITS: Mapping[str, str] = {MASS: "kg"}
+
+
+def subjects(request: EstimateRequest) -> Iterator[Subject]:
+    """Yield the objects of a job, one a shape."""
+    settings: RigidMassSettings = request.settings
+    mean = training_mean(settings)
+    low, high = settings.mass
+    scan = [low * (high / low) ** ((k + 0.5) / settings.scan) for k in range(settings.scan)]
+    for name in settings.shapes:
+        yield _subject(request, name, mean, scan)
+
+
+def training_mean(settings: RigidMassSettings) -> float:
+    """Return the mean of the training masses [kg], the answer of `average`."""
+    draw = np.random.default_rng(SeedStream(("physics", "training")).seed("mass"))
+    return float(draw.uniform(*settings.mass, size=settings.training).mean())
+
+
+def _subject(request: EstimateRequest, name: str, mean: float, scan: list[float]) -> Subject:
+    settings: RigidMassSettings = request.settings
+    thing = draw_object(name, settings, request.seeds(name))
+    guess = {MASS: thing.guess}
+
+    def video(values: Mapping[str, float]) -> torch.Tensor:
+        frames = list(range(round(settings.fps * settings.seconds)))
+        with torch.no_grad():
+            seen = positions(thing, move(thing, _tensor(values[MASS]), settings), frames)
+            return film(thing, seen, settings.view, soft(request.raster))
+
+    return Subject(
+        name,
+        truth={MASS: thing.mass},
+        guess=guess,
+        loss_of=lambda method: _loss(request, thing, method),
+        film=video,
+        answers={"random": guess, "average": {MASS: mean}},
+        starts=[{MASS: mass} for mass in scan],
+    )
+
+
+def _loss(request: EstimateRequest, thing: RigidObject, method: str) -> Loss:
+    """Return the loss of a method: mean squared error of RGBA frames (gradsim) or of vertices (diffphysics)."""
+    settings: RigidMassSettings = request.settings
+    variant, view, raster = request.job.variant, settings.view, soft(request.raster)
+    frames = frames_shown(settings)
+    with torch.no_grad():
+        refine = 2 if variant == "fine" else 1
+        truth = positions(thing, move(thing, _tensor(thing.mass), settings, refine), frames)
+        seed = request.seeds(thing.name).seed("noise")
+        target = as_recorded(film(thing, truth, view, raster), variant, settings.noise, seed)
+
+    def seen(values: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        return positions(thing, move(thing, values[MASS].exp(), settings), frames)
+
+    if method == "diffphysics":
+        return lambda values: ((seen(values) - truth) ** 2).mean()
+    return lambda values: ((film(thing, seen(values), view, raster) - target) ** 2).mean()
+
+
+def _tensor(value: float) -> torch.Tensor:
+    return torch.tensor([value], dtype=DTYPE)

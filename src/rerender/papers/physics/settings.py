@@ -1,0 +1,33 @@
+"""What a physics experiment is: typed settings of a tier. `PhysicsSettings` is what `config/tiers/<tier>.yaml` may hold.
+
+Light: imports no numerics. Section numbers are the fact sheet's. Units are SI.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from rerender.papers.physics.specs import (
+    ControlSettings,
+    Frozen,
+    LameSettings,
+    LandscapeSettings,
+    RasterSettings,
+    RigidMassSettings,
+)
+
+
+class PhysicsSettings(Frozen):
+    """The experiments of ∇Sim that a tier makes."""
+
+    raster: RasterSettings = Field(RasterSettings(), description="how frames are rendered")
+    rigid_mass: RigidMassSettings = Field(
+        RigidMassSettings(), description="Table 1: the mass of a rigid body that was pushed"
+    )
+    lame: LameSettings = Field(LameSettings(), description="Table 3: the Lamé parameters of a beam that sags")
+    control_fem: ControlSettings = Field(
+        ControlSettings(), description="Figure 4a: a soft gear that rolls to a goal"
+    )
+    landscape: LandscapeSettings = Field(
+        LandscapeSettings(), description="Figure 2: the loss over the mass of a cube"
+    )

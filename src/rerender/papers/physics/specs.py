@@ -1,0 +1,160 @@
+"""Names that settings, grid and stages share, and the constraints on their numbers. Light: imports no numerics."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SHAPES = (
+    *("box", "cone", "cylinder", "sphere", "capsule", "torus", "banana"),
+    *("bowl", "l_shape", "cross", "star", "gear", "hourglass", "tetrahedron"),
+)
+"""The fourteen rigid shapes; `shapes` makes them."""
+
+Variant = Literal["default", "ideal", "noise", "fine"]
+"""What the estimate is given: 8-bit frames (`default`), frames as they were rendered, with pixel noise added, or of a
+truth that was simulated with twice as many steps."""
+VARIANTS: tuple[Variant, ...] = get_args(Variant)
+
+Method = Literal["gradsim", "diffphysics", "random", "average"]
+METHODS: tuple[Method, ...] = get_args(Method)
+
+ControlMethod = Literal["gradsim", "diffphysics", "random"]
+CONTROL_METHODS: tuple[ControlMethod, ...] = get_args(ControlMethod)
+
+GRID_KEYS = ("seeds", "other_seeds", "variants")
+"""Settings that say which jobs there are, and change none of them."""
+
+NO_LIGHT = "none"
+"""The `envmap` of metric rows: light is fixed."""
+
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+NonNegative = Annotated[float, Field(ge=0)]
+
+
+class Frozen(BaseModel):
+    """An immutable settings value; unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+
+class SearchSettings(Frozen):
+    """A search by gradient: Adam on the logarithm of what is positive, then L-BFGS."""
+
+    iterations: Count = Field(30, description="steps of Adam")
+    lr: Positive = Field(0.1, description="learning rate of Adam")
+    finish: Annotated[int, Field(ge=0)] = Field(
+        15, description="steps of L-BFGS after them; 0 stops after Adam, as the paper did with SGD"
+    )
+
+
+class ViewSettings(Frozen):
+    """The camera of an experiment: it looks at the origin (section 3.1)."""
+
+    distance: Positive = Field(8.0, description="of the camera from the origin [m]")
+    elevation: Annotated[float, Field(ge=-89, le=89)] = Field(30.0, description="above the ground [degrees]")
+    azimuth: float = Field(0.0, description="about the vertical [degrees]")
+
+
+class RigidMassSettings(Frozen):
+    """One rigid body of unknown mass, pushed by a known force (sections 4.1)."""
+
+    shapes: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
+        SHAPES, description="shapes, each an object of its own per seed"
+    )
+    seeds: Count = Field(
+        3, description="objects of each shape, with mass, pose, push and colour of their own"
+    )
+    other_seeds: Count = Field(3, description="objects of each shape for the variants after the first")
+    variants: Annotated[tuple[Variant, ...], Field(min_length=1)] = Field(
+        ("default",),
+        description="default: 8-bit frames; ideal: frames as rendered; noise: with pixel noise; fine: a truth simulated with half the step",
+    )
+    methods: Annotated[tuple[Method, ...], Field(min_length=1)] = Field(
+        METHODS, description="gradsim sees frames, diffphysics positions; random and average are no search"
+    )
+    mass: tuple[Positive, Positive] = Field((0.2, 0.3), description="masses are drawn between these [kg]")
+    force: Positive = Field(10.0, description="size of the push [N]; its direction is drawn")
+    push_seconds: Positive = Field(0.1, description="how long the push acts [s]")
+    lever: Annotated[float, Field(ge=0, le=1)] = Field(
+        1.0,
+        description="where the push acts: this share of the way from the centre of mass to the lowest vertex",
+    )
+    fps: Count = Field(30, description="frames a second")
+    substeps: Count = Field(
+        8, description="steps a frame; with the released 1, light bodies that spin fast blow up"
+    )
+    seconds: Positive = Field(1.0, description="length of the motion [s]")
+    frame_every: Count = Field(5, description="compare every so many frames")
+    noise: NonNegative = Field(0.01, description="standard deviation of the pixel noise of the variant noise")
+    training: Count = Field(800, description="masses that the baseline `average` has seen")
+    scan: Annotated[int, Field(ge=0)] = Field(
+        8,
+        description="so many masses of the domain are tried besides the first guess, and the best is where the search starts",
+    )
+    view: ViewSettings = Field(ViewSettings(), description="the camera")
+    search: SearchSettings = Field(SearchSettings(), description="the search")
+
+
+class LandscapeSettings(Frozen):
+    """Figure 2: the loss over the mass of a cube that two forces turn (section 4.3)."""
+
+    masses: Annotated[int, Field(ge=3)] = Field(
+        500, description="masses of the sweep, a vertex, evenly from 0.1 to 5 kg"
+    )
+    size: Count = Field(256, description="pixels; the paper's outlines are hard, so the curve depends on it")
+
+
+class RasterSettings(Frozen):
+    """The soft rasteriser (section 3.1)."""
+
+    size: Annotated[int, Field(ge=8, le=1024)] = Field(256, description="side of the square frames [px]")
+    factor: Annotated[int, Field(ge=1, le=4)] = Field(
+        2, description="super-samples along the side of a pixel"
+    )
+
+
+class LameSettings(Frozen):
+    """Beams of unknown Lamé parameters that sag (section 4.5)."""
+
+    instances: Count = Field(4, description="beams of a job, each with parameters of its own")
+    seeds: Count = Field(1, description="jobs of each variant")
+    other_seeds: Count = Field(1, description="jobs of each variant after the first")
+    variants: Annotated[tuple[Variant, ...], Field(min_length=1)] = Field(
+        ("default",), description="as of rigid_mass"
+    )
+    methods: Annotated[tuple[Method, ...], Field(min_length=1)] = Field(
+        ("gradsim", "diffphysics", "random"), description="random answers with the first guess"
+    )
+    stiffness: tuple[Positive, Positive] = Field(
+        (500.0, 2000.0), description="mu and lambda are drawn between these [Pa]"
+    )
+    spread: Positive = Field(0.5, description="first guesses are within a factor exp(±spread) of the truth")
+    seconds: Positive = Field(1.0, description="length of the motion [s]")
+    substeps: Count = Field(32, description="steps in 1/60 s")
+    frames: Count = Field(6, description="frames that are compared, evenly spaced, the last at the end")
+    noise: NonNegative = Field(0.01, description="standard deviation of the pixel noise of the variant noise")
+    view: ViewSettings = Field(ViewSettings(distance=6.0, elevation=0.0), description="the camera")
+    search: SearchSettings = Field(SearchSettings(iterations=20, finish=20), description="the search")
+
+
+class ControlSettings(Frozen):
+    """A soft gear that rolls to a goal by actuating itself (section 4.8)."""
+
+    seeds: Count = Field(6, description="goals and first weights, each a job")
+    methods: Annotated[tuple[ControlMethod, ...], Field(min_length=1)] = Field(
+        CONTROL_METHODS,
+        description="gradsim sees the last frame, diffphysics the position; random acts at random",
+    )
+    iterations: Count = Field(40, description="steps of Adam")
+    lr: Positive = Field(10.0, description="learning rate of Adam, as released")
+    seconds: Positive = Field(3.0, description="length of the motion [s]")
+    substeps: Count = Field(32, description="steps in 1/60 s")
+    strength: Positive = Field(0.3, description="largest actuation, a share of an element's volume")
+    pyramid: bool = Field(
+        True,
+        description="compare blurred copies of the frame too; false is the paper's, which is blind where goal and gear do not overlap",
+    )
+    view: ViewSettings = Field(ViewSettings(distance=13.0), description="the camera")

@@ -1,0 +1,199 @@
+"""A job of estimates: subjects with unknown positive parameters, answered by several methods, judged and written.
+
+gradsim compares frames and diffphysics positions, by the same search over the parameters' logarithms. The baselines see
+nothing: `random` answers with the first guess, `average` with the mean of the training set where there is one.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+
+from rerender.core.files import Tree
+from rerender.core.seeds import SeedStream
+from rerender.papers.physics.estimation import Estimate, Loss, best_start, estimate
+from rerender.papers.physics.grid import Job, RunFiles
+from rerender.papers.physics.outputs import row_context, write_job
+from rerender.papers.physics.specs import GRID_KEYS, RasterSettings, Variant
+from rerender.provenance.host import Stopwatch
+from rerender.provenance.manifest import Code, run_id
+from rerender.rendering.soft_rasteriser import SoftSettings
+from rerender.reporting.rows import MetricRow, RowContext
+
+DTYPE = torch.float64
+"""Double precision costs the same here, and shows how far below the pixels' noise a parameter is found."""
+SEARCHES = ("gradsim", "diffphysics")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One object: true and guessed parameters, and what methods need.
+
+    `loss_of(method)` makes the loss of a search, over the logarithms of the parameters by name, each of shape (1,).
+    `starts` are further parameters where a search may begin; `answers` those of methods that search nothing.
+    `film(values)` renders all frames (T, h, w, 4) with some parameters, for the video.
+    """
+
+    name: str
+    truth: Mapping[str, float]
+    guess: Mapping[str, float]
+    loss_of: Callable[[str], Loss]
+    film: Callable[[Mapping[str, float]], torch.Tensor]
+    answers: Mapping[str, Mapping[str, float]]
+    starts: Sequence[Mapping[str, float]] = ()
+
+
+@dataclass(frozen=True)
+class EstimateRequest:
+    """A job, its settings, the units of its parameters, and how it is run."""
+
+    job: Job
+    settings: Any
+    raster: RasterSettings
+    units: Mapping[str, str]
+    tier: str
+    threads: int = 1
+
+    def seeds(self, name: str) -> SeedStream:
+        """Return the random stream of an object; variants share it, so that they can be compared."""
+        return SeedStream(("physics", self.job.experiment, name, self.job.seed))
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the plain values that decide the result."""
+        return {
+            "experiment": self.job.experiment,
+            "variant": self.job.variant,
+            "seed": self.job.seed,
+            "settings": self.settings.model_dump(exclude=set(GRID_KEYS)),
+            "raster": self.raster.model_dump(),
+        }
+
+
+def run_estimates(
+    request: EstimateRequest,
+    subjects: Iterable[Subject],
+    code: Code,
+    stack: Mapping[str, str],
+    *,
+    folder: Path,
+    state_root: Path,
+) -> None:
+    """Answer for every subject by every method and write the job's files (see docs/files.md)."""
+    watch = Stopwatch.start()
+    torch.set_num_threads(request.threads)
+    identity = run_id(request.parameters(), code.fingerprint, {}, stack)
+    rows: list[MetricRow] = []
+    histories: list[pl.DataFrame] = []
+    final: dict[str, Tree] = {}
+    for subject in subjects:
+        context = row_context(
+            request.job,
+            subject.name,
+            "+".join(request.units),
+            tier=request.tier,
+            run_id=f"{identity}-{subject.name}",
+            code=code,
+            stack=stack,
+        )
+        estimates: dict[str, Mapping[str, float]] = {}
+        for method in request.settings.methods:
+            values, found = answer(request, subject, method, state_root / identity, identity)
+            estimates[method] = values
+            rows += metric_rows(replace(context, method=method), request, subject, values, found)
+            if found is not None:
+                named = {"scene": pl.lit(subject.name), "method": pl.lit(method)}
+                histories.append(found.history.with_columns(**named))
+        final[subject.name] = {
+            "truth": dict(subject.truth),
+            "guess": dict(subject.guess),
+            "estimates": {method: dict(values) for method, values in estimates.items()},
+        }
+    write_job(
+        RunFiles(folder),
+        request.job,
+        run_id=identity,
+        parameters=request.parameters(),
+        final=final,
+        histories=histories,
+        rows=rows,
+        code=code,
+        stack=stack,
+        watch=watch,
+    )
+    shutil.rmtree(state_root / identity, ignore_errors=True)
+
+
+def answer(
+    request: EstimateRequest, subject: Subject, method: str, workdir: Path, identity: str
+) -> tuple[Mapping[str, float], Estimate | None]:
+    """Return the parameters that a method answers with, and its search if it has one."""
+    if method not in SEARCHES:
+        return subject.answers[method], None
+    loss = subject.loss_of(method)
+    start = best_start([logarithms(values) for values in (subject.guess, *subject.starts)], loss)
+    found = estimate(
+        start,
+        loss,
+        request.settings.search,
+        workdir / f"{subject.name}-{method}",
+        run_id=f"{identity}-{subject.name}-{method}",
+        seeds=request.seeds(subject.name),
+    )
+    return {name: math.exp(float(value[0])) for name, value in found.values.items()}, found
+
+
+def logarithms(values: Mapping[str, float]) -> dict[str, torch.Tensor]:
+    """Return the logarithm of each parameter as a tensor of shape (1,)."""
+    return {name: torch.tensor([math.log(value)], dtype=DTYPE) for name, value in values.items()}
+
+
+def metric_rows(
+    context: RowContext,
+    request: EstimateRequest,
+    subject: Subject,
+    values: Mapping[str, float],
+    found: Estimate | None,
+) -> list[MetricRow]:
+    """Return the errors of every parameter, and what the search cost."""
+    rows = []
+    for name, true in subject.truth.items():
+        error, unit = abs(values[name] - true), request.units[name]
+        rows += [
+            context.row(f"abs_error/{name}", error, unit=unit, better="lower"),
+            context.row(f"rel_error/{name}", error / true, better="lower"),
+            context.row(f"rel_error_start/{name}", abs(subject.guess[name] - true) / true),
+            context.row(f"truth/{name}", true, unit=unit),
+            context.row(f"value/{name}", values[name], unit=unit),
+        ]
+    if found is None:
+        return rows
+    return [
+        *rows,
+        context.row("evaluations", found.evaluations, better="lower"),
+        context.row("loss_first", found.first_loss),
+        context.row("loss_best", found.loss),
+        context.row("wall_s", found.wall_s),
+    ]
+
+
+def as_recorded(video: torch.Tensor, variant: Variant | str, noise: float, seed: int) -> torch.Tensor:
+    """Return what a camera would have stored of a rendered video: 8 bits, noise, or everything."""
+    if variant == "noise":
+        drawn = np.random.default_rng(seed).normal(0.0, noise, size=tuple(video.shape))
+        return video + torch.as_tensor(drawn, dtype=video.dtype, device=video.device)
+    if variant == "default":
+        return (video.clamp(0.0, 1.0) * 255.0).round() / 255.0
+    return video
+
+
+def soft(raster: RasterSettings) -> SoftSettings:
+    """Return the rasteriser's settings: premultiplied, so that outlines have a gradient."""
+    return SoftSettings(raster.size, factor=raster.factor)

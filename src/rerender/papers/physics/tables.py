@@ -1,0 +1,211 @@
+"""Tables 1 and 3 of ∇Sim: errors of estimated parameters by approach, ours with the published value beside it."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rerender.core.errors import unknown_name
+from rerender.papers.physics.grid import LAME, RIGID_MASS, Expected
+from rerender.papers.physics.settings import PhysicsSettings
+from rerender.reporting import captions
+from rerender.reporting.captions import Names
+from rerender.reporting.published import Tables, load_published, published_by_run
+from rerender.reporting.rows import read_metrics
+from rerender.reporting.tables import (
+    NOT_APPLICABLE,
+    Cell,
+    Column,
+    Row,
+    Table,
+    mark_best,
+    mean_cell,
+    write_table,
+)
+
+if TYPE_CHECKING:
+    import polars as pl
+
+VARIANT_TITLES: Mapping[str, str] = {
+    "default": "8-bit frames",
+    "ideal": "frames as rendered",
+    "noise": "frames with noise",
+    "fine": "truth with half the step",
+}
+SEARCHES = ("gradsim", "diffphysics")
+ONE_FOR_ALL = ("average", "random", "diffphysics")
+"""Methods that see no frames: one row for all variants."""
+
+Values = Mapping[Expected, Mapping[str, float | None]]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A column: its metric, and whether it is the median of the runs instead of their mean."""
+
+    metric: str
+    column: Column
+    median: bool = False
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a table of estimates shows: an experiment, its columns, its rows in the paper's order, and its caption."""
+
+    experiment: str
+    title: str
+    measures: tuple[Measure, ...]
+    methods: tuple[str, ...]
+    caption: Callable[[PhysicsSettings], str]
+
+
+def _error(name: str, title: str) -> tuple[Measure, ...]:
+    """Return the columns of one parameter's relative error: mean, median, and that of the first guess."""
+    metric = f"rel_error/{name}"
+    key = f"rel_error_{name}"
+    start = Column(f"{key}_start", f"{title}, first guess", "", "none", ".2e")
+    return (
+        Measure(metric, Column(key, title, "", "lower", ".2e", "published")),
+        Measure(metric, Column(f"{key}_med", f"{title}, median", "", "lower", ".2e"), median=True),
+        Measure(f"rel_error_start/{name}", start),
+    )
+
+
+_EVALUATIONS = Measure("evaluations", Column("evaluations", "Evaluations", "", "none", ".0f"))
+
+
+def _mass_caption(settings: PhysicsSettings) -> str:
+    part = settings.rigid_mass
+    return captions.sentences(
+        f"{len(part.shapes)} shapes, as often as there are seeds, of masses between {part.mass[0]:g} and {part.mass[1]:g} kg. "
+        "Errors are of the total mass: the published absolute column mixes it with the mass of one vertex.",
+        f"Frames of {settings.raster.size} × {settings.raster.size} pixels, every {part.frame_every} of {part.fps} a second. "
+        f"Searches start from the best of the first guess and {part.scan} masses of the domain: "
+        f"{part.search.iterations} steps of Adam and {part.search.finish} of L-BFGS.",
+    )
+
+
+def _lame_caption(settings: PhysicsSettings) -> str:
+    part = settings.lame
+    return captions.sentences(
+        f"{part.instances} beams a seed, mu and lambda between {part.stiffness[0]:g} and {part.stiffness[1]:g} Pa, first guesses within "
+        f"a factor exp(±{part.spread:g}). {part.frames} frames of {settings.raster.size} × {settings.raster.size} pixels in {part.seconds:g} s. "
+        f"{part.search.iterations} steps of Adam and {part.search.finish} of L-BFGS on the logarithms.",
+        "Per-particle masses and velocities, the table's other columns, are not estimated yet.",
+    )
+
+
+LAYOUTS: Mapping[str, Layout] = {
+    "table1": Layout(
+        RIGID_MASS,
+        "Table 1. Mass of a rigid body from video.",
+        (
+            Measure(
+                "abs_error/mass", Column("abs_error", "Absolute error", "kg", "lower", ".2e", "published")
+            ),
+            *_error("mass", "Relative error"),
+            _EVALUATIONS,
+        ),
+        ("average", "random", "diffphysics", "gradsim"),
+        _mass_caption,
+    ),
+    "table3": Layout(
+        LAME,
+        "Table 3. Lamé parameters of a deformable solid from video.",
+        (*_error("lame_mu", "Error of mu"), *_error("lame_lambda", "Error of lambda"), _EVALUATIONS),
+        ("random", "diffphysics", "gradsim"),
+        _lame_caption,
+    ),
+}
+
+
+def make_table(
+    table_id: str,
+    metrics: Path | str,
+    published: Path | str,
+    out_stem: Path | str,
+    *,
+    tier: str,
+    settings: PhysicsSettings,
+    expected: Iterable[Expected],
+    names: Names | None = None,
+) -> Table:
+    """Make a table of `LAYOUTS` from `metrics.parquet` and the claims file `published`; write four formats."""
+    if table_id not in LAYOUTS:
+        raise unknown_name("physics table", table_id, LAYOUTS)
+    values = values_of(read_metrics(metrics), expected, tier)
+    table = mark_best(build(table_id, values, settings, load_published(published), names or Names(), tier))
+    write_table(table, out_stem)
+    return table
+
+
+def values_of(frame: pl.DataFrame, expected: Iterable[Expected], tier: str) -> Values:
+    """Return the measured values of every expected answer; none where it did not run."""
+    import polars as pl
+
+    rows = frame.filter((pl.col("paper") == "physics") & (pl.col("tier") == tier))
+    found: dict[Expected, dict[str, float | None]] = {cell: {} for cell in expected}
+    for row in rows.iter_rows(named=True):
+        cell = Expected(row["experiment"], row["scene"], row["method"], row["variant"], row["seed"])
+        if cell in found:
+            found[cell][row["metric"]] = row["value"]
+    return found
+
+
+def build(
+    table_id: str, values: Values, settings: PhysicsSettings, published: Tables, names: Names, tier: str
+) -> Table:
+    """Return a table: baselines, 3D supervision, then video by what the frames are."""
+    layout = LAYOUTS[table_id]
+    part = getattr(settings, layout.experiment)
+    rows = [
+        _row(table_id, method, variant, values, published, names)
+        for method in layout.methods
+        if method in part.methods
+        for variant in (part.variants[:1] if method in ONE_FOR_ALL else part.variants)
+    ]
+    own = {run.seed for run, found in values.items() if found and run.experiment == layout.experiment}
+    caption = captions.sentences(
+        "Mean ± one sample standard deviation over objects; medians and 95% t-intervals are in the CSV. In parentheses: the value that "
+        "the paper printed, beside 8-bit frames, though the paper compared frames as they were rendered.",
+        layout.caption(settings),
+        "Truth and estimate share simulator and renderer, as in the paper; the rows below 8-bit frames loosen that or tighten it.",
+        captions.tier_sentence(tier),
+        captions.seeds_sentence(sorted(own)),
+    )
+    columns = tuple(measure.column for measure in layout.measures)
+    keys, titles = ("approach", "target"), ("Approach", "Target")
+    return Table(table_id, layout.title, caption, keys, titles, columns, tuple(rows), "Objects")
+
+
+def _row(table_id: str, method: str, variant: str, values: Values, published: Tables, names: Names) -> Row:
+    layout = LAYOUTS[table_id]
+    wanted = (layout.experiment, method, variant)
+    runs = [run for run in values if (run.experiment, run.method, run.variant) == wanted]
+    blind = method in ONE_FOR_ALL
+    cells = []
+    for measure in layout.measures:
+        cell = _cell(values, runs, measure, method)
+        if measure.column.beside and variant == "default":
+            where = {"experiment": layout.experiment, "method": method}
+            cell = replace(cell, beside=published_by_run(published, table_id, measure.metric, **where))
+        cells.append(cell)
+    return Row(
+        labels=(names.model(method), "–" if blind else VARIANT_TITLES[variant]),
+        ids=(method, "" if blind else variant),
+        cells=tuple(cells),
+        group="all",
+    )
+
+
+def _cell(values: Values, runs: Sequence[Expected], measure: Measure, method: str) -> Cell:
+    """Return mean and spread of a metric over runs, or its median alone."""
+    if measure is _EVALUATIONS and method not in SEARCHES:
+        return Cell(note=NOT_APPLICABLE)
+    numbers = [value for run in runs if (value := values[run].get(measure.metric)) is not None]
+    if measure.median and numbers:
+        return Cell(value=statistics.median(numbers), n=len(numbers))
+    return mean_cell(numbers)

@@ -1,0 +1,44 @@
+"""The physics experiments at the three fidelities, as typed values (fact sheet, section 6.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from rerender.papers.physics.settings import PhysicsSettings
+from rerender.papers.physics.specs import (
+    ControlSettings,
+    LameSettings,
+    LandscapeSettings,
+    RasterSettings,
+    RigidMassSettings,
+    SearchSettings,
+)
+
+_SMOKE = PhysicsSettings(
+    raster=RasterSettings(size=32),
+    rigid_mass=RigidMassSettings(
+        shapes=("box", "tetrahedron"), seeds=1, scan=2, search=SearchSettings(iterations=4, finish=2)
+    ),
+    lame=LameSettings(instances=1, seconds=0.1, search=SearchSettings(iterations=2, finish=2)),
+    control_fem=ControlSettings(seeds=1, iterations=2, seconds=0.25),
+    landscape=LandscapeSettings(masses=6, size=64),
+)
+
+_LAPTOP = PhysicsSettings(
+    raster=RasterSettings(size=64),
+    rigid_mass=RigidMassSettings(other_seeds=1, variants=("default", "ideal", "noise", "fine")),
+    lame=LameSettings(variants=("default", "ideal")),
+    control_fem=ControlSettings(seeds=2, iterations=10),
+    landscape=LandscapeSettings(masses=50),
+)
+
+# 14 shapes × 14 seeds: the paper's 200 test objects
+_PAPER = PhysicsSettings(
+    rigid_mass=RigidMassSettings(seeds=14, other_seeds=5, variants=("default", "ideal", "noise", "fine")),
+    lame=LameSettings(
+        instances=10, seeds=3, other_seeds=1, frames=12, variants=("default", "ideal", "noise", "fine")
+    ),
+)
+
+TIERS: Mapping[str, PhysicsSettings] = MappingProxyType({"smoke": _SMOKE, "laptop": _LAPTOP, "paper": _PAPER})

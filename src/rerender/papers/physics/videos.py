@@ -1,0 +1,98 @@
+"""Videos: truth, first guess and what was found from video, side by side, for every subject of a job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from rerender.core.files import Tree, load_tree
+from rerender.papers.physics.control_fem import ControlRequest, GearWorld
+from rerender.papers.physics.grid import RunFiles
+from rerender.papers.physics.subjects import EstimateRequest, Subject
+from rerender.reporting.grids import as_bytes
+from rerender.reporting.videos import (
+    Frame,
+    below,
+    beside,
+    enlarge,
+    label,
+    pad_even,
+    whole_factor,
+    write_video,
+)
+
+CELL = 256
+"""Frames are enlarged by whole factors to this width at least [px]."""
+LINE = 22
+FPS = 15
+HOLD_FRAMES = 8
+METHOD = "gradsim"
+SHORT: Mapping[str, str] = {"kg": ".6f", "Pa": ".1f"}
+"""How parameters are printed, by unit."""
+
+
+def make_estimate_video(
+    request: EstimateRequest,
+    subjects: Callable[[EstimateRequest], Iterable[Subject]],
+    run: RunFiles,
+    out: Path | str,
+) -> None:
+    """Write the video of a finished job of estimates, its subjects one after the other."""
+    final = load_tree(run.final)
+    write_video(out, _estimate_frames(request, subjects(request), final), FPS)
+
+
+def make_control_video(request: ControlRequest, run: RunFiles, out: Path | str) -> None:
+    """Write the video of a finished control job: the goal, then first policy and what was found, from the stored motions."""
+    final, world = load_tree(run.final), GearWorld(request)
+    reels: dict[str, list[Frame]] = {}
+    for name, vertices in final["motions"].items():
+        with torch.no_grad():
+            seen = world.film(torch.as_tensor(np.asarray(vertices, dtype=np.float32)))
+        reels["first policy" if name == "start" else name] = pictures(seen)
+    count = len(next(iter(reels.values())))
+    goal = pictures(torch.as_tensor(final["target"])[None]) * count
+    write_video(out, side_by_side("control-fem", {"goal": goal, **reels}), FPS)
+
+
+def _estimate_frames(request: EstimateRequest, subjects: Iterable[Subject], final: Tree) -> Iterator[Frame]:
+    for subject in subjects:
+        found = final[subject.name]
+        shown = {
+            "truth": found["truth"],
+            "first guess": found["guess"],
+            "from video": found["estimates"][METHOD],
+        }
+        reels = {
+            f"{title}: {_printed(request, values)}": pictures(subject.film(values))
+            for title, values in shown.items()
+        }
+        yield from side_by_side(subject.name.replace("_", " "), reels)
+
+
+def _printed(request: EstimateRequest, values: Mapping[str, float]) -> str:
+    """Return parameters as text."""
+    texts = [f"{float(values[name]):{SHORT[unit]}}" for name, unit in request.units.items()]
+    return f"{', '.join(texts)} {next(iter(request.units.values()))}"
+
+
+def pictures(video: torch.Tensor) -> list[Frame]:
+    """Return RGBA frames (T, S, S, 4) as bytes, enlarged by a whole factor."""
+    images = np.clip(video[..., :3].numpy(), 0.0, 1.0)
+    factor = whole_factor(images.shape[1], CELL)
+    return [enlarge(as_bytes(image), factor) for image in images]
+
+
+def side_by_side(title: str, reels: Mapping[str, Sequence[Frame]]) -> Iterator[Frame]:
+    """Yield frames of reels of one length beside each other; the last one is held."""
+    count = len(next(iter(reels.values())))
+    for index in (*range(count), *[count - 1] * HOLD_FRAMES):
+        columns = [
+            below([label(text, reel[index].shape[1], LINE), reel[index]], gap=0)
+            for text, reel in reels.items()
+        ]
+        picture = beside(columns)
+        yield pad_even(below([label(title, picture.shape[1], LINE, bold=True), picture]))

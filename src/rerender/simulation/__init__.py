@@ -1,0 +1,1 @@
+"""Differentiable physics: rigid bodies, tetrahedra, shells and springs, with torch at the boundary."""

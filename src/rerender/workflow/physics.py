@@ -1,0 +1,97 @@
+"""Inputs and parameters of the physics rules, as functions of the session and of wildcards.
+
+A run's folder is `runs/{experiment}/{mode}/s{seed}`; the wildcard `mode` is the variant: what the estimate is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rerender.core.errors import unknown_name
+from rerender.papers.physics import grid
+from rerender.papers.physics.grid import CONTROL_FEM, Job
+from rerender.papers.physics.specs import GRID_KEYS
+from rerender.workflow.session import Session, remembered
+
+TABLES = ("table1", "table3")
+FIGURES = ("fig2", "fig4a")
+TABLE_SUFFIXES = ("csv", "parquet", "tex", "md", "html")
+FIGURE_SUFFIXES = ("png", "pdf", "parquet")
+NAMES: Mapping[str, str] = {
+    "gradsim": "∇Sim (video)",
+    "diffphysics": "diffphysics (3D supervision)",
+    "random": "Random",
+    "average": "Average",
+}
+"""Display names of the approaches."""
+
+
+def tables(tier: str) -> list[str]:
+    """Return the table files of a tier, in all formats."""
+    return [f"<results>/{tier}/physics/tables/{name}.{ext}" for name in TABLES for ext in TABLE_SUFFIXES]
+
+
+def figures(tier: str) -> list[str]:
+    """Return the figure files of a tier."""
+    return [f"<results>/{tier}/physics/figures/{name}.{ext}" for name in FIGURES for ext in ("png", "pdf")]
+
+
+@remembered
+def jobs(session: Session, tier: str) -> tuple[Job, ...]:
+    """Return the jobs of a tier."""
+    return grid.jobs(session.physics(tier))
+
+
+def run_file(tier: str, run: Job, name: str) -> str:
+    """Return the path of one file of a run."""
+    return f"<results>/{tier}/physics/runs/{run.path}/{name}"
+
+
+def metric_files(session: Session, tier: str) -> list[str]:
+    """Return every file of metric rows of a tier."""
+    runs = [run_file(tier, run, "metrics.json") for run in jobs(session, tier)]
+    return [*runs, f"<results>/{tier}/physics/landscape/metrics.json"]
+
+
+def videos(session: Session, tier: str) -> list[str]:
+    """Return the videos of a tier: the first job of every experiment."""
+    first = {run.experiment: run for run in reversed(jobs(session, tier))}
+    return [run_file(tier, run, "video.mp4") for run in jobs(session, tier) if run in first.values()]
+
+
+def job(session: Session, tier: str, experiment: str, wildcards: Mapping[str, str]) -> Job:
+    """Return the job that a run's wildcards name. Raises `UserError` for one outside the grid."""
+    path = f"{experiment}/{wildcards['mode']}/s{wildcards['seed']}"
+    known = {run.path: run for run in jobs(session, tier)}
+    if path not in known:
+        raise unknown_name("physics run", path, known, "config/tiers/ says which runs a tier has.")
+    return known[path]
+
+
+def run_params(session: Session, tier: str, experiment: str, wildcards: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a job needs: its settings without the size of the grid, so that a new seed reruns nothing."""
+    settings, run = session.physics(tier), job(session, tier, experiment, wildcards)
+    return {
+        "experiment": getattr(settings, run.experiment).model_dump(exclude=set(GRID_KEYS)),
+        "raster": settings.raster.model_dump(),
+    }
+
+
+def figure_data(session: Session, tier: str, name: str) -> list[str]:
+    """Return the files that a figure is drawn from."""
+    if name == "fig2":
+        return [f"<results>/{tier}/physics/landscape/curves.parquet"]
+    runs = [run for run in jobs(session, tier) if run.experiment == CONTROL_FEM]
+    return [run_file(tier, run, "trace.parquet") for run in runs]
+
+
+def landscape_params(session: Session, tier: str) -> dict[str, Any]:
+    """Return what Figure 2's landscape needs."""
+    return session.physics(tier).landscape.model_dump()
+
+
+@remembered
+def grid_params(session: Session, tier: str) -> dict[str, Any]:
+    """Return the whole grid of a tier as a plain value."""
+    return grid.describe(session.physics(tier))

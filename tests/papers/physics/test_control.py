@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+import torch
+
+from rerender.core.files import load_tree
+from rerender.papers.physics.control_fem import ControlRequest, GearWorld, run_control
+from rerender.papers.physics.grid import Job, RunFiles
+from rerender.papers.physics.pyramids import blurred, pyramid_loss
+from rerender.papers.physics.specs import ControlSettings
+from rerender.papers.physics.videos import make_control_video
+from rerender.provenance.manifest import Code
+from rerender.reporting.rows import read_rows
+from rerender.reporting.videos import probe_video
+from rerender.simulation.errors import Unstable
+
+CODE = Code(("x",), {"x": "1"}, "code")
+
+
+def request(**changes: object) -> ControlRequest:
+    settings = ControlSettings.model_validate({"seconds": 0.1, "iterations": 2, **changes})
+    return ControlRequest(Job("control_fem", "default", 1), settings, 32, "smoke")
+
+
+def spot(column: int, size: int = 32) -> torch.Tensor:
+    image = torch.zeros(size, size, 4, dtype=torch.float64)
+    image[14:18, column : column + 4] = 1.0
+    return image
+
+
+def test_a_pyramid_sees_how_far_a_spot_is_without_overlap() -> None:
+    goal = spot(24)
+    losses = [float(pyramid_loss(spot(column), goal)) for column in (2, 8, 14, 24)]
+    assert losses[0] > losses[1] > losses[2] > losses[3] == 0.0
+    plain = [float(((spot(column) - goal) ** 2).mean()) for column in (2, 8, 14)]
+    assert len(set(plain)) == 1
+
+
+def test_a_blur_keeps_the_sum_of_what_is_inside() -> None:
+    image = spot(14)
+    assert float(blurred(image, 1 / 32).sum()) == pytest.approx(float(image.sum()), rel=1e-3)
+    assert float(blurred(image, 1 / 8).max()) < 0.5 * float(image.max())
+
+
+def test_policy_and_error_are_those_of_the_paper() -> None:
+    world = GearWorld(request())
+    act = world.policy(world.start)
+    assert act.shape == (world.clock.steps, 1152)
+    assert float(act.abs().max()) < 0.3
+    goal = world.rest + world.goal
+    assert float(world.error(goal)) < 1e-6
+    assert float(world.error(goal + torch.tensor([3.0, 0.0, 0.0]))) == pytest.approx(3.0, rel=1e-3)
+    assert float(1.0 / world.inverse_mass.sum()) > 0 and float(
+        (1.0 / world.inverse_mass).sum()
+    ) == pytest.approx(9.7, abs=0.1)
+
+
+def test_position_supervision_brings_the_gear_nearer() -> None:
+    world = GearWorld(request(seconds=0.5))
+    weights = world.start.clone().requires_grad_()
+    before = world.error(world.move(world.policy(weights))[0])
+    before.backward()
+    step = 0.5 * weights.grad / weights.grad.abs().max()
+    with torch.no_grad():
+        after = world.error(world.move(world.policy(weights - step))[0])
+    assert float(after) < float(before.detach())
+
+
+def test_a_job_writes_its_files_and_a_video(tmp_path: Path) -> None:
+    asked = request()
+    folder = tmp_path / "control_fem" / "default" / "s1"
+    run_control(asked, CODE, {"numpy": "2"}, folder=folder, state_root=tmp_path)
+    run = RunFiles(folder)
+    trace = pl.read_parquet(run.trace)
+    assert set(trace["method"]) == {"gradsim", "diffphysics", "random"}
+    rows = read_rows(run.metrics).filter(pl.col("metric") == "position_error/first")
+    both = rows.filter(pl.col("method") != "random")["value"]
+    assert both[0] == pytest.approx(both[1], rel=1e-6)
+    assert set(load_tree(run.final)["motions"]) == {"start", "gradsim", "diffphysics"}
+    make_control_video(asked, run, tmp_path / "video.mp4")
+    assert probe_video(tmp_path / "video.mp4").frames == 53
+
+
+def test_too_few_substeps_are_refused_with_the_number_that_would_do() -> None:
+    with pytest.raises(Unstable, match=r"too long for the gear.*\n.*at most 0.000\d+ s \(\d+ a frame"):
+        GearWorld(request(substeps=8))

@@ -1,0 +1,271 @@
+# Physical parameters from video: estimates, landscape, tables, figures, videos.
+
+
+rule physics_rigid_mass:
+    output:
+        final=ensure(
+            "<results>/{tier}/physics/runs/rigid_mass/{mode}/s{seed}/final.npz",
+            non_empty=True,
+        ),
+        trace="<results>/{tier}/physics/runs/rigid_mass/{mode}/s{seed}/trace.parquet",
+        metrics=ensure(
+            "<results>/{tier}/physics/runs/rigid_mass/{mode}/s{seed}/metrics.json",
+            non_empty=True,
+        ),
+        manifest="<results>/{tier}/physics/runs/rigid_mass/{mode}/s{seed}/manifest.json",
+    log:
+        "<logs>/{tier}/physics/runs/rigid_mass/{mode}/s{seed}.log",
+    benchmark:
+        "<benchmarks>/{tier}/physics/runs/rigid_mass/{mode}/s{seed}.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    params:
+        experiment="rigid_mass",
+        settings=rigid_mass_params,
+        code=code("rerender.papers.physics.rigid_mass"),
+        stack=stack("rerender.papers.physics.rigid_mass"),
+    message:
+        "Masses of rigid bodies ({wildcards.mode}), seed {wildcards.seed}"
+    script:
+        "../scripts/physics_run.py"
+
+
+rule physics_lame:
+    output:
+        final=ensure(
+            "<results>/{tier}/physics/runs/lame/{mode}/s{seed}/final.npz",
+            non_empty=True,
+        ),
+        trace="<results>/{tier}/physics/runs/lame/{mode}/s{seed}/trace.parquet",
+        metrics=ensure(
+            "<results>/{tier}/physics/runs/lame/{mode}/s{seed}/metrics.json",
+            non_empty=True,
+        ),
+        manifest="<results>/{tier}/physics/runs/lame/{mode}/s{seed}/manifest.json",
+    log:
+        "<logs>/{tier}/physics/runs/lame/{mode}/s{seed}.log",
+    benchmark:
+        "<benchmarks>/{tier}/physics/runs/lame/{mode}/s{seed}.tsv"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=240,
+    params:
+        experiment="lame",
+        settings=lame_params,
+        code=code("rerender.papers.physics.lame"),
+        stack=stack("rerender.papers.physics.lame"),
+    message:
+        "Lamé parameters of beams ({wildcards.mode}), seed {wildcards.seed}"
+    script:
+        "../scripts/physics_run.py"
+
+
+rule physics_control_fem:
+    output:
+        final=ensure(
+            "<results>/{tier}/physics/runs/control_fem/{mode}/s{seed}/final.npz",
+            non_empty=True,
+        ),
+        trace="<results>/{tier}/physics/runs/control_fem/{mode}/s{seed}/trace.parquet",
+        metrics=ensure(
+            "<results>/{tier}/physics/runs/control_fem/{mode}/s{seed}/metrics.json",
+            non_empty=True,
+        ),
+        manifest="<results>/{tier}/physics/runs/control_fem/{mode}/s{seed}/manifest.json",
+    log:
+        "<logs>/{tier}/physics/runs/control_fem/{mode}/s{seed}.log",
+    benchmark:
+        "<benchmarks>/{tier}/physics/runs/control_fem/{mode}/s{seed}.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        experiment="control_fem",
+        settings=control_fem_params,
+        code=code("rerender.papers.physics.control_fem"),
+        stack=stack("rerender.papers.physics.control_fem"),
+    message:
+        "Control of a soft gear, seed {wildcards.seed}"
+    script:
+        "../scripts/physics_run.py"
+
+
+rule physics_landscape:
+    output:
+        curves=ensure(
+            "<results>/{tier}/physics/landscape/curves.parquet", non_empty=True
+        ),
+        metrics="<results>/{tier}/physics/landscape/metrics.json",
+        manifest="<results>/{tier}/physics/landscape/manifest.json",
+    log:
+        "<logs>/{tier}/physics/landscape/curves.log",
+    benchmark:
+        "<benchmarks>/{tier}/physics/landscape/curves.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        settings=physics_landscape_params,
+        code=code("rerender.papers.physics.landscape"),
+        stack=stack("rerender.papers.physics.landscape"),
+    message:
+        "Loss over the mass of a cube ({wildcards.tier})"
+    script:
+        "../scripts/physics_landscape.py"
+
+
+rule physics_metrics:
+    input:
+        physics_metric_files,
+    output:
+        "<results>/{tier}/physics/metrics.parquet",
+    log:
+        "<logs>/{tier}/physics/metrics.log",
+    benchmark:
+        "<benchmarks>/{tier}/physics/metrics.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code("rerender.reporting.rows"),
+        stack=stack("rerender.reporting.rows"),
+    message:
+        "Collect the metric rows of physics ({wildcards.tier})"
+    script:
+        "../scripts/collect_metrics.py"
+
+
+rule physics_table:
+    input:
+        metrics="<results>/{tier}/physics/metrics.parquet",
+        published="config/claims/physics.yaml",
+    output:
+        html=report(
+            "<results>/{tier}/physics/tables/{name}.html",
+            caption="../report/physics_table.rst",
+            category="physics",
+            subcategory="tables",
+            labels={"table": "{name}", "tier": "{tier}"},
+        ),
+        files=multiext(
+            "<results>/{tier}/physics/tables/{name}", ".csv", ".parquet", ".tex", ".md"
+        ),
+    log:
+        "<logs>/{tier}/physics/tables/{name}.log",
+    benchmark:
+        "<benchmarks>/{tier}/physics/tables/{name}.tsv"
+    wildcard_constraints:
+        name="table[0-9]",
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        grid=physics_grid_params,
+        names=physics.NAMES,
+        code=code("rerender.papers.physics.tables"),
+        stack=stack("rerender.papers.physics.tables"),
+    message:
+        "{wildcards.name} of physics ({wildcards.tier})"
+    script:
+        "../scripts/physics_table.py"
+
+
+rule physics_figure:
+    input:
+        data=physics_figure_data,
+        published="config/claims/physics.yaml",
+    output:
+        png=report(
+            "<results>/{tier}/physics/figures/{name}.png",
+            caption="../report/physics_figure.rst",
+            category="physics",
+            subcategory="figures",
+            labels={"figure": "{name}", "tier": "{tier}"},
+        ),
+        files=multiext("<results>/{tier}/physics/figures/{name}", ".pdf", ".parquet"),
+    log:
+        "<logs>/{tier}/physics/figures/{name}.log",
+    benchmark:
+        "<benchmarks>/{tier}/physics/figures/{name}.tsv"
+    wildcard_constraints:
+        name="fig[0-9]+[a-z]?",
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=20,
+    params:
+        names=physics.NAMES,
+        code=code("rerender.papers.physics.figures"),
+        stack=stack("rerender.papers.physics.figures"),
+    message:
+        "Figure {wildcards.name} of physics ({wildcards.tier})"
+    script:
+        "../scripts/physics_figure.py"
+
+
+rule physics_video:
+    input:
+        final="<results>/{tier}/physics/runs/{experiment}/{mode}/s{seed}/final.npz",
+    output:
+        report(
+            "<results>/{tier}/physics/runs/{experiment}/{mode}/s{seed}/video.mp4",
+            caption="../report/physics_video.rst",
+            category="physics",
+            subcategory="videos",
+            labels={
+                "experiment": "{experiment}",
+                "variant": "{mode}",
+                "seed": "{seed}",
+                "tier": "{tier}",
+            },
+        ),
+    log:
+        "<logs>/{tier}/physics/videos/{experiment}/{mode}/s{seed}.log",
+    benchmark:
+        "<benchmarks>/{tier}/physics/videos/{experiment}/{mode}/s{seed}.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=physics_run_params,
+        # which reaches the videos and the experiments
+        code=code("rerender.papers.physics.requests"),
+        stack=stack("rerender.papers.physics.requests"),
+    message:
+        "Video of {wildcards.experiment} ({wildcards.mode}), seed {wildcards.seed}"
+    script:
+        "../scripts/physics_video.py"
+
+
+rule physics_tables:
+    input:
+        physics.tables(TIER),
+    localrule: True
+
+
+rule physics_figures:
+    input:
+        physics.figures(TIER),
+    localrule: True
+
+
+rule physics_videos:
+    input:
+        physics.videos(SESSION, TIER),
+    localrule: True
+
+
+rule physics:
+    input:
+        rules.physics_tables.input,
+        rules.physics_figures.input,
+        rules.physics_videos.input,
+    localrule: True

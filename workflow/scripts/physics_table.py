@@ -1,0 +1,29 @@
+"""Make one publication table, ours beside the published numbers, and the page that the report shows."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rerender.workflow.script import script
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with script(snakemake):
+    from rerender.papers.physics.grid import described
+    from rerender.papers.physics.tables import make_table
+    from rerender.reporting.captions import Names
+    from rerender.workflow.pages import write_page
+
+    html = Path(snakemake.output.html)
+    settings, expected = described(snakemake.params.grid)
+    make_table(
+        snakemake.wildcards.name,
+        snakemake.input.metrics,
+        snakemake.input.published,
+        html.with_suffix(""),
+        tier=snakemake.wildcards.tier,
+        settings=settings,
+        expected=expected,
+        names=Names(models=snakemake.params.names),
+    )
+    write_page(html, html.with_suffix(".md"))
