@@ -96,9 +96,7 @@ class Executor(SlurmExecutor):  # type: ignore[misc]
 
     def run_jobs(self, jobs: Sequence[Any]) -> None:
         """Take over what an earlier call does already, collect the rest into batches, and submit those."""
-        with contextlib.suppress(
-            RuntimeError
-        ):  # upstream reports from its threads through the loop, if there is one
+        with contextlib.suppress(RuntimeError):  # there is no loop: upstream's threads report directly then
             self._main_event_loop = asyncio.get_running_loop()
         self._begin()
         for job in jobs:
@@ -119,7 +117,7 @@ class Executor(SlurmExecutor):  # type: ignore[misc]
             return False
         member = member_of(job)
         claim = self._earlier.claim(member.key, member.digest)
-        if claim is None:
+        if claim is None or (claim.done and not all(Path(file).exists() for file in job.output)):
             return False
         log = next(self.slurm_logdir.glob(f"*/{claim.job}.log"), None)
         aux = {"slurm_logfile": log, "batch": claim.batch, "number": claim.number}
