@@ -89,14 +89,14 @@ def test_gradients_hold_for_another_room_a_wide_film_and_the_look_at_point() -> 
 
 
 def test_gradients_hold_under_a_point_light() -> None:
-    full, _ = ratios(room(), Orbit(6, 45, 60), Orbit(5, 30, 20), shading="phong")
+    full, _ = ratios(room(), Orbit(6, 45, 60), Orbit(5, 30, 20), shading="phong", spp=128)
     assert full == pytest.approx(np.ones(4), abs=0.1)
 
 
 def test_gradients_hold_for_a_real_mesh(asset_mirror: Path) -> None:
     mesh = normalised(read_mesh(next((asset_mirror / "meshes").glob("*bunny*"))), 3.0)
     bunny = PaintedMesh(mesh, by_position(mesh))
-    full, _ = ratios(bunny, Orbit(4.0, 25, 30), Orbit(3.6, 15, 50))
+    full, _ = ratios(bunny, Orbit(4.0, 25, 30), Orbit(3.6, 15, 50), spp=128)
     assert full == pytest.approx(np.ones(4), abs=0.1)
 
 
