@@ -63,7 +63,7 @@ def minimise(
     start: np.ndarray,
     linearise: Callable[[np.ndarray, int], Normal],
     cost: Callable[[np.ndarray, int], float],
-    settings: LevenbergSettings = LevenbergSettings(),  # noqa: B008  frozen
+    settings: LevenbergSettings = LevenbergSettings(),
     *,
     low: np.ndarray | None = None,
     high: np.ndarray | None = None,

@@ -6,6 +6,7 @@ camera from afar, none makes it exact.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from rerender.core.blurring import blurred
 from rerender.core.images import resize_area
-from rerender.core.orbits import LENS, POSE, Orbit, Unknown
+from rerender.core.orbits import POSE, Orbit, Unknown
 from rerender.core.painted import PaintedMesh
 from rerender.fitting.levenberg import Normal
 from rerender.papers.viewpoints.methods import Gradient
@@ -68,6 +69,13 @@ class Matcher:
         self.low, self.high = low / self.scale, high / self.scale
         self.count = Counter()
 
+    def with_target(self, target: np.ndarray) -> Matcher:
+        """Return a matcher of another picture by the same mesh; it counts its own pictures."""
+        other = copy.copy(self)
+        other.targets = {size: resize_area(target.astype(np.float32), size, size) for size in self.views}
+        other.count = Counter()
+        return other
+
     def scaled(self, orbit: Orbit) -> np.ndarray:
         """Return the unknowns of a camera in scaled units."""
         return orbit.values(self.unknowns) / self.scale
@@ -92,7 +100,9 @@ class Matcher:
         """Return the normal equations of the mean squared error, in scaled units."""
         picture, jacobian = self.derivatives(orbit, stage, seed, gradient)
         residual = blurred(picture - self.targets[stage.size], stage.blur).ravel().astype(np.float64)
-        rows = blurred(jacobian, stage.blur).reshape(len(jacobian), -1).astype(np.float64) * self.scale[:, None]
+        rows = (
+            blurred(jacobian, stage.blur).reshape(len(jacobian), -1).astype(np.float64) * self.scale[:, None]
+        )
         count = residual.size
         return Normal(float(residual @ residual) / count, rows @ residual / count, rows @ rows.T / count)
 
@@ -126,8 +136,3 @@ class Matcher:
             *(Stage(first, blur) for blur in blurs),
             *(Stage(size, blur) for size in rest for blur in blurs[-2:]),
         )
-
-
-def all_unknowns(names: Sequence[str]) -> tuple[Unknown, ...]:
-    """Return the unknowns among the camera's four numbers that `names` lists."""
-    return tuple(name for name in LENS if name in names)

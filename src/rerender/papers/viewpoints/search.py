@@ -68,7 +68,7 @@ def search(
 ) -> Found:
     """Search from `start`; without one, or where the method restarts, from the best cameras of a grid as well."""
     limit = matcher.settings.restarts if restarts is None else restarts
-    clock = _Clock(matcher)
+    clock = Clock(matcher)
     path: list[Visited] = []
     best: Found | None = None
     tried: list[Orbit] = []
@@ -111,7 +111,7 @@ def _descend(
     start: Orbit,
     method: Method,
     seeds: SeedStream,
-    clock: _Clock,
+    clock: Clock,
     done: int,
     attempt: int,
 ) -> Found:
@@ -130,14 +130,18 @@ def _descend(
             lambda y, i, s=stage, n=number: matcher.normal(  # type: ignore[misc]
                 matcher.orbit(start, y), s, seeds.seed("step", n, i), method.gradient
             ),
-            lambda y, i, s=stage, n=number: matcher.error(matcher.orbit(start, y), s, seeds.seed("step", n, i)),  # type: ignore[misc]
+            lambda y, i, s=stage, n=number: matcher.error(
+                matcher.orbit(start, y), s, seeds.seed("step", n, i)
+            ),  # type: ignore[misc]
             settings,
             low=matcher.low,
             high=matcher.high,
         )
         for step in steps:
             orbit = matcher.orbit(start, step.before)
-            path.append(clock.visited(done + len(path), orbit, stage, step.cost, step.damping, step.accepted, attempt))
+            path.append(
+                clock.visited(done + len(path), orbit, stage, step.cost, step.damping, step.accepted, attempt)
+            )
         x = steps[-1].after
     orbit, stage = matcher.orbit(start, x), Stage(stages[-1].size, 0.0)
     found = assess(matcher, orbit, stage, seeds)
@@ -158,7 +162,7 @@ def flat_stages(matcher: Matcher) -> Sequence[Stage]:
     return (Stage(matcher.settings.ladder[0], 0.0),)
 
 
-class _Clock:
+class Clock:
     """Notes what was visited, and what it had cost by then."""
 
     def __init__(self, matcher: Matcher) -> None:
@@ -166,8 +170,16 @@ class _Clock:
         self.renders, self.jacobians = matcher.count.renders, matcher.count.jacobians
 
     def visited(
-        self, step: int, orbit: Orbit, stage: Stage, error: float, damping: float, accepted: bool, attempt: int
+        self,
+        step: int,
+        orbit: Orbit,
+        stage: Stage,
+        error: float,
+        damping: float,
+        accepted: bool,
+        attempt: int,
     ) -> Visited:
+        """Return the entry of the path for where the search is now."""
         count = self.matcher.count
         return Visited(
             step,

@@ -37,13 +37,14 @@ class ScanSettings(Frozen):
     path: str = Field(description="a .ply with colours at its vertices, such as a ScanNet *_vh_clean_2.ply")
     up_axis: Literal["y", "z"] = Field("z", description="which axis is up in the file; scans are z-up")
     centre: bool = Field(
-        True, description="move the bounding box's centre to the origin; false: as it is, like the released code"
+        True,
+        description="move the bounding box's centre to the origin; false: as it is, like the released code",
     )
     scale: Positive = Field(1.0, description="factor on lengths, to scene units")
 
 
 class ScenePreset(Frozen):
-    """The scenes. The first one is searched in, and shown; views are chosen in all rooms."""
+    """The scenes. Every one is searched in; the first one is shown."""
 
     rooms: Count = Field(1, description="procedural furnished rooms, room_00 and on")
     cell: Positive = Field(0.06, description="size of a room's mesh cells [scene units]")
@@ -51,7 +52,8 @@ class ScenePreset(Frozen):
         ("bunny",), description="meshes of the registry, coloured by position, searched in as well"
     )
     scans: dict[Id, ScanSettings] = Field(
-        default_factory=dict, description="your own scans by name, for example {office: {path: /data/office.ply}}"
+        default_factory=dict,
+        description="your own scans by name, for example {office: {path: /data/office.ply}}",
     )
 
     @property
@@ -84,12 +86,15 @@ class SearchSettings(Frozen):
     target_spp: Count = Field(256, description="samples per pixel of the picture that is to be matched")
     steps: Count = Field(6, description="Levenberg-Marquardt steps at most for each blur")
     adam_steps: Count = Field(120, description="steps of Adam, at the first size")
-    adam_lr: Positive = Field(0.1, description="Adam's first rate, in units of 1 and 10 degrees; falls along a cosine")
+    adam_lr: Positive = Field(
+        0.1, description="Adam's first rate, in units of 1 and 10 degrees; falls along a cosine"
+    )
     upstream_lr: Positive = Field(1e-3, description="rate of the released recipe")
     grid_size: Size = Field(48, description="picture size of the grid of cameras [px]")
     restarts: Count = Field(6, description="cameras of the grid that are tried at most")
     accept: Positive = Field(
-        4.0, description="a picture matches if its squared error is below so many times that of sampling noise"
+        4.0,
+        description="a picture matches if its squared error is below so many times that of sampling noise",
     )
 
 
@@ -104,7 +109,9 @@ class LevelSettings(Frozen):
         for name in self.methods:
             if name not in METHODS:
                 options = closest_first(name, METHODS)
-                raise ValueError(f"unknown method '{name}'. Did you mean '{options[0]}'? Allowed: {', '.join(options)}")
+                raise ValueError(
+                    f"unknown method '{name}'. Did you mean '{options[0]}'? Allowed: {', '.join(options)}"
+                )
         return self
 
 
@@ -134,14 +141,17 @@ class StillSettings(Frozen):
     views: Annotated[int, Field(ge=2)] = Field(36, description="frames of the turntable")
     spp: Count = Field(16, description="samples per pixel")
     camera: CameraSettings = Field(
-        CameraSettings(distance=5.0, elevation=30.0, azimuth=45.0), description="the camera of the single view"
+        CameraSettings(distance=5.0, elevation=30.0, azimuth=45.0),
+        description="the camera of the single view",
     )
 
 
 class BasinSettings(Frozen):
     """Starts on a grid over azimuth and elevation, at the camera's own distance."""
 
-    azimuths: Count = Field(13, description="starts across, from -180 to 180 degrees of azimuth beside the camera's")
+    azimuths: Count = Field(
+        13, description="starts across, from -180 to 180 degrees of azimuth beside the camera's"
+    )
     elevations: Count = Field(5, description="starts up and down, from 5 to 80 degrees")
     methods: Names = Field(("lm", "lm_interior"), description="methods that are compared")
     loss_slices: Count = Field(25, description="points a side of the loss over azimuth and elevation")
@@ -156,30 +166,14 @@ class GradientSettings(Frozen):
     repeats: Count = Field(4, description="independent repetitions that are averaged")
 
 
-class ViewSettings(Frozen):
-    """Views for a segment, chosen without weights (section 3.3), judged by masks projected back (section 3.4)."""
-
-    rooms: Annotated[int, Field(ge=0)] = Field(1, description="rooms in which views are chosen; 0 leaves this part out")
-    segments: tuple[str, ...] = Field(
-        ("bed", "desk", "chair", "bookshelf", "monitor", "lamp", "plant", "sofa", "rug", "picture"),
-        description="labels that are looked for",
-    )
-    counts: Annotated[tuple[Count, ...], Field(min_length=1)] = Field(
-        (1, 2, 3), description="numbers of views that are compared"
-    )
-    size: Size = Field(96, description="picture size of the search [px]")
-    mask_size: Size = Field(256, description="picture size of the masks [px]")
-    evaluations: Count = Field(90, description="pictures of the refinement of each candidate")
-    random_draws: Count = Field(9, description="random views that are averaged")
-
-
 class ViewpointsSettings(Frozen):
     """The whole experiment of one tier."""
 
     scenes: ScenePreset = Field(ScenePreset(), description="the scenes")
     search: SearchSettings = Field(SearchSettings(), description="how a camera is searched for")
     camera: CameraSettings = Field(
-        CameraSettings(distance=5.0, elevation=30.0, azimuth=45.0), description="the camera that is searched for"
+        CameraSettings(distance=5.0, elevation=30.0, azimuth=45.0),
+        description="the camera that is searched for",
     )
     near: LevelSettings = Field(LevelSettings(), description="starts within 45 degrees of azimuth")
     half: LevelSettings = Field(LevelSettings(), description="starts within 90 degrees of azimuth")
