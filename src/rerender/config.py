@@ -25,6 +25,9 @@ from rerender.papers.envmaps.tiers import TIERS as ENVMAPS_TIERS
 from rerender.papers.metamers import grid as metamers_grid
 from rerender.papers.metamers.settings import Frozen, MetamersSettings
 from rerender.papers.metamers.tiers import TIERS as METAMERS_TIERS
+from rerender.papers.viewpoints import grid as viewpoints_grid
+from rerender.papers.viewpoints.settings import ViewpointsSettings
+from rerender.papers.viewpoints.tiers import TIERS as VIEWPOINTS_TIERS
 
 TierName = Literal["smoke", "laptop", "paper"]
 Variant = Literal["auto", "cuda_ad_rgb", "llvm_ad_rgb"]
@@ -75,10 +78,14 @@ class TierSettings(Frozen):
 
     metamers: MetamersSettings
     envmaps: EnvmapsSettings
+    viewpoints: ViewpointsSettings
 
 
 PRESETS: Mapping[str, TierSettings] = {
-    tier: TierSettings(metamers=METAMERS_TIERS[tier], envmaps=ENVMAPS_TIERS[tier]) for tier in TIER_NAMES
+    tier: TierSettings(
+        metamers=METAMERS_TIERS[tier], envmaps=ENVMAPS_TIERS[tier], viewpoints=VIEWPOINTS_TIERS[tier]
+    )
+    for tier in TIER_NAMES
 }
 
 
@@ -126,6 +133,7 @@ def tier_settings(tier: str, config: Config | None = None, folder: Path = TIER_F
     settings = _validate(TierSettings, _merge(merged, override), prefix, CONFIG_SOURCE)
     metamers_grid.check_names(settings.metamers)
     envmaps_grid.check_names(settings.envmaps)
+    viewpoints_grid.check_names(settings.viewpoints)
     return settings
 
 
@@ -178,7 +186,7 @@ def _explain(problem: Mapping[str, Any], model: type[BaseModel], prefix: str) ->
     if problem["type"] == "missing":
         return f"key '{key}' is missing."
     value = problem["input"]
-    if names[-1:] == ["[key]"]:
+    if names[-1:] == ["[key]"] and problem["type"] == "literal_error":
         options = closest_first(str(value), _expected_words(problem))
         where = f"{prefix}{'.'.join(names[:-2])}"
         return f"unknown key '{value}' in '{where}'. Did you mean '{options[0]}'? Allowed here: {', '.join(options)}."

@@ -5,6 +5,7 @@ rule aggregate_metrics:
     input:
         "<results>/{tier}/metamers/metrics.parquet",
         "<results>/{tier}/envmaps/metrics.parquet",
+        "<results>/{tier}/viewpoints/metrics.parquet",
     output:
         "<results>/{tier}/metrics.parquet",
     log:
@@ -65,6 +66,7 @@ rule all_tables:
     input:
         rules.metamers_tables.input,
         rules.envmaps_tables.input,
+        rules.viewpoints_tables.input,
         expand("<results>/{tier}/metrics.parquet", tier=TIER),
     localrule: True
 
@@ -73,6 +75,7 @@ rule all_figures:
     input:
         rules.metamers_figures.input,
         rules.envmaps_figures.input,
+        rules.viewpoints_figures.input,
     localrule: True
 
 
@@ -80,4 +83,5 @@ rule all_videos:
     input:
         rules.metamers_videos.input,
         rules.envmaps_videos.input,
+        rules.viewpoints_videos.input,
     localrule: True

@@ -21,6 +21,7 @@ from rerender.papers.envmaps.settings import EnvmapsSettings
 from rerender.papers.metamers import grid
 from rerender.papers.metamers.runfiles import Expected
 from rerender.papers.metamers.settings import MetamersSettings
+from rerender.papers.viewpoints.settings import ViewpointsSettings
 from rerender.provenance.fingerprint import CodeTree, combine
 from rerender.provenance.stack import plugin_distributions, stack
 
@@ -90,6 +91,11 @@ class Session:
     def envmaps(self, tier: str) -> EnvmapsSettings:
         """Return the envmaps experiment of `tier`; an unknown tier raises `UserError`."""
         return tier_settings(tier, self.config, self._folder).envmaps
+
+    @remembered
+    def viewpoints(self, tier: str) -> ViewpointsSettings:
+        """Return the viewpoints experiment of `tier`; an unknown tier raises `UserError`."""
+        return tier_settings(tier, self.config, self._folder).viewpoints
 
     @remembered
     def scene(self, name: str) -> SceneSpec:

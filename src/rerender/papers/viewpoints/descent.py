@@ -7,6 +7,7 @@ from the start can be reached.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -144,7 +145,7 @@ def _new_weights(cases: int, seeds: SeedStream) -> dict[str, torch.Tensor]:
     """Draw weights and biases uniformly within 1 / sqrt(inputs), PyTorch's default for linear layers."""
     weights = {}
     generator = torch.Generator().manual_seed(seeds.seed("weights"))
-    for layer, (inputs, outputs) in enumerate(zip(HIDDEN[:-1], HIDDEN[1:], strict=True)):
+    for layer, (inputs, outputs) in enumerate(itertools.pairwise(HIDDEN)):
         bound = inputs**-0.5
         for name, shape in (("weight", (cases, inputs, outputs)), ("bias", (cases, 1, outputs))):
             values = torch.rand(shape, generator=generator, dtype=torch.float64)

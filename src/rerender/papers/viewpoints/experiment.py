@@ -26,7 +26,7 @@ from rerender.fitting.problem import LoopSettings
 from rerender.fitting.schedules import Constant, Cosine
 from rerender.papers.viewpoints.descent import Descent
 from rerender.papers.viewpoints.matching import Matcher
-from rerender.papers.viewpoints.methods import LEVELS, Method, method
+from rerender.papers.viewpoints.methods import EXACT_DEGREES, EXACT_DISTANCE, LEVELS, Method, method
 from rerender.papers.viewpoints.scenes import load_scene
 from rerender.papers.viewpoints.search import Found, Visited, assess, search
 from rerender.papers.viewpoints.settings import CameraSettings, SearchSettings
@@ -40,8 +40,6 @@ from rerender.rendering.painted_views import PaintedViews
 from rerender.rendering.variants import start_variant
 from rerender.reporting.rows import Better, MetricRow, RowContext, write_rows
 
-EXACT_DEGREES, EXACT_DISTANCE = 0.1, 0.002
-"""A camera is found exactly within these: view direction [deg], distance relative to the true one."""
 JUDGE_SPP = 64
 PICTURES = 0
 """Of this case the pictures are kept."""

@@ -11,6 +11,7 @@ from rerender.catalogue.origins import read_origin
 from rerender.core.orbits import LENS, Orbit
 from rerender.core.seeds import SeedStream
 from rerender.papers.viewpoints.matching import DIFFERENCE_STEPS, SCALES
+from rerender.papers.viewpoints.methods import PAIRS
 from rerender.papers.viewpoints.scenes import load_scene
 from rerender.papers.viewpoints.settings import GradientSettings
 from rerender.provenance.manifest import Code, hash_files, run_id
@@ -19,11 +20,17 @@ from rerender.rendering.painted_views import PaintedViews
 from rerender.rendering.variants import start_variant
 from rerender.reporting.rows import RowContext, write_rows
 
-PAIRS: Mapping[str, tuple[Orbit, Orbit]] = {
-    "closer": (Orbit(6, 45, 60), Orbit(5, 30, 20)),
-    "far": (Orbit(15, 38, 38), Orbit(16.02, 28.77, 48.02)),
-    "lens": (Orbit(5.5, 20, 60, 50), Orbit(5, 30, 45)),
-}
+CAMERAS: Mapping[str, tuple[Orbit, Orbit]] = dict(
+    zip(
+        PAIRS,
+        (
+            (Orbit(6, 45, 60), Orbit(5, 30, 20)),
+            (Orbit(15, 38, 38), Orbit(16.02, 28.77, 48.02)),
+            (Orbit(5.5, 20, 60, 50), Orbit(5, 30, 45)),
+        ),
+        strict=True,
+    )
+)
 """Camera, and the camera of the picture that it is compared with."""
 STRONG = 0.1
 """A component is judged if, in scaled units, it is at least this share of the largest one."""
@@ -46,7 +53,7 @@ def check_gradients(
     identity = run_id(settings.model_dump(), code.fingerprint, hash_files({"scene": file}), stack)
     views = PaintedViews(load_scene(file), settings.size)
     rows = []
-    for pair, (camera, other) in PAIRS.items():
+    for pair, (camera, other) in CAMERAS.items():
         seeds = SeedStream(("viewpoints", "gradients", pair))
         slopes = measure(views, camera, other, settings, seeds)
         scale = np.array([SCALES[name] for name in LENS])

@@ -9,6 +9,11 @@ from typing import Literal
 
 from rerender.core.errors import unknown_name
 
+EXACT_DEGREES, EXACT_DISTANCE = 0.1, 0.002
+"""A camera is found exactly within these: view direction [deg], distance relative to the true one."""
+PAIRS = ("closer", "far", "lens")
+"""Pairs of cameras of the gradient check."""
+
 Optimiser = Literal["levenberg", "adam", "network", "simplex"]
 Gradient = Literal["full", "interior", "differences", "none"]
 
