@@ -69,8 +69,10 @@ def test_our_ledger_uses_names_that_exist() -> None:
     from rerender.papers.envmaps.settings import EXPERIMENTS, noise_variant
     from rerender.papers.envmaps.specs import representation_ids
     from rerender.papers.envmaps.tiers import TIERS
+    from rerender.papers.viewpoints.methods import LEVELS, METHODS
+    from rerender.papers.viewpoints.tiers import TIERS as VIEWPOINTS_TIERS
 
-    paper = TIERS["paper"]
+    paper, cameras = TIERS["paper"], VIEWPOINTS_TIERS["laptop"]
     known = {
         "metamers": {
             "experiment": {"geometry", "material"},
@@ -83,6 +85,11 @@ def test_our_ledger_uses_names_that_exist() -> None:
             "scene": set(grid.places(paper)),
             "representation": set(representation_ids()),
             "variant": {"stabilised", *map(noise_variant, paper.noise)},
+        },
+        "viewpoints": {
+            "experiment": {*LEVELS, *cameras.runs, "gradients"},
+            "scene": set(cameras.scenes.all),
+            "method": {*METHODS, "full", "interior"},
         },
     }
     for claim in load_all_claims(CLAIMS):

@@ -9,12 +9,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
-PREFIXES = ("asset_", "metamers_", "envmaps_", "aggregate_")
+PREFIXES = ("asset_", "metamers_", "envmaps_", "viewpoints_", "aggregate_")
 UNPREFIXED = {"report", "fetch"}
 TARGETS = {
     *("all", "all_tables", "all_figures", "all_videos", "metamers", "verdicts"),
     *("metamers_tables", "metamers_figures", "metamers_videos"),
     *("envmaps", "envmaps_tables", "envmaps_figures", "envmaps_videos", "envmaps_edits"),
+    *("viewpoints", "viewpoints_tables", "viewpoints_figures", "viewpoints_videos"),
 }
 
 
@@ -77,6 +78,7 @@ def test_only_renderers_ask_for_a_gpu() -> None:
         "envmaps_invert",
         "envmaps_edit",
         "envmaps_own_edit",
+        *(f"viewpoints_{name}" for name in ("search", "present", "stills", "basins", "gradients")),
     }
 
 
@@ -94,6 +96,7 @@ def test_every_table_figure_and_video_is_in_the_report() -> None:
     assert shown >= {
         *("metamers_table", "metamers_figure", "metamers_video"),
         *("envmaps_table", "envmaps_figure"),
+        *("viewpoints_table", "viewpoints_figure", "viewpoints_present", "viewpoints_stills"),
         "aggregate_verdicts",
     }
 

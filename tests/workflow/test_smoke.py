@@ -77,6 +77,20 @@ def test_every_artefact_is_there(finished: Workspace) -> None:
             for ext in ("csv", "parquet", "tex", "md", "html")
         ),
         *(f"envmaps/figures/{name}.{ext}" for name in ENVMAPS_FIGURES for ext in ("png", "pdf", "parquet")),
+        *(
+            f"viewpoints/tables/{name}.{ext}"
+            for name in ("searches", "runs", "gradients")
+            for ext in ("csv", "parquet", "tex", "md", "html")
+        ),
+        *(
+            f"viewpoints/figures/{name}.{ext}"
+            for name in ("basins", "convergence", "matches")
+            for ext in ("png", "pdf", "parquet")
+        ),
+        *(
+            f"viewpoints/stills/room_00/{name}"
+            for name in ("single_view.png", "turntable.mp4", "turntable.gif")
+        ),
         *("metrics.parquet", "verdicts.csv", "verdicts.md", "verdicts.html"),
     ]
     assert [name for name in wanted if not (folder / name).is_file()] == []

@@ -9,8 +9,7 @@ import numpy as np
 from rerender.core.files import save_tree
 from rerender.core.orbits import Orbit, view_angle
 from rerender.core.seeds import SeedStream
-from rerender.papers.viewpoints.experiment import render_target
-from rerender.papers.viewpoints.matching import Matcher
+from rerender.papers.viewpoints.matching import Matcher, render_target
 from rerender.papers.viewpoints.methods import method
 from rerender.papers.viewpoints.scenes import load_scene
 from rerender.papers.viewpoints.search import search

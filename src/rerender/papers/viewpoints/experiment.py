@@ -19,13 +19,12 @@ import torch
 from rerender.catalogue.origins import read_origin
 from rerender.core.files import atomic_path, save_tree
 from rerender.core.orbits import LENS, Orbit, view_angle
-from rerender.core.painted import PaintedMesh
 from rerender.core.seeds import SeedStream
 from rerender.fitting.loop import fit
 from rerender.fitting.problem import LoopSettings
 from rerender.fitting.schedules import Constant, Cosine
 from rerender.papers.viewpoints.descent import Descent
-from rerender.papers.viewpoints.matching import Matcher
+from rerender.papers.viewpoints.matching import Matcher, render_target
 from rerender.papers.viewpoints.methods import EXACT_DEGREES, EXACT_DISTANCE, LEVELS, Method, method
 from rerender.papers.viewpoints.scenes import load_scene
 from rerender.papers.viewpoints.search import Found, Visited, assess, search
@@ -139,13 +138,6 @@ def run_search(
         assets=read_origin(request.file.with_suffix(".json")),
     )
     shutil.rmtree(state, ignore_errors=True)
-
-
-def render_target(painted: PaintedMesh, truth: Orbit, settings: SearchSettings, number: int) -> np.ndarray:
-    """Return the picture that is to be matched; its samples are its own."""
-    seed = SeedStream(("viewpoints", "target")).seed(number)
-    views = PaintedViews(painted, max(settings.ladder))
-    return views.images([truth.camera()], spp=settings.target_spp, seed=seed)[0]
 
 
 def find_all(

@@ -28,10 +28,14 @@ from rerender.reporting.grids import (
 
 if TYPE_CHECKING:
     import polars as pl
+    from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
 
 PANEL = (3.25, 1.35)
 FLOOR_DEGREES = 1e-3
+LEAST: Mapping[str, float] = {"jacobians": 1.0, "cpu_s": 0.05}
+"""Where the logarithmic axes of convergence begin."""
+TICKS = 40
 
 
 @dataclass(frozen=True)
@@ -138,12 +142,8 @@ def draw_convergence(shown: Shown) -> tuple[Figure, pl.DataFrame]:
             trace = pl.read_parquet(path)
             if column == "jacobians" and METHODS[job.method].gradient == "none":
                 continue
-            # log axis: what a search began with stands at the first tick
-            ticks = (
-                np.geomspace(1.0, max(2.0, float(trace["jacobians"].max())), 40)
-                if column == "jacobians"
-                else np.geomspace(0.05, max(0.1, float(trace["cpu_s"].max())), 40)
-            )  # type: ignore[arg-type]
+            least = LEAST[column]
+            ticks = np.geomspace(least, max(2.0 * least, float(trace[column].to_numpy().max())), TICKS)
             curves = np.stack([_held(case, column, ticks) for case in trace.partition_by("case")])
             low, middle, high = np.percentile(np.maximum(curves, FLOOR_DEGREES), (25, 50, 75), axis=0)
             colour = style.model_colour(job.method)
@@ -217,7 +217,7 @@ def draw_matches(shown: Shown) -> tuple[Figure, pl.DataFrame]:
     return figure, pl.DataFrame(records)
 
 
-def _log() -> object:
+def _log() -> Normalize:
     from matplotlib.colors import LogNorm
 
     return LogNorm(0.01, 180.0)

@@ -16,7 +16,7 @@ from rerender.papers.viewpoints.scenes import load_scene
 from rerender.papers.viewpoints.settings import GradientSettings
 from rerender.provenance.manifest import Code, hash_files, run_id
 from rerender.provenance.stack import stack_fingerprint
-from rerender.rendering.painted_views import PaintedViews
+from rerender.rendering.painted_views import PaintedViews, Part
 from rerender.rendering.variants import start_variant
 from rerender.reporting.rows import RowContext, write_rows
 
@@ -32,6 +32,7 @@ CAMERAS: Mapping[str, tuple[Orbit, Orbit]] = dict(
     )
 )
 """Camera, and the camera of the picture that it is compared with."""
+PARTS: tuple[Part, ...] = ("full", "interior")
 STRONG = 0.1
 """A component is judged if, in scaled units, it is at least this share of the largest one."""
 
@@ -58,7 +59,7 @@ def check_gradients(
         slopes = measure(views, camera, other, settings, seeds)
         scale = np.array([SCALES[name] for name in LENS])
         strength = np.abs(slopes["differences"] * scale)
-        for part in ("full", "interior"):
+        for part in PARTS:
             context = RowContext(
                 paper="viewpoints",
                 experiment="gradients",
@@ -101,8 +102,8 @@ def measure(
     steps = [DIFFERENCE_STEPS[name] for name in LENS]
     for repeat in range(settings.repeats):
         seed = seeds.seed("derivatives", repeat)
-        for part in ("full", "interior"):
-            found[part].append(slopes(views.jacobian(camera, LENS, spp=settings.spp, seed=seed, part=part)))  # type: ignore[arg-type]
+        for part in PARTS:
+            found[part].append(slopes(views.jacobian(camera, LENS, spp=settings.spp, seed=seed, part=part)))
         seed = seeds.seed("differences", repeat)
         found["differences"].append(
             slopes(views.differences(camera, LENS, steps, spp=settings.fd_spp, seed=seed))

@@ -16,10 +16,11 @@ from rerender.core.blurring import blurred
 from rerender.core.images import resize_area
 from rerender.core.orbits import POSE, Orbit, Unknown
 from rerender.core.painted import PaintedMesh
+from rerender.core.seeds import SeedStream
 from rerender.fitting.levenberg import Normal
 from rerender.papers.viewpoints.methods import Gradient
 from rerender.papers.viewpoints.settings import SearchSettings
-from rerender.rendering.painted_views import PaintedViews, Shading
+from rerender.rendering.painted_views import PaintedViews, Part, Shading
 
 SCALES: Mapping[Unknown, float] = {"distance": 1.0, "elevation": 10.0, "azimuth": 10.0, "fov": 10.0}
 """One scaled unit of an unknown [scene units, degrees]."""
@@ -78,7 +79,7 @@ class Matcher:
 
     def scaled(self, orbit: Orbit) -> np.ndarray:
         """Return the unknowns of a camera in scaled units."""
-        return orbit.values(self.unknowns) / self.scale
+        return np.asarray(orbit.values(self.unknowns) / self.scale)
 
     def orbit(self, like: Orbit, scaled: np.ndarray) -> Orbit:
         """Return the camera with these unknowns, the rest as in `like`."""
@@ -116,7 +117,7 @@ class Matcher:
             # coarse stages take long steps, which widens the basin
             steps = [DIFFERENCE_STEPS[name] * max(1.0, stage.blur / 2.0) for name in self.unknowns]
             return views.differences(orbit, self.unknowns, steps, spp=self.settings.spp, seed=seed)
-        part = "interior" if gradient == "interior" else "full"
+        part: Part = "interior" if gradient == "interior" else "full"
         return views.jacobian(orbit, self.unknowns, spp=self.settings.spp, seed=seed, part=part)
 
     def noise(self, orbit: Orbit, size: int, seeds: tuple[int, int]) -> float:
@@ -136,3 +137,11 @@ class Matcher:
             *(Stage(first, blur) for blur in blurs),
             *(Stage(size, blur) for size in rest for blur in blurs[-2:]),
         )
+
+
+def render_target(painted: PaintedMesh, truth: Orbit, settings: SearchSettings, number: int) -> np.ndarray:
+    """Return the picture (H, W, 3) that is to be matched, at the last size; its samples are its own."""
+    seed = SeedStream(("viewpoints", "target")).seed(number)
+    views = PaintedViews(painted, max(settings.ladder))
+    pictures: np.ndarray = views.images([truth.camera()], spp=settings.target_spp, seed=seed)
+    return np.asarray(pictures[0])

@@ -7,7 +7,7 @@ import numpy as np
 from rerender.core.orbits import Orbit
 from rerender.core.seeds import SeedStream
 from rerender.papers.viewpoints.matching import Matcher
-from rerender.papers.viewpoints.search import Clock, Found, assess
+from rerender.papers.viewpoints.search import Clock, Found, Visited, assess
 
 EDGE = 1.0
 """Edge of the first simplex in scaled units: 1 scene unit, 10 degrees. Later stages begin with a half of the last one's."""
@@ -17,7 +17,7 @@ def simplex_search(matcher: Matcher, start: Orbit, seeds: SeedStream, *, evaluat
     """Search from a start with at most `evaluations` pictures a stage; one seed a stage, so the cost is a function."""
     from scipy.optimize import minimize
 
-    clock, path = Clock(matcher), []
+    clock, path = Clock(matcher), list[Visited]()
     x, edge = matcher.scaled(start), EDGE
     for number, stage in enumerate(matcher.stages):
         seed = seeds.seed("stage", number)

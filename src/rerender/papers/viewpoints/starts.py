@@ -25,12 +25,16 @@ def draw_case(level: Level, camera: Orbit, number: int) -> tuple[Orbit | None, O
     """Return start and camera of the `number`-th case of a level; without a start, the camera is the random one."""
     rng = np.random.default_rng(derive_seed("viewpoints", "start", level.id, number))
     if level.search:
-        places = [float(rng.uniform(*ends)) for ends in (DISTANCES, ELEVATIONS, (0.0, 360.0))]
-        return None, Orbit(*places, camera.fov)
+        distance, elevation, azimuth = (
+            float(rng.uniform(*ends)) for ends in (DISTANCES, ELEVATIONS, (0.0, 360.0))
+        )
+        return None, Orbit(distance, elevation, azimuth, camera.fov)
     offsets = rng.uniform(-1.0, 1.0, 3) * (level.distance, level.elevation, level.azimuth)
     middle = level.centre or (camera.distance, camera.elevation)
-    distance, elevation = middle[0] + float(offsets[0]), middle[1] + float(offsets[1])
     start = Orbit(
-        max(NEAREST, distance), min(max(elevation, 5.0), 80.0), camera.azimuth + float(offsets[2]), camera.fov
+        max(NEAREST, middle[0] + float(offsets[0])),
+        min(max(middle[1] + float(offsets[1]), 5.0), 80.0),
+        camera.azimuth + float(offsets[2]),
+        camera.fov,
     )
     return start, camera
