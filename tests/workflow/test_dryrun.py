@@ -61,7 +61,8 @@ def expected_viewpoints_counts(tier: str) -> dict[str, int]:
         "viewpoints_basins": 1,
         "viewpoints_gradients": len(settings.scenes.all),
         "viewpoints_metrics": 1,
-        "viewpoints_table": 3,
+        "viewpoints_table": 4,
+        "viewpoints_views": len(settings.scenes.room_names),
         "viewpoints_figure": 3,
     }
 

@@ -78,7 +78,7 @@ def test_only_renderers_ask_for_a_gpu() -> None:
         "envmaps_invert",
         "envmaps_edit",
         "envmaps_own_edit",
-        *(f"viewpoints_{name}" for name in ("search", "present", "stills", "basins", "gradients")),
+        *(f"viewpoints_{name}" for name in ("search", "present", "stills", "basins", "gradients", "views")),
     }
 
 

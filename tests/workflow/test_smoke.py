@@ -79,7 +79,7 @@ def test_every_artefact_is_there(finished: Workspace) -> None:
         *(f"envmaps/figures/{name}.{ext}" for name in ENVMAPS_FIGURES for ext in ("png", "pdf", "parquet")),
         *(
             f"viewpoints/tables/{name}.{ext}"
-            for name in ("searches", "runs", "gradients")
+            for name in ("searches", "runs", "gradients", "views")
             for ext in ("csv", "parquet", "tex", "md", "html")
         ),
         *(

@@ -255,6 +255,10 @@ def viewpoint_gradient_params(wildcards):
     return SESSION.viewpoints(wildcards.tier).gradients.model_dump()
 
 
+def viewpoint_view_params(wildcards):
+    return viewpoints.view_params(SESSION, wildcards.tier, wildcards.scene)
+
+
 def viewpoint_metric_files(wildcards):
     """Metric rows of every search and gradient check of the tier."""
     return viewpoints.metric_files(SESSION, wildcards.tier)

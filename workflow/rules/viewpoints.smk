@@ -195,6 +195,33 @@ rule viewpoints_gradients:
         "../scripts/viewpoints_gradients.py"
 
 
+rule viewpoints_views:
+    input:
+        scene="<results>/{tier}/viewpoints/scenes/{scene}.npz",
+        provenance="<results>/{tier}/viewpoints/scenes/{scene}.json",
+    output:
+        metrics="<results>/{tier}/viewpoints/views/{scene}.json",
+        cameras="<results>/{tier}/viewpoints/views/{scene}.npz",
+    log:
+        "<logs>/{tier}/viewpoints/views/{scene}.log",
+    benchmark:
+        "<benchmarks>/{tier}/viewpoints/views/{scene}.tsv"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=viewpoint_view_params,
+        variant=VARIANT,
+        code=code("rerender.papers.viewpoints.viewsets"),
+        stack=stack("rerender.papers.viewpoints.viewsets"),
+    message:
+        "Views for the segments of {wildcards.scene}"
+    script:
+        "../scripts/viewpoints_views.py"
+
+
 rule viewpoints_metrics:
     input:
         viewpoint_metric_files,
@@ -240,7 +267,7 @@ rule viewpoints_table:
     benchmark:
         "<benchmarks>/{tier}/viewpoints/tables/{name}.tsv"
     wildcard_constraints:
-        name="searches|runs|gradients",
+        name="searches|runs|gradients|views",
     threads: 1
     resources:
         mem_mb=1000,

@@ -138,6 +138,7 @@ def _viewpoints_jobs(session: Session, tier: str) -> dict[str, int]:
         "stills": 1,
         "basins": 1,
         "gradients": len(settings.scenes.all),
+        "views": len(settings.scenes.room_names),
         "tables": len(viewpoints.TABLES),
         "figures": len(viewpoints.FIGURES),
     }

@@ -21,7 +21,7 @@ PAPER_MODULES = {"metamers": metamers, "envmaps": envmaps, "viewpoints": viewpoi
 KINDS: Mapping[str, Sequence[str]] = {
     "metamers": ("tables", "figures", "videos", "runs", "evaluations", "references"),
     "envmaps": ("tables", "figures", "runs", "fits", "transport", "user_edits"),
-    "viewpoints": ("tables", "figures", "runs", "scenes", "stills", "basins", "gradients"),
+    "viewpoints": ("tables", "figures", "runs", "scenes", "stills", "basins", "gradients", "views"),
 }
 TOP_FILES = (
     "metrics.parquet",
@@ -155,7 +155,12 @@ class _Check:
             for name in names[1:]:
                 self.known("picture or animation", name, viewpoints.STILLS)
         else:
-            suffixes = {"scenes": ("npz", "ply", "json"), "basins": ("npz",), "gradients": ("json",)}
+            suffixes = {
+                "scenes": ("npz", "ply", "json"),
+                "basins": ("npz",),
+                "gradients": ("json",),
+                "views": ("json", "npz"),
+            }
             self.artefact("scene", names[0], scenes, suffixes[kind])
 
     def artefact(self, kind: str, name: str, stems: Iterable[str], suffixes: Iterable[str]) -> None:

@@ -16,7 +16,7 @@ from rerender.papers.viewpoints.grid import Job
 from rerender.papers.viewpoints.methods import LEVELS, METHODS
 from rerender.workflow.session import Session, remembered
 
-TABLES = ("searches", "runs", "gradients")
+TABLES = ("searches", "runs", "gradients", "views")
 FIGURES = ("basins", "convergence", "matches")
 STILLS = ("single_view.png", "turntable.mp4", "turntable.gif", "multi_view_grid.png")
 TABLE_SUFFIXES = ("csv", "parquet", "tex", "md", "html")
@@ -74,7 +74,12 @@ def run_files(session: Session, tier: str, name: str) -> list[str]:
 def metric_files(session: Session, tier: str) -> list[str]:
     """Return every file of metric rows of a tier."""
     checks = [at(tier, "gradients", f"{scene}.json") for scene in session.viewpoints(tier).scenes.all]
-    return [*run_files(session, tier, "metrics.json"), *checks]
+    rooms = session.viewpoints(tier).scenes.room_names
+    return [
+        *run_files(session, tier, "metrics.json"),
+        *checks,
+        *(at(tier, "views", f"{room}.json") for room in rooms),
+    ]
 
 
 def scene_file(tier: str, scene: str) -> str:
@@ -154,6 +159,14 @@ def basin_params(session: Session, tier: str) -> dict[str, Any]:
     settings = session.viewpoints(tier)
     parts = ("camera", "search", "basins")
     return {name: getattr(settings, name).model_dump() for name in parts}
+
+
+def view_params(session: Session, tier: str, scene: str) -> dict[str, Any]:
+    """Return how views are chosen. Raises `UserError` for a scene without labels."""
+    settings = session.viewpoints(tier)
+    if scene not in settings.scenes.room_names:
+        raise unknown_name("room", scene, settings.scenes.room_names, "Other scenes have no labels.")
+    return settings.views.model_dump()
 
 
 def figure_inputs(session: Session, tier: str, name: str) -> dict[str, list[str]]:

@@ -24,6 +24,7 @@ from rerender.papers.viewpoints.settings import CameraSettings, LevelSettings, S
 from rerender.papers.viewpoints.stills import render_stills
 from rerender.papers.viewpoints.tables import BUILDERS, make_table
 from rerender.papers.viewpoints.tiers import TIERS
+from rerender.papers.viewpoints.viewsets import compare_views
 from rerender.provenance.manifest import Code
 from rerender.reporting.captions import Names
 from rerender.reporting.rows import aggregate, read_rows
@@ -58,9 +59,10 @@ def done(room_file: Path, variant: str, tmp_path_factory: pytest.TempPathFactory
             request(room_file, job), CODE, {}, folder=folder / "runs" / job.path, state_root=folder / "state"
         )
     check_gradients("room_00", room_file, SMOKE.gradients, folder / "gradients.json", CODE, {}, tier="smoke")
-    aggregate(
-        [*folder.glob("runs/*/*/*/metrics.json"), folder / "gradients.json"], folder / "metrics.parquet"
-    )
+    views = (folder / "views.json", folder / "views.npz")
+    compare_views("room_00", room_file, SMOKE.views, *views, CODE, {}, tier="smoke")
+    rows = [*folder.glob("runs/*/*/*/metrics.json"), folder / "gradients.json", views[0]]
+    aggregate(rows, folder / "metrics.parquet")
     return folder
 
 

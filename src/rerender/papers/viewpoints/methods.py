@@ -11,6 +11,15 @@ from rerender.core.errors import unknown_name
 
 EXACT_DEGREES, EXACT_DISTANCE = 0.1, 0.002
 """A camera is found exactly within these: view direction [deg], distance relative to the true one."""
+VIEW_SETS: Mapping[str, str] = MappingProxyType(
+    {
+        "chosen": "chosen for the segment",
+        "best_of_n": "best of random views, by the score",
+        "random": "random views",
+        "turntable": "turntable",
+    }
+)
+"""Sets of views that are compared, with their titles."""
 PAIRS = ("closer", "far", "lens")
 """Pairs of cameras of the gradient check."""
 

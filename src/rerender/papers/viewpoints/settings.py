@@ -13,6 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from rerender.core.errors import closest_first
 from rerender.papers.viewpoints.methods import METHODS
 
+LABELS = (
+    "floor", "wall", "rug", "bed", "desk", "chair", "bookshelf", "books", "monitor", "lamp", "plant", "sofa", "picture",
+    "door",
+)  # fmt: skip
+"""Segments of procedural rooms; a test compares them with `catalogue.rooms`, which loads NumPy."""
 ROOM = "room_"
 """What the names of procedural rooms begin with."""
 
@@ -166,6 +171,32 @@ class GradientSettings(Frozen):
     repeats: Count = Field(4, description="independent repetitions that are averaged")
 
 
+class ViewSettings(Frozen):
+    """Views chosen for labelled segments without weights (section 3.3), judged by masks projected back (section 3.4)."""
+
+    segments: Names = Field(
+        ("bed", "desk", "chair", "bookshelf", "monitor", "lamp", "plant", "sofa", "rug", "picture"),
+        description="labels of the rooms that views are chosen for",
+    )
+    counts: Annotated[tuple[Count, ...], Field(min_length=1)] = Field(
+        (1, 2, 3), description="numbers of views that are compared"
+    )
+    size: Size = Field(96, description="picture size of the search [px]")
+    mask_size: Size = Field(256, description="picture size of the masks [px]")
+    evaluations: Count = Field(90, description="pictures of the refinement of each of three candidates")
+    random_draws: Count = Field(9, description="sets of random views, which are averaged")
+
+    @model_validator(mode="after")
+    def _known(self) -> ViewSettings:
+        for name in self.segments:
+            if name not in LABELS:
+                options = closest_first(name, LABELS)
+                raise ValueError(
+                    f"unknown segment '{name}'. Did you mean '{options[0]}'? Allowed: {', '.join(options)}"
+                )
+        return self
+
+
 class ViewpointsSettings(Frozen):
     """The whole experiment of one tier."""
 
@@ -182,6 +213,7 @@ class ViewpointsSettings(Frozen):
     run_methods: Names = Field(("lm", "upstream"), description="methods of the named searches")
     stills: StillSettings = Field(StillSettings(), description="single view, turntable and grid")
     basins: BasinSettings = Field(BasinSettings(), description="basins of attraction")
+    views: ViewSettings = Field(ViewSettings(), description="views for segments, in every room")
     gradients: GradientSettings = Field(GradientSettings(), description="check of the gradients")
 
     @property

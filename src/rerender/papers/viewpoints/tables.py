@@ -8,14 +8,21 @@ from pathlib import Path
 
 from rerender.core.errors import unknown_name
 from rerender.papers.viewpoints.grid import Job, jobs
-from rerender.papers.viewpoints.methods import EXACT_DEGREES, EXACT_DISTANCE, LEVELS, METHODS, PAIRS
+from rerender.papers.viewpoints.methods import (
+    EXACT_DEGREES,
+    EXACT_DISTANCE,
+    LEVELS,
+    METHODS,
+    PAIRS,
+    VIEW_SETS,
+)
 from rerender.papers.viewpoints.results import NOT_RUN, Results, results_of
 from rerender.papers.viewpoints.settings import ViewpointsSettings
 from rerender.reporting import captions
 from rerender.reporting.captions import Names
 from rerender.reporting.proportions import wilson_interval
 from rerender.reporting.rows import read_metrics
-from rerender.reporting.tables import Cell, Column, Row, Table, mark_best, write_table
+from rerender.reporting.tables import Cell, Column, Row, Table, mark_best, mean_cell, write_table
 
 SEARCHES = (
     Column("exact", "Found", "%", "higher", ".0f"),
@@ -36,6 +43,11 @@ RUNS = (
     Column("ssim", "SSIM", "", "higher", ".4f"),
     Column("jacobians", "Jacobians", "", "lower", ".0f"),
     Column("cpu_s", "CPU time", "s", "lower", ".1f"),
+)
+VIEWS = (
+    Column("iou", "3-D mIoU", "", "higher"),
+    Column("visible", "Segment seen", "", "higher"),
+    Column("coverage", "Share of the picture", "", "higher"),
 )
 PERCENT = frozenset({"distance"})
 
@@ -182,6 +194,34 @@ def build_gradients(results: Results, settings: ViewpointsSettings, names: Names
     )
 
 
+def build_views(results: Results, settings: ViewpointsSettings, names: Names) -> Table:
+    """Return a row a number of views and set of views."""
+    rows = []
+    for count in settings.views.counts:
+        for name, title in VIEW_SETS.items():
+            found = results.views.get((name, count), {})
+            cells = tuple(mean_cell(found.get(column.key, ()), [NOT_RUN]) for column in VIEWS)
+            rows.append(Row((str(count), title), cells, group=str(count), ids=(str(count), name)))
+    preset, rooms = settings.views, settings.scenes.room_names
+    return Table(
+        "views",
+        "Views for segments.",
+        captions.sentences(
+            "True masks of the views are projected back and vote on the faces that they see; IoU is by area, against what can be seen of the "
+            "segment at all. Mean ± one sample standard deviation over segments and rooms (t-intervals of 95% are in the CSV). Views are chosen "
+            f"by visibility, framing and centring, without network weights; random views are means over {preset.random_draws} draws, and "
+            "best of random takes the highest scores of all of them.",
+            f"Segments: {captions.join_words(preset.segments)}. Masks of {preset.mask_size} pixels.",
+            _closing(results, names, rooms),
+        ),
+        ("views", "set"),
+        ("Views", "Set"),
+        VIEWS,
+        tuple(rows),
+        "Segments",
+    )
+
+
 def _closing(results: Results, names: Names, scenes: Sequence[str]) -> str:
     """Say the tier, and which scenes were real."""
     used = {(scene, ""): results.assets[scene] for scene in dict.fromkeys(scenes) if scene in results.assets}
@@ -193,4 +233,5 @@ BUILDERS: Mapping[str, Callable[[Results, ViewpointsSettings, Names], Table]] = 
     "searches": build_searches,
     "runs": build_runs,
     "gradients": build_gradients,
+    "views": build_views,
 }

@@ -15,6 +15,7 @@ from rerender.papers.viewpoints.settings import (
     SearchSettings,
     StillSettings,
     ViewpointsSettings,
+    ViewSettings,
 )
 
 
@@ -51,6 +52,9 @@ _SMOKE = ViewpointsSettings(
     stills=StillSettings(size=64, cell=32, views=4, spp=4),
     basins=BasinSettings(azimuths=3, elevations=2, methods=("lm",), loss_slices=3),
     gradients=GradientSettings(size=24, spp=4, fd_spp=8, repeats=1),
+    views=ViewSettings(
+        segments=("bed",), counts=(1, 2), size=24, mask_size=32, evaluations=10, random_draws=2
+    ),
 )
 
 _LAPTOP = ViewpointsSettings(
