@@ -80,3 +80,8 @@ def test_a_resumed_descent_is_the_uninterrupted_one(
     fit(second, LoopSettings(iterations=6), tmp_path / "halves", run_id="test", seeds=SEEDS)
     assert np.array_equal(whole.numbers.detach(), second.numbers.detach())
     assert np.array_equal(np.array(whole.path), np.array(second.path))
+    assert (
+        len(second.cpu_s) == 6
+        and second.cpu_s == sorted(second.cpu_s)
+        and second.cpu_s[2] >= first.cpu_s[2] > 0
+    )

@@ -8,6 +8,7 @@ from the start can be reached.
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -34,7 +35,8 @@ ELEVATION_LIMIT = 89.0  # released: 90, where up and the view direction are para
 class Descent:
     """Cameras that approach their targets by gradient steps. `matchers` and `starts` belong together, one a case.
 
-    `path` holds what was visited: distance, elevation and azimuth of every case, (steps, cases, 3), and the error there.
+    `path` holds what was visited: distance, elevation and azimuth of every case, (steps, cases, 3); `errors` what the error was there,
+    (steps, cases); `cpu_s` the CPU seconds of all cases together by then, (steps,), over all attempts.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Descent:
         self.weights = _new_weights(len(starts), seeds) if self.is_network else {}
         self.path: list[np.ndarray] = []
         self.errors: list[np.ndarray] = []
+        self.cpu_s: list[float] = []
 
     @property
     def is_network(self) -> bool:
@@ -93,6 +96,7 @@ class Descent:
 
     def step(self, iteration: int, seeds: SeedStream) -> StepResult:
         """Render every case with its derivatives, and leave the gradients of the summed errors."""
+        began = time.process_time()
         stage = self.stages[min(len(self.stages) - 1, iteration * len(self.stages) // self.iterations)]
         cameras, errors, slopes = self.cameras(), [], []
         for index, (matcher, orbit) in enumerate(zip(self.matchers, self.orbits(), strict=True)):
@@ -105,6 +109,7 @@ class Descent:
         self.path.append(cameras.detach().numpy().copy())
         self.errors.append(np.array(errors))
         cameras.backward(torch.tensor(np.stack(slopes), dtype=torch.float64))  # type: ignore[no-untyped-call]
+        self.cpu_s.append((self.cpu_s[-1] if self.cpu_s else 0.0) + time.process_time() - began)
         return StepResult(float(np.mean(errors)))
 
     def project(self, iteration: int) -> bool:
@@ -122,6 +127,7 @@ class Descent:
             "weights": {name: to_arrays(value.detach().clone()) for name, value in self.weights.items()},
             "path": np.array(self.path).reshape(-1, len(self.starts), 3),
             "errors": np.array(self.errors).reshape(-1, len(self.starts)),
+            "cpu_s": np.array(self.cpu_s),
         }
 
     def load_state(self, tree: Tree) -> None:
@@ -131,6 +137,7 @@ class Descent:
             name: torch.tensor(np.asarray(value)).requires_grad_() for name, value in tree["weights"].items()
         }
         self.path, self.errors = list(tree["path"]), list(tree["errors"])
+        self.cpu_s = np.asarray(tree["cpu_s"]).tolist()
 
     def _network(self, values: torch.Tensor) -> torch.Tensor:
         """Return the network's bounded output, (cases, 3); every case has weights of its own."""

@@ -178,7 +178,6 @@ def descend_all(
         seeds=seeds(request),
     )
     problem.load_state(result.last)
-    cpu = float(result.wall_s) / len(cases)  # one thread: all cases take turns
     found = []
     for number, (matcher, orbit) in enumerate(zip(matchers, problem.orbits(), strict=True)):
         stage = problem.stages[-1]
@@ -186,11 +185,11 @@ def descend_all(
         for step, (values, errors) in enumerate(zip(problem.path, problem.errors, strict=True)):
             passed = orbit.moved_to(LENS[:3], values[number])
             blur = problem.stages[min(len(problem.stages) - 1, step * len(problem.stages) // steps)].blur
-            share = cpu * (step + 1) / steps
+            share = problem.cpu_s[step] / len(cases)
             one.path.append(
                 Visited(step, passed, stage.size, blur, float(errors[number]), 0.0, True, step + 1, 0, share)
             )
-        one.path.append(Visited(steps, orbit, stage.size, 0.0, one.error, 0.0, True, steps, 3, cpu))
+        one.path.append(Visited(steps, orbit, stage.size, 0.0, one.error, 0.0, True, steps, 3, share))
         found.append(one)
     return found
 

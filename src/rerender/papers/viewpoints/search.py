@@ -10,12 +10,13 @@ import itertools
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from rerender.core.orbits import Orbit, view_angle
 from rerender.core.seeds import SeedStream
-from rerender.fitting.levenberg import LevenbergSettings, minimise
+from rerender.fitting.levenberg import LevenbergSettings, Normal, minimise
 from rerender.papers.viewpoints.matching import Matcher, Stage
 from rerender.papers.viewpoints.methods import Method
 
@@ -125,27 +126,38 @@ def _descend(
             iterations=matcher.settings.steps * (1 if method.pyramid else len(matcher.stages)),
             tolerance=LAST_TOLERANCE if last else LevenbergSettings.tolerance,
         )
-        steps = minimise(
-            x,
-            lambda y, i, s=stage, n=number: matcher.normal(  # type: ignore[misc]
-                matcher.orbit(start, y), s, seeds.seed("step", n, i), method.gradient
-            ),
-            lambda y, i, s=stage, n=number: matcher.error(
-                matcher.orbit(start, y), s, seeds.seed("step", n, i)
-            ),  # type: ignore[misc]
-            settings,
-            low=matcher.low,
-            high=matcher.high,
-        )
-        for step in steps:
-            orbit = matcher.orbit(start, step.before)
+        marks: list[tuple[int, int, float]] = []
+
+        def linearise(
+            y: np.ndarray, i: int, s: Stage = stage, n: int = number, m: list[Any] = marks
+        ) -> Normal:
+            found = matcher.normal(matcher.orbit(start, y), s, seeds.seed("step", n, i), method.gradient)
+            m.append(clock.cost())
+            return found
+
+        def cost(y: np.ndarray, i: int, s: Stage = stage, n: int = number) -> float:
+            return matcher.error(matcher.orbit(start, y), s, seeds.seed("step", n, i))
+
+        steps = minimise(x, linearise, cost, settings, low=matcher.low, high=matcher.high)
+        for step, mark in zip(steps, marks, strict=True):
+            orbit, index = matcher.orbit(start, step.before), done + len(path)
             path.append(
-                clock.visited(done + len(path), orbit, stage, step.cost, step.damping, step.accepted, attempt)
+                Visited(
+                    index,
+                    orbit,
+                    stage.size,
+                    stage.blur,
+                    step.cost,
+                    step.damping,
+                    step.accepted,
+                    *mark,
+                    attempt,
+                )
             )
         x = steps[-1].after
     orbit, stage = matcher.orbit(start, x), Stage(stages[-1].size, 0.0)
     found = assess(matcher, orbit, stage, seeds)
-    path.append(clock.visited(done + len(path), orbit, stage, found.error, 0.0, True, attempt))
+    path.append(clock.visited(done + len(path), orbit, stage, found.error, attempt))
     found.path = path
     return found
 
@@ -169,28 +181,12 @@ class Clock:
         self.matcher, self.began = matcher, time.process_time()
         self.renders, self.jacobians = matcher.count.renders, matcher.count.jacobians
 
-    def visited(
-        self,
-        step: int,
-        orbit: Orbit,
-        stage: Stage,
-        error: float,
-        damping: float,
-        accepted: bool,
-        attempt: int,
-    ) -> Visited:
-        """Return the entry of the path for where the search is now."""
+    def cost(self) -> tuple[int, int, float]:
+        """Return derivatives, pictures and CPU seconds so far."""
         count = self.matcher.count
-        return Visited(
-            step,
-            orbit,
-            stage.size,
-            stage.blur,
-            error,
-            damping,
-            accepted,
-            count.jacobians - self.jacobians,
-            count.renders - self.renders,
-            time.process_time() - self.began,
-            attempt,
-        )
+        seconds = time.process_time() - self.began
+        return count.jacobians - self.jacobians, count.renders - self.renders, seconds
+
+    def visited(self, step: int, orbit: Orbit, stage: Stage, error: float, attempt: int = 0) -> Visited:
+        """Return the entry of the path for where the search is now."""
+        return Visited(step, orbit, stage.size, stage.blur, error, 0.0, True, *self.cost(), attempt)

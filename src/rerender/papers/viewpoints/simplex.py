@@ -19,6 +19,8 @@ def simplex_search(matcher: Matcher, start: Orbit, seeds: SeedStream, *, evaluat
 
     clock, path = Clock(matcher), list[Visited]()
     x, edge = matcher.scaled(start), EDGE
+    first, seed = matcher.stages[0], seeds.seed("start")
+    path.append(clock.visited(0, start, first, matcher.error(start, first, seed)))
     for number, stage in enumerate(matcher.stages):
         seed = seeds.seed("stage", number)
         corners = np.concatenate([x[None], x[None] + edge * np.eye(len(x))])
@@ -29,8 +31,8 @@ def simplex_search(matcher: Matcher, start: Orbit, seeds: SeedStream, *, evaluat
             options={"initial_simplex": corners, "maxfev": evaluations, "xatol": 2e-3, "fatol": 1e-9},
         )
         x, edge = np.clip(result.x, matcher.low, matcher.high), max(0.5 * edge, 0.02)
-        path.append(clock.visited(len(path), matcher.orbit(start, x), stage, float(result.fun), 0.0, True, 0))
+        path.append(clock.visited(len(path), matcher.orbit(start, x), stage, float(result.fun)))
     found = assess(matcher, matcher.orbit(start, x), stage, seeds)
-    path.append(clock.visited(len(path), found.orbit, stage, found.error, 0.0, True, 0))
+    path.append(clock.visited(len(path), found.orbit, stage, found.error))
     found.path = path
     return found
