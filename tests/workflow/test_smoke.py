@@ -35,6 +35,16 @@ ENVMAPS_AFTER_INVERT = {
     ),
     *("aggregate_metrics", "aggregate_verdicts", "all"),
 }
+VIEWPOINTS_AFTER_SEARCH = {
+    *(
+        "viewpoints_search",
+        "viewpoints_present",
+        "viewpoints_metrics",
+        "viewpoints_table",
+        "viewpoints_figure",
+    ),
+    *("aggregate_metrics", "aggregate_verdicts", "all"),
+}
 ENVMAPS_AFTER_FIT = ENVMAPS_AFTER_INVERT | {"envmaps_fit"}
 AFTER_OPTIMISE = AFTER_EVALUATE | {"metamers_optimise_geometry", "metamers_optimise_material"}
 
@@ -146,11 +156,14 @@ def test_a_comment_or_a_docstring_reruns_nothing(finished: Workspace) -> None:
         ("src/rerender/reporting/verdicts.py", {"aggregate_verdicts", "all"}),
         ("src/rerender/papers/metamers/evaluate.py", AFTER_EVALUATE),
         ("src/rerender/papers/metamers/optimise.py", AFTER_OPTIMISE),
-        ("src/rerender/fitting/loop.py", AFTER_OPTIMISE | ENVMAPS_AFTER_FIT),
+        ("src/rerender/fitting/loop.py", AFTER_OPTIMISE | ENVMAPS_AFTER_FIT | VIEWPOINTS_AFTER_SEARCH),
         ("src/rerender/papers/envmaps/fit.py", ENVMAPS_AFTER_FIT),
         ("src/rerender/papers/envmaps/inversion.py", ENVMAPS_AFTER_INVERT),
         ("src/rerender/papers/envmaps/figure_galleries.py", {"envmaps_figure", "all"}),
         ("src/rerender/papers/envmaps/tiers.py", set()),
+        ("src/rerender/papers/viewpoints/descent.py", VIEWPOINTS_AFTER_SEARCH),
+        ("src/rerender/papers/viewpoints/figures.py", {"viewpoints_figure", "all"}),
+        ("src/rerender/papers/viewpoints/tiers.py", set()),
         ("src/rerender/papers/metamers/references.py", AFTER_OPTIMISE | {"metamers_references"}),
         ("src/rerender/catalogue/scenes.py", set()),
         ("src/rerender/papers/metamers/tiers.py", set()),
