@@ -69,7 +69,7 @@ def test_our_ledger_uses_names_that_exist() -> None:
     from rerender.papers.envmaps.settings import EXPERIMENTS, noise_variant
     from rerender.papers.envmaps.specs import representation_ids
     from rerender.papers.envmaps.tiers import TIERS
-    from rerender.papers.viewpoints.methods import LEVELS, METHODS
+    from rerender.papers.viewpoints.methods import LEVELS, METHODS, VIEW_SETS
     from rerender.papers.viewpoints.tiers import TIERS as VIEWPOINTS_TIERS
 
     paper, cameras = TIERS["paper"], VIEWPOINTS_TIERS["laptop"]
@@ -87,9 +87,10 @@ def test_our_ledger_uses_names_that_exist() -> None:
             "variant": {"stabilised", *map(noise_variant, paper.noise)},
         },
         "viewpoints": {
-            "experiment": {*LEVELS, *cameras.runs, "gradients"},
+            "experiment": {*LEVELS, *cameras.runs, "gradients", "views"},
             "scene": set(cameras.scenes.all),
-            "method": {*METHODS, "full", "interior"},
+            "method": {*METHODS, *VIEW_SETS, "full", "interior"},
+            "seed": set(cameras.views.counts),
         },
     }
     for claim in load_all_claims(CLAIMS):

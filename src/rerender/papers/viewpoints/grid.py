@@ -27,14 +27,10 @@ class Job:
 
 
 def jobs(settings: ViewpointsSettings) -> tuple[Job, ...]:
-    """Return every search: all methods in the first scene, each level's first one in the others, then named runs."""
+    """Return every search: all methods in the first scene, then named runs; in the other scenes the first method from near."""
     first, *others = settings.scenes.all
-    found = [
-        Job(level, scene, method)
-        for level, part in settings.levels.items()
-        for scene in (first, *others)
-        for method in (part.methods if scene == first else part.methods[:1])
-    ]
+    found = [Job(level, first, method) for level, part in settings.levels.items() for method in part.methods]
+    found += [Job("near", scene, settings.near.methods[0]) for scene in others]
     found += [Job(name, first, method) for name in settings.runs for method in settings.run_methods]
     return tuple(dict.fromkeys(found))
 

@@ -49,7 +49,7 @@ class ScanSettings(Frozen):
 
 
 class ScenePreset(Frozen):
-    """The scenes. Every one is searched in; the first one is shown."""
+    """The scenes. The first one is searched in by every method and shown, the others by the first method from near."""
 
     rooms: Count = Field(1, description="procedural furnished rooms, room_00 and on")
     cell: Positive = Field(0.06, description="size of a room's mesh cells [scene units]")

@@ -59,13 +59,13 @@ _SMOKE = ViewpointsSettings(
 
 _LAPTOP = ViewpointsSettings(
     scenes=ScenePreset(),
-    near=LevelSettings(
-        starts=20,
-        methods=("lm", "lm_fd", "lm_flat", "lm_interior", "adam", "adam_interior", "upstream", "simplex"),
-    ),
+    near=LevelSettings(starts=20, methods=("lm", "lm_fd", "lm_interior", "adam", "upstream", "simplex")),
     half=LevelSettings(starts=20, methods=("lm", "lm_restarts")),
     anywhere=LevelSettings(starts=20),
     runs=_readme(256, 512),
+    basins=BasinSettings(elevations=4),
+    gradients=GradientSettings(repeats=3),
+    views=ViewSettings(segments=("bed", "desk", "chair", "monitor", "plant", "sofa")),
 )
 
 _PAPER = ViewpointsSettings(
