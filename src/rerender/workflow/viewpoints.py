@@ -136,8 +136,10 @@ def run_params(session: Session, tier: str, path: str) -> dict[str, Any]:
         return {"search": search, "camera": settings.camera.model_dump(), "starts": level.starts, "run": None}
     run = settings.runs[one.experiment]
     ladder = dict.fromkeys((*(size for size in settings.search.ladder if size < run.size), run.size))
+    # the released recipe has one picture size
+    sizes = [run.size] if how.optimiser == "network" else list(ladder)
     return {
-        "search": {**search, "ladder": list(ladder)},
+        "search": {**search, "ladder": sizes},
         "camera": settings.camera.model_dump(),
         "starts": 1,
         "run": run.model_dump(),
