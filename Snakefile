@@ -25,6 +25,7 @@ include: "workflow/rules/assets.smk"
 include: "workflow/rules/metamers.smk"
 include: "workflow/rules/envmaps.smk"
 include: "workflow/rules/physics.smk"
+include: "workflow/rules/viewpoints.smk"
 include: "workflow/rules/aggregate.smk"
 include: "workflow/rules/report.smk"
 

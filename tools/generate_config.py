@@ -98,6 +98,9 @@ def yaml_lines(settings: BaseModel, depth: int = 0) -> Iterator[str]:
         if isinstance(value, BaseModel):
             yield f"{indent}{name}:"
             yield from yaml_lines(value, depth + 1)
+        elif isinstance(value, dict) and any(isinstance(item, BaseModel) for item in value.values()):
+            yield f"{indent}{name}:"
+            yield from (f"{indent}  {key}: {scalar(item.model_dump())}" for key, item in value.items())
         else:
             yield f"{indent}{name}: {scalar(value)}"
 

@@ -28,6 +28,9 @@ from rerender.papers.metamers.tiers import TIERS as METAMERS_TIERS
 from rerender.papers.physics import grid as physics_grid
 from rerender.papers.physics.settings import PhysicsSettings
 from rerender.papers.physics.tiers import TIERS as PHYSICS_TIERS
+from rerender.papers.viewpoints import grid as viewpoints_grid
+from rerender.papers.viewpoints.settings import ViewpointsSettings
+from rerender.papers.viewpoints.tiers import TIERS as VIEWPOINTS_TIERS
 
 TierName = Literal["smoke", "laptop", "paper"]
 Variant = Literal["auto", "cuda_ad_rgb", "llvm_ad_rgb"]
@@ -79,11 +82,15 @@ class TierSettings(Frozen):
     metamers: MetamersSettings
     envmaps: EnvmapsSettings
     physics: PhysicsSettings
+    viewpoints: ViewpointsSettings
 
 
 PRESETS: Mapping[str, TierSettings] = {
     tier: TierSettings(
-        metamers=METAMERS_TIERS[tier], envmaps=ENVMAPS_TIERS[tier], physics=PHYSICS_TIERS[tier]
+        metamers=METAMERS_TIERS[tier],
+        envmaps=ENVMAPS_TIERS[tier],
+        physics=PHYSICS_TIERS[tier],
+        viewpoints=VIEWPOINTS_TIERS[tier],
     )
     for tier in TIER_NAMES
 }
@@ -134,6 +141,7 @@ def tier_settings(tier: str, config: Config | None = None, folder: Path = TIER_F
     metamers_grid.check_names(settings.metamers)
     envmaps_grid.check_names(settings.envmaps)
     physics_grid.check_names(settings.physics)
+    viewpoints_grid.check_names(settings.viewpoints)
     return settings
 
 
@@ -186,7 +194,7 @@ def _explain(problem: Mapping[str, Any], model: type[BaseModel], prefix: str) ->
     if problem["type"] == "missing":
         return f"key '{key}' is missing."
     value = problem["input"]
-    if names[-1:] == ["[key]"]:
+    if names[-1:] == ["[key]"] and problem["type"] == "literal_error":
         options = closest_first(str(value), _expected_words(problem))
         where = f"{prefix}{'.'.join(names[:-2])}"
         return f"unknown key '{value}' in '{where}'. Did you mean '{options[0]}'? Allowed here: {', '.join(options)}."

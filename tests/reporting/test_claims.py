@@ -71,9 +71,12 @@ def test_our_ledger_uses_names_that_exist() -> None:
     from rerender.papers.envmaps.tiers import TIERS
     from rerender.papers.physics.grid import CONTROL_FEM, ESTIMATES
     from rerender.papers.physics.landscape import SELECTIONS
-    from rerender.papers.physics.specs import METHODS, VARIANTS
+    from rerender.papers.physics.specs import METHODS as PHYSICS_METHODS
+    from rerender.papers.physics.specs import VARIANTS
+    from rerender.papers.viewpoints.methods import LEVELS, METHODS, VIEW_SETS
+    from rerender.papers.viewpoints.tiers import TIERS as VIEWPOINTS_TIERS
 
-    paper = TIERS["paper"]
+    paper, cameras = TIERS["paper"], VIEWPOINTS_TIERS["laptop"]
     known = {
         "metamers": {
             "experiment": {"geometry", "material"},
@@ -90,9 +93,15 @@ def test_our_ledger_uses_names_that_exist() -> None:
         "physics": {
             # contact parameters, ConvNet and REINFORCE are printed and not re-run yet
             "experiment": {*ESTIMATES, CONTROL_FEM, "landscape", "rigid_contact"},
-            "method": {*METHODS, "convnet", "blackbox"},
+            "method": {*PHYSICS_METHODS, "convnet", "blackbox"},
             "representation": set(SELECTIONS),
             "variant": set(VARIANTS),
+        },
+        "viewpoints": {
+            "experiment": {*LEVELS, *cameras.runs, "gradients", "views"},
+            "scene": set(cameras.scenes.all),
+            "method": {*METHODS, *VIEW_SETS, "full", "interior"},
+            "seed": set(cameras.views.counts),
         },
     }
     for claim in load_all_claims(CLAIMS):

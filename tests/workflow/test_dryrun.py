@@ -16,6 +16,8 @@ from rerender.papers.envmaps.tiers import TIERS as ENVMAPS_TIERS
 from rerender.papers.metamers.tiers import TIERS
 from rerender.papers.physics import grid as physics_grid
 from rerender.papers.physics.tiers import TIERS as PHYSICS_TIERS
+from rerender.papers.viewpoints import grid as viewpoints_grid
+from rerender.papers.viewpoints.tiers import TIERS as VIEWPOINTS_TIERS
 from rerender.workflow import envmaps, physics
 
 pytestmark = pytest.mark.workflow
@@ -30,9 +32,10 @@ def expected_counts(tier: str) -> dict[str, int]:
     shape_places = len(geometry.scenes) * len(geometry.envmaps)
     shape_runs = shape_places * len(shapes) * geometry.seeds
     material_runs = len(material.scenes) * len(surfaces) * material.seeds
+    own_meshes = [name for name in VIEWPOINTS_TIERS[tier].scenes.meshes if name not in geometry.scenes]
     return expected_papers_counts(tier) | {
         "asset_envmap": len([name for name in geometry.envmaps if name != "constant"]) + 1,
-        "asset_mesh": len(geometry.scenes) + len(material.scenes),
+        "asset_mesh": len(geometry.scenes) + len(material.scenes) + len(own_meshes),
         "asset_texture": 1,
         "metamers_references": shape_places + len(material.scenes),
         "metamers_optimise_geometry": shape_runs,
@@ -50,7 +53,25 @@ def expected_counts(tier: str) -> dict[str, int]:
 
 def expected_papers_counts(tier: str) -> dict[str, int]:
     """Count the jobs of the other papers."""
-    return expected_envmaps_counts(tier) | expected_physics_counts(tier)
+    return expected_envmaps_counts(tier) | expected_physics_counts(tier) | expected_viewpoints_counts(tier)
+
+
+def expected_viewpoints_counts(tier: str) -> dict[str, int]:
+    """Count the jobs of the viewpoints part of a tier from its settings."""
+    settings = VIEWPOINTS_TIERS[tier]
+    jobs = viewpoints_grid.jobs(settings)
+    return {
+        "viewpoints_scene": len(settings.scenes.all),
+        "viewpoints_search": len(jobs),
+        "viewpoints_present": len([job for job in jobs if job.experiment in settings.runs]),
+        "viewpoints_stills": 1,
+        "viewpoints_basins": 1,
+        "viewpoints_gradients": len(settings.scenes.all),
+        "viewpoints_metrics": 1,
+        "viewpoints_table": 4,
+        "viewpoints_views": len(settings.scenes.room_names),
+        "viewpoints_figure": 3,
+    }
 
 
 def expected_envmaps_counts(tier: str) -> dict[str, int]:
@@ -118,7 +139,10 @@ def test_an_own_edit_reuses_the_sky_and_bakes_its_own_place(workspace: Workspace
 
 @pytest.mark.parametrize(
     "target",
-    ["metamers_videos", "all_figures", "verdicts", "report", "fetch", "metamers", "envmaps", "physics"],
+    [
+        *("metamers_videos", "all_figures", "verdicts", "report", "fetch"),
+        *("metamers", "envmaps", "physics", "viewpoints"),
+    ],
 )
 def test_every_target_resolves(workspace: Workspace, target: str) -> None:
     assert workspace.job_counts(target, "--config", "tier=smoke")
@@ -165,12 +189,13 @@ def test_outputs_can_be_redirected(workspace: Workspace) -> None:
 def test_parsing_loads_no_numerical_library(workspace: Workspace) -> None:
     probe = (
         "import sys\n"
-        "from rerender.workflow import assets, envmaps, metamers, targets\n"
+        "from rerender.workflow import assets, envmaps, metamers, targets, viewpoints\n"
         "from rerender.workflow.session import Session\n"
         "session = Session({'tier': 'paper'})\n"
         "metamers.grid_params(session, 'paper'), session.code('rerender.papers.metamers.optimise')\n"
         "session.stack('rerender.papers.metamers.optimise'), metamers.evaluate_params(session, 'paper', 'suzanne')\n"
         "envmaps.grid_params(session, 'paper'), envmaps.metric_files(session, 'paper')\n"
+        "viewpoints.grid_params(session, 'paper'), viewpoints.metric_files(session, 'paper')\n"
         "envmaps.fit_params(session, 'paper', 'mud_road_puresky'), session.code('rerender.papers.envmaps.experiment')\n"
         "heavy = {'numpy', 'torch', 'mitsuba', 'drjit', 'polars', 'pandas', 'scipy', 'matplotlib', 'skimage'}\n"
         "print(sorted(heavy & sys.modules.keys()))\n"

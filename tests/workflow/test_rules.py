@@ -9,13 +9,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
-PREFIXES = ("asset_", "metamers_", "envmaps_", "physics_", "aggregate_")
+PREFIXES = ("asset_", "metamers_", "envmaps_", "physics_", "viewpoints_", "aggregate_")
 UNPREFIXED = {"report", "fetch"}
 TARGETS = {
     *("all", "all_tables", "all_figures", "all_videos", "metamers", "verdicts"),
     *("metamers_tables", "metamers_figures", "metamers_videos"),
     *("envmaps", "envmaps_tables", "envmaps_figures", "envmaps_videos", "envmaps_edits"),
     *("physics", "physics_tables", "physics_figures", "physics_videos"),
+    *("viewpoints", "viewpoints_tables", "viewpoints_figures", "viewpoints_videos"),
 }
 
 
@@ -78,6 +79,7 @@ def test_only_renderers_ask_for_a_gpu() -> None:
         "envmaps_invert",
         "envmaps_edit",
         "envmaps_own_edit",
+        *(f"viewpoints_{name}" for name in ("search", "present", "stills", "basins", "gradients", "views")),
     }
 
 
@@ -96,6 +98,7 @@ def test_every_table_figure_and_video_is_in_the_report() -> None:
         *("metamers_table", "metamers_figure", "metamers_video"),
         *("envmaps_table", "envmaps_figure"),
         *("physics_table", "physics_figure", "physics_video"),
+        *("viewpoints_table", "viewpoints_figure", "viewpoints_present", "viewpoints_stills"),
         "aggregate_verdicts",
     }
 

@@ -36,6 +36,16 @@ ENVMAPS_AFTER_INVERT = {
     ),
     *("aggregate_metrics", "aggregate_verdicts", "all"),
 }
+VIEWPOINTS_AFTER_SEARCH = {
+    *(
+        "viewpoints_search",
+        "viewpoints_present",
+        "viewpoints_metrics",
+        "viewpoints_table",
+        "viewpoints_figure",
+    ),
+    *("aggregate_metrics", "aggregate_verdicts", "all"),
+}
 ENVMAPS_AFTER_FIT = ENVMAPS_AFTER_INVERT | {"envmaps_fit"}
 PHYSICS_AFTER_RUN = {
     *("physics_metrics", "physics_table", "physics_video"),
@@ -86,6 +96,20 @@ def test_every_artefact_is_there(finished: Workspace) -> None:
         *(
             path.removeprefix("<results>/smoke/")
             for path in (*physics.tables("smoke"), *physics.figures("smoke"))
+        ),
+        *(
+            f"viewpoints/tables/{name}.{ext}"
+            for name in ("searches", "runs", "gradients", "views")
+            for ext in ("csv", "parquet", "tex", "md", "html")
+        ),
+        *(
+            f"viewpoints/figures/{name}.{ext}"
+            for name in ("basins", "convergence", "matches")
+            for ext in ("png", "pdf", "parquet")
+        ),
+        *(
+            f"viewpoints/stills/room_00/{name}"
+            for name in ("single_view.png", "turntable.mp4", "turntable.gif")
         ),
         *("metrics.parquet", "verdicts.csv", "verdicts.md", "verdicts.html"),
     ]
@@ -145,7 +169,7 @@ def test_a_comment_or_a_docstring_reruns_nothing(finished: Workspace) -> None:
         ("src/rerender/papers/metamers/optimise.py", AFTER_OPTIMISE),
         (
             "src/rerender/fitting/loop.py",
-            AFTER_OPTIMISE | ENVMAPS_AFTER_FIT | PHYSICS_RUNS | PHYSICS_AFTER_RUN,
+            AFTER_OPTIMISE | ENVMAPS_AFTER_FIT | PHYSICS_RUNS | PHYSICS_AFTER_RUN | VIEWPOINTS_AFTER_SEARCH,
         ),
         ("src/rerender/papers/physics/lame.py", PHYSICS_AFTER_RUN | {"physics_lame"}),
         ("src/rerender/papers/physics/tiers.py", set()),
@@ -153,6 +177,9 @@ def test_a_comment_or_a_docstring_reruns_nothing(finished: Workspace) -> None:
         ("src/rerender/papers/envmaps/inversion.py", ENVMAPS_AFTER_INVERT),
         ("src/rerender/papers/envmaps/figure_galleries.py", {"envmaps_figure", "all"}),
         ("src/rerender/papers/envmaps/tiers.py", set()),
+        ("src/rerender/papers/viewpoints/descent.py", VIEWPOINTS_AFTER_SEARCH),
+        ("src/rerender/papers/viewpoints/figures.py", {"viewpoints_figure", "all"}),
+        ("src/rerender/papers/viewpoints/tiers.py", set()),
         ("src/rerender/papers/metamers/references.py", AFTER_OPTIMISE | {"metamers_references"}),
         ("src/rerender/catalogue/scenes.py", set()),
         ("src/rerender/papers/metamers/tiers.py", set()),

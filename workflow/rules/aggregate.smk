@@ -6,6 +6,7 @@ rule aggregate_metrics:
         "<results>/{tier}/metamers/metrics.parquet",
         "<results>/{tier}/envmaps/metrics.parquet",
         "<results>/{tier}/physics/metrics.parquet",
+        "<results>/{tier}/viewpoints/metrics.parquet",
     output:
         "<results>/{tier}/metrics.parquet",
     log:
@@ -67,6 +68,7 @@ rule all_tables:
         rules.metamers_tables.input,
         rules.envmaps_tables.input,
         rules.physics_tables.input,
+        rules.viewpoints_tables.input,
         expand("<results>/{tier}/metrics.parquet", tier=TIER),
     localrule: True
 
@@ -76,6 +78,7 @@ rule all_figures:
         rules.metamers_figures.input,
         rules.envmaps_figures.input,
         rules.physics_figures.input,
+        rules.viewpoints_figures.input,
     localrule: True
 
 
@@ -84,4 +87,5 @@ rule all_videos:
         rules.metamers_videos.input,
         rules.envmaps_videos.input,
         rules.physics_videos.input,
+        rules.viewpoints_videos.input,
     localrule: True

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from rerender.core.errors import UserError
-from rerender.workflow import assets, envmaps, metamers, physics
+from rerender.workflow import assets, envmaps, metamers, physics, viewpoints
 from rerender.workflow.session import Session
 from rerender.workflow.targets import check_targets, check_writable, requested
 from snakemake.exceptions import WorkflowError
@@ -260,6 +260,58 @@ def physics_grid_params(wildcards):
     return physics.grid_params(SESSION, wildcards.tier)
 
 
+def viewpoint_scene_inputs(wildcards):
+    """The prepared mesh, or the user's scan, that a painted scene is made from."""
+    return viewpoints.scene_inputs(SESSION, wildcards.tier, wildcards.scene)
+
+
+def viewpoint_scene_params(wildcards):
+    return viewpoints.scene_params(SESSION, wildcards.tier, wildcards.scene)
+
+
+def viewpoint_run_params(wildcards):
+    run = viewpoints.job(SESSION, wildcards.tier, wildcards)
+    return viewpoints.run_params(SESSION, wildcards.tier, run.path)
+
+
+def viewpoint_present_params(wildcards):
+    return viewpoints.present_params(SESSION, wildcards.tier, wildcards)
+
+
+def viewpoint_still_params(wildcards):
+    return SESSION.viewpoints(wildcards.tier).stills.model_dump()
+
+
+def viewpoint_basin_params(wildcards):
+    return viewpoints.basin_params(SESSION, wildcards.tier)
+
+
+def viewpoint_gradient_params(wildcards):
+    return SESSION.viewpoints(wildcards.tier).gradients.model_dump()
+
+
+def viewpoint_view_params(wildcards):
+    return viewpoints.view_params(SESSION, wildcards.tier, wildcards.scene)
+
+
+def viewpoint_metric_files(wildcards):
+    """Metric rows of every search and gradient check of the tier."""
+    return viewpoints.metric_files(SESSION, wildcards.tier)
+
+
+def viewpoint_grid_params(wildcards):
+    return viewpoints.grid_params(SESSION, wildcards.tier)
+
+
+def viewpoint_names_params(wildcards):
+    return viewpoints.names_params(SESSION, wildcards.tier)
+
+
+def viewpoint_figure_inputs(wildcards):
+    """Finished jobs that a figure is drawn from."""
+    return viewpoints.figure_inputs(SESSION, wildcards.tier, wildcards.name)
+
+
 def claims_files():
     """The claims ledgers, one a paper."""
     return sorted(str(path) for path in Path("config/claims").glob("*.yaml"))
@@ -267,5 +319,9 @@ def claims_files():
 
 def needed_assets():
     """Assets that the tier in use can be computed from, those that are missing included."""
-    wanted = (*assets.needed(SESSION, TIER), *envmaps.needed(SESSION, TIER))
+    wanted = [
+        name
+        for paper in (assets, envmaps, viewpoints)
+        for name in paper.needed(SESSION, TIER)
+    ]
     return list(dict.fromkeys(wanted))

@@ -113,34 +113,47 @@ def _artefacts(kind: str, paths: Callable[[Session, str], Iterable[str]]) -> Cal
 
 
 def _tables(session: Session, tier: str) -> Iterable[str]:
-    from rerender.workflow import envmaps, metamers, physics
+    from rerender.workflow import envmaps, metamers, physics, viewpoints
 
+    paths = (
+        *metamers.tables(tier),
+        *envmaps.tables(session, tier),
+        *physics.tables(tier),
+        *viewpoints.tables(session, tier),
+    )
     return [
-        *(
-            path
-            for path in (*metamers.tables(tier), *envmaps.tables(session, tier), *physics.tables(tier))
-            if path.endswith(".md")
-        ),
+        *(path for path in paths if path.endswith(".md")),
         f"<results>/{tier}/verdicts.md",
     ]
 
 
 def _figures(session: Session, tier: str) -> Iterable[str]:
-    from rerender.workflow import envmaps, metamers, physics
+    from rerender.workflow import envmaps, metamers, physics, viewpoints
 
-    paths = (*metamers.figures(tier), *envmaps.figures(session, tier), *physics.figures(tier))
+    paths = (
+        *metamers.figures(tier),
+        *envmaps.figures(session, tier),
+        *physics.figures(tier),
+        *viewpoints.figures(session, tier),
+    )
     return [path for path in paths if path.endswith(".png")]
 
 
 def _videos(session: Session, tier: str) -> Iterable[str]:
-    from rerender.workflow import envmaps, metamers, physics
+    from rerender.workflow import envmaps, metamers, physics, viewpoints
 
-    return [*metamers.mosaics(session, tier), *envmaps.videos(session, tier), *physics.videos(session, tier)]
+    found = (
+        *metamers.mosaics(session, tier),
+        *envmaps.videos(session, tier),
+        *physics.videos(session, tier),
+        *viewpoints.videos(session, tier),
+    )
+    return [path for path in found if path.endswith(".mp4")]
 
 
 def _runs(session: Session, tier: str) -> Lines:
     """List every cell of the grid, the blocked ones with their reason."""
-    from rerender.workflow import envmaps, metamers, physics
+    from rerender.workflow import envmaps, metamers, physics, viewpoints
 
     yield f"runs ({tier})"
     rows = []
@@ -148,11 +161,12 @@ def _runs(session: Session, tier: str) -> Lines:
         path = Path(metamers.run_file(tier, cell, "fit.json").replace("<results>", "results"))
         state = f"blocked ({cell.blocked})" if cell.blocked else "present" if path.is_file() else "absent"
         rows.append(("  " + state, str(path.parent)))
-    files = [
+    searches = viewpoints.run_files(session, tier, "metrics.json")
+    for file in [
         *(envmaps.run_file(tier, job, "metrics.json") for job in envmaps.jobs(session, tier)),
         *(physics.run_file(tier, job, "metrics.json") for job in physics.jobs(session, tier)),
-    ]
-    for file in files:
+        *searches,
+    ]:
         path = Path(file.replace("<results>", "results"))
         rows.append(("  present" if path.is_file() else "  absent", str(path.parent)))
     yield from _columns(rows)

@@ -151,6 +151,7 @@ def tier_steps(session: Session, tier: str, benchmarks: Path = BENCHMARKS) -> It
     yield from _measured(jobs, benchmarks / tier / "metamers")
     yield from _measured(_envmaps_jobs(session, tier), benchmarks / tier / "envmaps", "envmaps ")
     yield from _measured(_physics_jobs(session, tier), benchmarks / tier / "physics", "physics ")
+    yield from _measured(_viewpoints_jobs(session, tier), benchmarks / tier / "viewpoints", "viewpoints ")
 
 
 def _physics_jobs(session: Session, tier: str) -> dict[str, int]:
@@ -183,6 +184,25 @@ def _envmaps_jobs(session: Session, tier: str) -> dict[str, int]:
         "figures": len(envmaps.figures(session, tier)) // 2,
         "videos": len(envmaps.videos(session, tier)),
         "user_edits": len(settings.edits.own),
+    }
+    return {name: count for name, count in jobs.items() if count}
+
+
+def _viewpoints_jobs(session: Session, tier: str) -> dict[str, int]:
+    """Return the number of jobs of each step of viewpoints, by its folder of benchmarks."""
+    from rerender.workflow import viewpoints
+
+    settings = session.viewpoints(tier)
+    jobs = {
+        "scenes": len(settings.scenes.all),
+        "runs": len(viewpoints.jobs(session, tier)),
+        "present": len(settings.runs) * len(settings.run_methods),
+        "stills": 1,
+        "basins": 1,
+        "gradients": len(settings.scenes.all),
+        "views": len(settings.scenes.room_names),
+        "tables": len(viewpoints.TABLES),
+        "figures": len(viewpoints.FIGURES),
     }
     return {name: count for name, count in jobs.items() if count}
 

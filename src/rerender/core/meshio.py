@@ -7,6 +7,7 @@ becomes a vertex. Normals are not read, they follow from the faces. A broken fil
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from rerender.core.errors import UserError
 from rerender.core.files import atomic_path
 from rerender.core.meshes import Mesh
-from rerender.core.plyformat import parse_ply
+from rerender.core.plyformat import Element, parse_ply
 
 _AGAIN = "Fetch the file again, or export it anew as .obj or .ply."
 _MAX_MEMBER_BYTES = 2 * 1024**3  # a zip that claims more is damaged or hostile
@@ -34,7 +35,7 @@ def read_mesh(path: Path | str) -> Mesh:
         if suffix == ".obj":
             return parse_obj(content)
         if suffix == ".ply":
-            return _from_ply(content)
+            return mesh_of_elements(parse_ply(content))
     except ValueError as error:
         raise UserError(f"cannot read the mesh {path}: {error}", _AGAIN) from error
     raise UserError(
@@ -139,8 +140,8 @@ def _assemble(positions: np.ndarray, coordinates: np.ndarray, corners: np.ndarra
     return Mesh(positions[pairs[:, 0]], faces, coordinates[pairs[:, 1]])
 
 
-def _from_ply(content: bytes) -> Mesh:
-    elements = parse_ply(content)
+def mesh_of_elements(elements: Mapping[str, Element]) -> Mesh:
+    """Return the mesh in a parsed PLY; raises `ValueError` saying what is missing."""
     vertex, face = elements.get("vertex"), elements.get("face")
     if vertex is None or face is None:
         raise ValueError("it has no 'vertex' or no 'face' element")

@@ -75,6 +75,16 @@ COLOURS: Mapping[str, str] = {
     "rsiren_b": "#882255",
     "rsiren_a_dists": "#117733",
     "rsiren_a_dists_proxy": "#009E73",
+    # searches for cameras
+    "lm": "#D55E00",
+    "lm_restarts": "#882255",
+    "lm_fd": "#E69F00",
+    "lm_flat": "#CC79A7",
+    "lm_interior": "#8a8a8a",
+    "adam": "#0072B2",
+    "adam_interior": "#56B4E9",
+    "upstream": "#222222",
+    "simplex": "#009E73",
 }
 _SPARE = ("#44AA99", "#999933", "#AA4499", "#117733", "#DDCC77", "#6699CC")
 BASELINES: Mapping[str, Dashes] = {"mae": "--", "dual_buffer": "-."}

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rerender.papers.envmaps.experiment import RunRequest
     from rerender.papers.envmaps.own_edits import EditRequest
     from rerender.papers.metamers.world import SceneFiles
+    from rerender.papers.viewpoints.experiment import SearchRequest
 
 ROLES = ("mesh", "envmap", "texture", "ground")
 
@@ -107,6 +108,29 @@ def edit_request(snakemake: Any, weights: Mapping[str, Path]) -> EditRequest:
         **{name: settings[name] for name in ("floor_level", "spp", "spp_grad")},
         weights=weights,
         tier=snakemake.wildcards.tier,
+        variant=snakemake.params.variant,
+        threads=snakemake.threads,
+    )
+
+
+def search_request(snakemake: Any) -> SearchRequest:
+    """Return the request of a viewpoints job."""
+    from rerender.papers.viewpoints.experiment import SearchRequest
+    from rerender.papers.viewpoints.settings import CameraSettings, NamedRun, SearchSettings
+
+    settings, names = snakemake.params.settings, snakemake.wildcards
+    run = NamedRun(**settings["run"]) if settings["run"] else None
+    return SearchRequest(
+        experiment=names.experiment,
+        scene=names.scene,
+        method=names.mode,
+        file=Path(snakemake.input.scene),
+        camera=CameraSettings(**settings["camera"]),
+        settings=SearchSettings(**settings["search"]),
+        starts=settings["starts"],
+        case=(run.start, run.target) if run else None,
+        iterations=run.iterations if run else None,
+        tier=names.tier,
         variant=snakemake.params.variant,
         threads=snakemake.threads,
     )

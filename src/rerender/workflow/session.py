@@ -22,6 +22,7 @@ from rerender.papers.metamers import grid
 from rerender.papers.metamers.runfiles import Expected
 from rerender.papers.metamers.settings import MetamersSettings
 from rerender.papers.physics.settings import PhysicsSettings
+from rerender.papers.viewpoints.settings import ViewpointsSettings
 from rerender.provenance.fingerprint import CodeTree, combine
 from rerender.provenance.stack import plugin_distributions, stack
 
@@ -97,6 +98,10 @@ class Session:
     def physics(self, tier: str) -> PhysicsSettings:
         """Return the physics experiment of `tier`; an unknown tier raises `UserError`."""
         return tier_settings(tier, self.config, self._folder).physics
+
+    def viewpoints(self, tier: str) -> ViewpointsSettings:
+        """Return the viewpoints experiment of `tier`; an unknown tier raises `UserError`."""
+        return tier_settings(tier, self.config, self._folder).viewpoints
 
     @remembered
     def scene(self, name: str) -> SceneSpec:

@@ -13,15 +13,16 @@ from rerender.core.errors import UserError, unknown_name
 from rerender.papers.envmaps import grid as envmaps_grid
 from rerender.papers.envmaps.settings import MODES
 from rerender.papers.metamers import grid
-from rerender.workflow import envmaps, metamers, physics
+from rerender.workflow import envmaps, metamers, physics, viewpoints
 from rerender.workflow.session import Session
 
-PAPERS = ("metamers", "envmaps", "physics")
-PAPER_MODULES = {"metamers": metamers, "envmaps": envmaps, "physics": physics}
+PAPERS = ("metamers", "envmaps", "physics", "viewpoints")
+PAPER_MODULES = {"metamers": metamers, "envmaps": envmaps, "physics": physics, "viewpoints": viewpoints}
 KINDS: Mapping[str, Sequence[str]] = {
     "metamers": ("tables", "figures", "videos", "runs", "evaluations", "references"),
     "envmaps": ("tables", "figures", "runs", "fits", "transport", "user_edits"),
     "physics": ("tables", "figures", "runs", "landscape"),
+    "viewpoints": ("tables", "figures", "runs", "scenes", "stills", "basins", "gradients", "views"),
 }
 TARGETS = (
     *("all", "all_tables", "all_figures", "all_videos", "verdicts"),
@@ -118,6 +119,8 @@ class _Check:
             self.envmaps_part(tier, kind, names)
         elif rest[0] == "physics":
             self.physics_part(tier, kind, names)
+        elif rest[0] == "viewpoints":
+            self.viewpoints_part(tier, kind, names)
         elif kind == "videos":
             self.video(names, [path.rpartition("/")[2][:-4] for path in metamers.mosaics(self.session, tier)])
         elif len(names) >= 2:
@@ -161,6 +164,25 @@ class _Check:
         options = ({run.experiment for run in runs}, {run.variant for run in runs})
         for what, name, known in zip(("experiment", "variant"), names, options, strict=False):
             self.known(what, name, sorted(known))
+
+    def viewpoints_part(self, tier: str, kind: str, names: Sequence[str]) -> None:
+        jobs = viewpoints.jobs(self.session, tier)
+        scenes = self.session.viewpoints(tier).scenes.all
+        if kind == "runs":
+            for what, name in zip(("experiment", "scene", "method"), names, strict=False):
+                self.known(what, name, dict.fromkeys(getattr(job, what) for job in jobs))
+        elif kind == "stills":
+            self.known("scene", names[0], scenes)
+            for name in names[1:]:
+                self.known("picture or animation", name, viewpoints.STILLS)
+        else:
+            suffixes = {
+                "scenes": ("npz", "ply", "json"),
+                "basins": ("npz",),
+                "gradients": ("json",),
+                "views": ("json", "npz"),
+            }
+            self.artefact("scene", names[0], scenes, suffixes[kind])
 
     def artefact(self, kind: str, name: str, stems: Iterable[str], suffixes: Iterable[str]) -> None:
         stem, _, suffix = name.rpartition(".")

@@ -1,0 +1,316 @@
+"""One job: the search for cameras from all starts of a level by one method, or of one named run; and its files.
+
+The picture to match is rendered with seeds of its own. What is searched reads the picture; the camera that took it is read by
+the judge alone.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+
+from rerender.catalogue.origins import read_origin
+from rerender.core.files import atomic_path, save_tree
+from rerender.core.orbits import LENS, Orbit, view_angle
+from rerender.core.seeds import SeedStream
+from rerender.fitting.loop import fit
+from rerender.fitting.problem import LoopSettings
+from rerender.fitting.schedules import Constant, Cosine
+from rerender.papers.viewpoints.descent import Descent
+from rerender.papers.viewpoints.matching import Matcher, render_target
+from rerender.papers.viewpoints.methods import EXACT_DEGREES, EXACT_DISTANCE, LEVELS, Method, method
+from rerender.papers.viewpoints.scenes import load_scene
+from rerender.papers.viewpoints.search import Found, Visited, assess, search
+from rerender.papers.viewpoints.settings import CameraSettings, SearchSettings
+from rerender.papers.viewpoints.simplex import simplex_search
+from rerender.papers.viewpoints.starts import draw_case, orbit_of
+from rerender.perception.metrics.image import psnr, ssim
+from rerender.provenance.host import Stopwatch
+from rerender.provenance.manifest import Code, hash_files, run_id, write_manifest
+from rerender.provenance.stack import stack_fingerprint
+from rerender.rendering.painted_views import PaintedViews
+from rerender.rendering.variants import start_variant
+from rerender.reporting.rows import Better, MetricRow, RowContext, write_rows
+
+JUDGE_SPP = 64
+PICTURES = 0
+"""Of this case the pictures are kept."""
+
+METRICS: Mapping[str, tuple[str, Better]] = {
+    "angle": ("deg", "lower"),
+    "distance": ("", "lower"),
+    "position": ("scene units", "lower"),
+    "angle_start": ("deg", "none"),
+    "exact": ("", "higher"),
+    "matches": ("", "higher"),
+    "error_over_noise": ("", "lower"),
+    "psnr": ("dB", "higher"),
+    "ssim": ("", "higher"),
+    "jacobians": ("", "lower"),
+    "renders": ("", "lower"),
+    "cpu_s": ("s", "lower"),
+    "attempts": ("", "lower"),
+}
+
+
+@dataclass(frozen=True)
+class SearchRequest:
+    """What a job searches for and how. Without `cases` the level's starts are drawn; a named run has one case."""
+
+    experiment: str
+    scene: str
+    method: str
+    file: Path
+    camera: CameraSettings
+    settings: SearchSettings
+    starts: int
+    tier: str
+    case: tuple[CameraSettings, CameraSettings] | None = None
+    iterations: int | None = None
+    variant: str = "auto"
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class Case:
+    """A start, if there is one, and the camera that took the picture."""
+
+    start: Orbit | None
+    truth: Orbit
+
+
+def cases_of(request: SearchRequest) -> list[Case]:
+    """Return the cases of a job, the same for every method."""
+    if request.case is not None:
+        return [Case(orbit_of(request.case[0]), orbit_of(request.case[1]))]
+    level, camera = LEVELS[request.experiment], orbit_of(request.camera)
+    return [Case(*draw_case(level, camera, number)) for number in range(request.starts)]
+
+
+def run_search(
+    request: SearchRequest, code: Code, stack: Mapping[str, str], *, folder: Path, state_root: Path
+) -> None:
+    """Run, or carry on, a job and write its files to `folder` (see docs/files.md)."""
+    watch = Stopwatch.start()
+    torch.set_num_threads(request.threads)
+    backend = start_variant(request.variant, threads=request.threads)
+    inputs = {"scene": request.file}
+    identity = run_id(parameters(request), code.fingerprint, hash_files(inputs), stack)
+    painted, cases = load_scene(request.file), cases_of(request)
+    targets = [
+        render_target(painted, case.truth, request.settings, number) for number, case in enumerate(cases)
+    ]
+    matchers = [Matcher(painted, target, request.settings) for target in targets[:1]]
+    matchers += [matchers[0].with_target(target) for target in targets[1:]]
+    state = state_root / identity
+    found = find_all(request, matchers, cases, identity, state)
+    context = row_context(request, backend, identity, code, stack)
+    views = PaintedViews(painted, max(request.settings.ladder))
+    rows = [
+        row
+        for n, pair in enumerate(zip(cases, found, strict=True))
+        for row in case_rows(context, n, *pair, views)
+    ]
+    outputs = {name: folder / name for name in ("final.npz", "trace.parquet", "metrics.json")}
+    save_tree(outputs["final.npz"], final_tree(cases, found, targets, views))
+    with atomic_path(outputs["trace.parquet"]) as partial:
+        trace(cases, found).write_parquet(partial)
+    write_rows(outputs["metrics.json"], rows)
+    write_manifest(
+        folder / "manifest.json",
+        stage="viewpoints_search",
+        run_id=identity,
+        parameters=parameters(request),
+        inputs=inputs,
+        outputs=outputs,
+        code=code,
+        stack=stack,
+        seeds={"job": list(seeds(request).keys)},
+        backend=backend,
+        cost=watch.stop(gpus=int(backend.startswith("cuda"))),
+        assets=read_origin(request.file.with_suffix(".json")),
+    )
+    shutil.rmtree(state, ignore_errors=True)
+
+
+def find_all(
+    request: SearchRequest, matchers: Sequence[Matcher], cases: Sequence[Case], identity: str, state: Path
+) -> list[Found]:
+    """Search in every case."""
+    how, stream = method(request.method), seeds(request)
+    if how.optimiser in ("adam", "network"):
+        return descend_all(request, matchers, cases, how, identity, state)
+    found = []
+    for number, (matcher, case) in enumerate(zip(matchers, cases, strict=True)):
+        if how.optimiser == "simplex":
+            assert case.start is not None
+            found.append(simplex_search(matcher, case.start, stream.child(number)))
+        else:
+            found.append(search(matcher, case.start, how, stream.child(number)))
+    return found
+
+
+def descend_all(
+    request: SearchRequest,
+    matchers: Sequence[Matcher],
+    cases: Sequence[Case],
+    how: Method,
+    identity: str,
+    state: Path,
+) -> list[Found]:
+    """Descend in all cases side by side by the fitting loop, which keeps checkpoints."""
+    steps = request.iterations or request.settings.adam_steps
+    starts = [case.start for case in cases if case.start is not None]
+    problem = Descent(matchers, starts, how, steps, seeds(request).child("weights"))
+    rate = Constant() if problem.is_network else Cosine(steps, 1.0, 0.02)
+    result = fit(
+        problem,
+        LoopSettings(iterations=steps, lr_schedule=rate, checkpoint_seconds=20.0),
+        state,
+        run_id=identity,
+        seeds=seeds(request),
+    )
+    problem.load_state(result.last)
+    found = []
+    for number, (matcher, orbit) in enumerate(zip(matchers, problem.orbits(), strict=True)):
+        stage = problem.stages[-1]
+        one = assess(matcher, orbit, stage, seeds(request).child(number))
+        for step, (values, errors) in enumerate(zip(problem.path, problem.errors, strict=True)):
+            passed = orbit.moved_to(LENS[:3], values[number])
+            blur = problem.stages[min(len(problem.stages) - 1, step * len(problem.stages) // steps)].blur
+            share = problem.cpu_s[step] / len(cases)
+            one.path.append(
+                Visited(step, passed, stage.size, blur, float(errors[number]), 0.0, True, step + 1, 0, share)
+            )
+        one.path.append(Visited(steps, orbit, stage.size, 0.0, one.error, 0.0, True, steps, 3, share))
+        found.append(one)
+    return found
+
+
+def case_rows(
+    context: RowContext, number: int, case: Case, found: Found, views: PaintedViews
+) -> list[MetricRow]:
+    """Return the metric rows of one case; their seed is the case's number, from 1."""
+    own = replace(context, seed=number + 1)
+    orbit, truth = found.orbit, case.truth
+    angle = view_angle(orbit, truth)
+    distance = abs(orbit.distance - truth.distance) / truth.distance
+    picture, target = (
+        np.clip(views.images([one.camera()], spp=JUDGE_SPP, seed=seed)[0], 0.0, 1.0)
+        for one, seed in ((orbit, 2 * number), (truth, 2 * number + 1))
+    )
+    cost = found.cost
+    values = {
+        "angle": angle,
+        "distance": distance,
+        "position": float(np.linalg.norm(np.subtract(orbit.camera().origin, truth.camera().origin))),
+        "angle_start": 180.0 if case.start is None else view_angle(case.start, truth),
+        "exact": float(angle < EXACT_DEGREES and distance < EXACT_DISTANCE),
+        "matches": float(found.matches),
+        "error_over_noise": found.error / found.noise,
+        "psnr": psnr(picture, target),
+        "ssim": ssim(picture, target),
+        "jacobians": cost.jacobians,
+        "renders": cost.renders,
+        "cpu_s": cost.cpu_s,
+        "attempts": found.attempts,
+    }
+    return [
+        own.row(name, value, unit=METRICS[name][0], better=METRICS[name][1]) for name, value in values.items()
+    ]
+
+
+def final_tree(
+    cases: Sequence[Case], found: Sequence[Found], targets: Sequence[np.ndarray], views: PaintedViews
+) -> dict[str, Any]:
+    """Return cameras as rows of distance, elevation, azimuth and fov (NaN: no start), and the first case's pictures."""
+    none = np.full(len(LENS), np.nan)
+    first = cases[PICTURES].start
+    shown = {"found": found[PICTURES].orbit, **({"start": first} if first is not None else {})}
+    pictures = {
+        name: views.images([orbit.camera()], spp=JUDGE_SPP, seed=0)[0] for name, orbit in shown.items()
+    }
+    return {
+        "start": np.stack([none if case.start is None else case.start.values(LENS) for case in cases]),
+        "truth": np.stack([case.truth.values(LENS) for case in cases]),
+        "found": np.stack([one.orbit.values(LENS) for one in found]),
+        "matches": np.array([one.matches for one in found]),
+        "pictures": {**pictures, "target": targets[PICTURES]},
+    }
+
+
+def trace(cases: Sequence[Case], found: Sequence[Found]) -> pl.DataFrame:
+    """Return what every search passed, one row a step, with how far it was from the truth."""
+    records = [
+        {
+            "case": number + 1,
+            "iteration": at.step,
+            "attempt": at.attempt,
+            "size": at.size,
+            "blur": float(at.blur),
+            "error": at.error,
+            "damping": at.damping,
+            "accepted": at.accepted,
+            "distance": at.orbit.distance,
+            "elevation": at.orbit.elevation,
+            "azimuth": at.orbit.azimuth,
+            "fov": at.orbit.fov,
+            "angle": view_angle(at.orbit, case.truth),
+            "distance_error": abs(at.orbit.distance - case.truth.distance) / case.truth.distance,
+            "jacobians": at.jacobians,
+            "renders": at.renders,
+            "cpu_s": at.cpu_s,
+        }
+        for number, (case, one) in enumerate(zip(cases, found, strict=True))
+        for at in one.path
+    ]
+    return pl.DataFrame(records, infer_schema_length=None)
+
+
+def seeds(request: SearchRequest) -> SeedStream:
+    """Return the random stream of a job; targets have another one."""
+    return SeedStream(("viewpoints", request.experiment, request.scene, request.method))
+
+
+def parameters(request: SearchRequest) -> dict[str, Any]:
+    """Return the plain values that decide the result."""
+    return {
+        "experiment": request.experiment,
+        "scene": request.scene,
+        "method": request.method,
+        "camera": request.camera.model_dump(),
+        "settings": request.settings.model_dump(),
+        "starts": request.starts,
+        "case": [camera.model_dump() for camera in request.case or ()],
+        "iterations": request.iterations,
+        "variant": request.variant,
+    }
+
+
+def row_context(
+    request: SearchRequest, backend: str, identity: str, code: Code, stack: Mapping[str, str]
+) -> RowContext:
+    """Return the columns that all rows of a job share."""
+    return RowContext(
+        paper="viewpoints",
+        experiment=request.experiment,
+        scene=request.scene,
+        envmap="none",
+        method=request.method,
+        representation="orbit",
+        seed=1,
+        tier=request.tier,
+        backend=backend,
+        device="cuda" if backend.startswith("cuda") else "cpu",
+        run_id=identity,
+        code=code.fingerprint,
+        stack=stack_fingerprint(stack),
+        assets=read_origin(request.file.with_suffix(".json")),  # type: ignore[arg-type]
+    )

@@ -1,0 +1,237 @@
+"""The tables of viewpoints: searches from random starts, named runs, and the check of the gradients."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from rerender.core.errors import unknown_name
+from rerender.papers.viewpoints.grid import Job, jobs
+from rerender.papers.viewpoints.methods import (
+    EXACT_DEGREES,
+    EXACT_DISTANCE,
+    LEVELS,
+    METHODS,
+    PAIRS,
+    VIEW_SETS,
+)
+from rerender.papers.viewpoints.results import NOT_RUN, Results, results_of
+from rerender.papers.viewpoints.settings import ViewpointsSettings
+from rerender.reporting import captions
+from rerender.reporting.captions import Names
+from rerender.reporting.proportions import wilson_interval
+from rerender.reporting.rows import read_metrics
+from rerender.reporting.tables import Cell, Column, Row, Table, mark_best, mean_cell, write_table
+
+SEARCHES = (
+    Column("exact", "Found", "%", "higher", ".0f"),
+    Column("exact_low", "from", "%", "none", ".0f"),
+    Column("exact_high", "to", "%", "none", ".0f"),
+    Column("angle_median", "Angle, median", "deg", "lower", ".3f"),
+    Column("angle_worst", "worst", "deg", "lower", ".3f"),
+    Column("distance_median", "Distance error, median", "%", "lower", ".3f"),
+    Column("jacobians", "Jacobians", "", "lower", ".1f"),
+    Column("renders", "Pictures", "", "lower", ".0f"),
+    Column("cpu_s", "CPU time", "s", "lower", ".2f"),
+)
+RUNS = (
+    Column("angle_start", "Angle at start", "deg", "none", ".2f"),
+    Column("angle", "Angle", "deg", "lower", ".4f"),
+    Column("distance", "Distance error", "%", "lower", ".4f"),
+    Column("psnr", "PSNR", "dB", "higher", ".2f"),
+    Column("ssim", "SSIM", "", "higher", ".4f"),
+    Column("jacobians", "Jacobians", "", "lower", ".0f"),
+    Column("cpu_s", "CPU time", "s", "lower", ".1f"),
+)
+VIEWS = (
+    Column("iou", "3-D mIoU", "", "higher"),
+    Column("visible", "Segment seen", "", "higher"),
+    Column("coverage", "Share of the picture", "", "higher"),
+)
+PERCENT = frozenset({"distance"})
+
+
+def make_table(
+    table_id: str,
+    metrics: Path | str,
+    out_stem: Path | str,
+    *,
+    tier: str,
+    settings: ViewpointsSettings,
+    names: Names | None = None,
+) -> Table:
+    """Make a table of `BUILDERS` from `metrics.parquet`; write four formats."""
+    if table_id not in BUILDERS:
+        raise unknown_name("viewpoints table", table_id, BUILDERS)
+    table = mark_best(BUILDERS[table_id](results_of(read_metrics(metrics), tier), settings, names or Names()))
+    write_table(table, out_stem)
+    return table
+
+
+def build_searches(results: Results, settings: ViewpointsSettings, names: Names) -> Table:
+    """Return a row a level, scene and method."""
+    rows = [_search_row(results, job, names) for job in jobs(settings) if job.experiment in LEVELS]
+    search = settings.search
+    return Table(
+        "searches",
+        "Searches from random starts.",
+        captions.sentences(
+            f"Found: the view direction is within {EXACT_DEGREES:g} degrees and the distance within {100 * EXACT_DISTANCE:g} % of the "
+            "camera that took the picture; with Wilson's 95% interval. All methods have the same starts and see the same "
+            "pictures. Jacobians: pictures with derivatives (for finite differences, each is seven pictures). Pictures are those besides. "
+            "Pictures of the gradient descents and of no-pyramid searches are of the first size only.",
+            f"Pictures of {captions.join_words(map(str, search.ladder))} pixels, {search.spp} samples per pixel, targets "
+            f"with {search.target_spp}. Without a start, 96 cameras of a grid are compared first.",
+            _closing(results, names, [job.scene for job in jobs(settings)]),
+        ),
+        ("level", "scene", "method"),
+        ("Start", "Scene", "Method"),
+        SEARCHES,
+        tuple(rows),
+        "Starts",
+    )
+
+
+def _search_row(results: Results, job: Job, names: Names) -> Row:
+    exact = results.of(job, "exact")
+    cells: Sequence[Cell] = [Cell(note=NOT_RUN)] * len(SEARCHES)
+    if exact:
+        low, high = wilson_interval(round(sum(exact)), len(exact))
+        angle, distance = results.of(job, "angle"), results.of(job, "distance")
+        n = len(exact)
+        numbers = (
+            *(100.0 * share for share in (sum(exact) / n, low, high)),
+            *(statistics.median(angle), max(angle), 100.0 * statistics.median(distance)),
+            *(statistics.fmean(results.of(job, name)) for name in ("jacobians", "renders", "cpu_s")),
+        )
+        cells = [Cell(value=float(number), n=n) for number in numbers]
+    return Row(
+        (LEVELS[job.experiment].title, names.scene(job.scene), METHODS[job.method].title),
+        tuple(cells),
+        group=f"{job.experiment}/{job.scene}",
+        ids=(job.experiment, job.scene, job.method),
+    )
+
+
+def build_runs(results: Results, settings: ViewpointsSettings, names: Names) -> Table:
+    """Return a row a named run and method."""
+    rows = []
+    for job in jobs(settings):
+        if job.experiment in LEVELS:
+            continue
+        run = settings.runs[job.experiment]
+        cells = [results.cell(job, column.key) for column in RUNS]
+        cells = [
+            Cell(value=100.0 * cell.value, n=cell.n)
+            if column.key in PERCENT and cell.value is not None
+            else cell
+            for column, cell in zip(RUNS, cells, strict=True)
+        ]
+        start = f"{run.start.distance:g} / {run.start.elevation:g} / {run.start.azimuth:g}"
+        target = f"{run.target.distance:g} / {run.target.elevation:g} / {run.target.azimuth:g}"
+        labels = (job.experiment, f"{start} → {target}", METHODS[job.method].title)
+        rows.append(
+            Row(
+                labels,
+                tuple(cells),
+                group=job.experiment,
+                ids=(job.experiment, f"{start} to {target}", job.method),
+            )
+        )
+    return Table(
+        "runs",
+        "Named runs.",
+        captions.sentences(
+            "Starts, sizes and steps are those of the two commands in the released README; it names no picture to match, so targets "
+            "are chosen here: (5, 30, 45), and where the released example ended. Cameras are distance / elevation / azimuth. The released "
+            "recipe minimises the same error to the same picture as ours. PSNR and SSIM are of pictures with fresh samples, so "
+            "sampling noise bounds them.",
+            _closing(results, names, [settings.scenes.all[0]]),
+        ),
+        ("run", "cameras", "method"),
+        ("Run", "Start → camera", "Method"),
+        RUNS,
+        tuple(rows),
+    )
+
+
+def build_gradients(results: Results, settings: ViewpointsSettings, names: Names) -> Table:
+    """Return a row a scene, pair of cameras and part of the gradient."""
+    keys = ("distance", "elevation", "azimuth", "fov")
+    columns = tuple(
+        Column(name, name.capitalize() if name != "fov" else "Field of view", "", "none") for name in keys
+    )
+    rows = []
+    for scene in settings.scenes.all:
+        for pair in PAIRS:
+            for part in ("full", "interior"):
+                found = results.gradients.get((scene, part, pair), {})
+                values = [found.get(f"ratio/{name}", (None, NOT_RUN)) for name in keys]
+                cells = tuple(
+                    Cell(value=value, n=1) if value is not None else Cell(note=reason)
+                    for value, reason in values
+                )
+                title = "with outlines" if part == "full" else "interior only"
+                rows.append(
+                    Row((names.scene(scene), pair, title), cells, group=scene, ids=(scene, pair, part))
+                )
+    preset = settings.gradients
+    return Table(
+        "gradients",
+        "Gradients over finite differences.",
+        captions.sentences(
+            "Derivatives of the mean squared error to another camera's picture, divided by central differences with common samples: 1 is "
+            "right. Interior only is what a rasteriser without anti-aliasing differentiates. Components below a tenth of the largest "
+            "one, in units of 1 and 10 degrees, are too weak to judge.",
+            f"Pictures of {preset.size} pixels, {preset.spp} samples per pixel (differences: {preset.fd_spp}), mean of {preset.repeats}.",
+            _closing(results, names, settings.scenes.all),
+        ),
+        ("scene", "pair", "part"),
+        ("Scene", "Cameras", "Gradient"),
+        columns,
+        tuple(rows),
+    )
+
+
+def build_views(results: Results, settings: ViewpointsSettings, names: Names) -> Table:
+    """Return a row a number of views and set of views."""
+    rows = []
+    for count in settings.views.counts:
+        for name, title in VIEW_SETS.items():
+            found = results.views.get((name, count), {})
+            cells = tuple(mean_cell(found.get(column.key, ()), [NOT_RUN]) for column in VIEWS)
+            rows.append(Row((str(count), title), cells, group=str(count), ids=(str(count), name)))
+    preset, rooms = settings.views, settings.scenes.room_names
+    return Table(
+        "views",
+        "Views for segments.",
+        captions.sentences(
+            "True masks of the views are projected back and vote on the faces that they see; IoU is by area, against what can be seen of the "
+            "segment at all. Mean ± one sample standard deviation over segments and rooms (t-intervals of 95% are in the CSV). Views are chosen "
+            f"by visibility, framing and centring, without network weights; random views are means over {preset.random_draws} draws, and "
+            "best of random takes the highest scores of all of them.",
+            f"Segments: {captions.join_words(preset.segments)}. Masks of {preset.mask_size} pixels.",
+            _closing(results, names, rooms),
+        ),
+        ("views", "set"),
+        ("Views", "Set"),
+        VIEWS,
+        tuple(rows),
+        "Segments",
+    )
+
+
+def _closing(results: Results, names: Names, scenes: Sequence[str]) -> str:
+    """Say the tier, and which scenes were real."""
+    used = {(scene, ""): results.assets[scene] for scene in dict.fromkeys(scenes) if scene in results.assets}
+    inputs = captions.assets_sentence(used, names).replace(" (marked *)", "")
+    return captions.sentences(captions.tier_sentence(results.tier), inputs)
+
+
+BUILDERS: Mapping[str, Callable[[Results, ViewpointsSettings, Names], Table]] = {
+    "searches": build_searches,
+    "runs": build_runs,
+    "gradients": build_gradients,
+    "views": build_views,
+}
