@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -35,13 +36,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one sub-command. A mistake that the user can mend ends in its message on stderr and exit code 2."""
     parsed = parser().parse_args(arguments)
     try:
-        return int(parsed.run(parsed))
+        code = int(parsed.run(parsed))
+        sys.stdout.flush()  # here, where a closed pipe is caught, and not when Python ends
+        return code
     except UserError as error:
         print(f"rerender: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:
-        # the reader of a pipe, such as `head`, has seen enough
-        sys.stderr.close()
+        # the reader of a pipe, such as `head`, has seen enough; what is still buffered must not meet the pipe again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
         return 130
