@@ -12,6 +12,8 @@ import pytest
 import yaml
 from tests.slurm.cluster import Cluster
 
+pytestmark = pytest.mark.flaky(reruns=1)  # real daemons have waits of their own
+
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "config", "profiles", "src", "workflow")
 HURRY = ("--seconds-between-status-checks", "2", "--latency-wait", "10")

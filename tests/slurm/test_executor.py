@@ -6,6 +6,8 @@ import pytest
 import yaml
 from tests.slurm.conftest import Project
 
+pytestmark = pytest.mark.flaky(reruns=1)  # real daemons have waits of their own
+
 WHERE = """
 rule where:
     output: "out/{k}.txt"

@@ -14,6 +14,8 @@ from tests.slurm.cluster import Cluster, until
 from tests.slurm.conftest import Project
 from tests.slurm.fits import Fit, prepare
 
+pytestmark = pytest.mark.flaky(reruns=1)  # real daemons have waits of their own
+
 REPEATED = 12
 """Steps that a sudden death may cost: those since the last checkpoint, which is at most 0.3 s and one step old."""
 

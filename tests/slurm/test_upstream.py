@@ -12,6 +12,8 @@ import sys
 import pytest
 from tests.slurm.conftest import Project
 
+pytestmark = pytest.mark.flaky(reruns=1)  # real daemons have waits of their own
+
 UNEVEN = '''
 rule uneven:
     output: "out/{k}.txt"
