@@ -9,14 +9,15 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with script(snakemake):
-    from rerender.papers.physics.grid import Job, RunFiles
+    from rerender.papers.physics.grid import Job
     from rerender.papers.physics.requests import make_video
+    from rerender.reporting.jobfiles import JobFiles
 
     wildcards = snakemake.wildcards
     make_video(
         Job(wildcards.experiment, wildcards.mode, int(wildcards.seed)),
         snakemake.params.settings,
         wildcards.tier,
-        RunFiles(Path(snakemake.input.final).parent),
+        JobFiles(Path(snakemake.input.final).parent),
         snakemake.output[0],
     )

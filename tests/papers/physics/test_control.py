@@ -8,11 +8,12 @@ import torch
 
 from rerender.core.files import load_tree
 from rerender.papers.physics.control_fem import ControlRequest, GearWorld, run_control
-from rerender.papers.physics.grid import Job, RunFiles
+from rerender.papers.physics.grid import Job
 from rerender.papers.physics.pyramids import blurred, pyramid_loss
 from rerender.papers.physics.specs import ControlSettings
 from rerender.papers.physics.videos import make_control_video
 from rerender.provenance.manifest import Code
+from rerender.reporting.jobfiles import JobFiles
 from rerender.reporting.rows import read_rows
 from rerender.reporting.videos import probe_video
 from rerender.simulation.errors import Unstable
@@ -73,7 +74,7 @@ def test_a_job_writes_its_files_and_a_video(tmp_path: Path) -> None:
     asked = request()
     folder = tmp_path / "control_fem" / "default" / "s1"
     run_control(asked, CODE, {"numpy": "2"}, folder=folder, state_root=tmp_path)
-    run = RunFiles(folder)
+    run = JobFiles(folder)
     trace = pl.read_parquet(run.trace)
     assert set(trace["method"]) == {"gradsim", "diffphysics", "random"}
     rows = read_rows(run.metrics).filter(pl.col("metric") == "position_error/first")

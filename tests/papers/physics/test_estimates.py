@@ -14,7 +14,7 @@ from rerender.core.files import load_tree
 from rerender.fitting.quasi_newton import Finish
 from rerender.papers.physics import estimation, lame, rigid_mass
 from rerender.papers.physics.estimation import best_start
-from rerender.papers.physics.grid import Job, RunFiles
+from rerender.papers.physics.grid import Job
 from rerender.papers.physics.rigid_scene import draw_object, frames_shown, move, positions
 from rerender.papers.physics.specs import LameSettings, RasterSettings, RigidMassSettings, SearchSettings
 from rerender.papers.physics.subjects import (
@@ -27,6 +27,7 @@ from rerender.papers.physics.subjects import (
 )
 from rerender.papers.physics.videos import make_estimate_video
 from rerender.provenance.manifest import Code
+from rerender.reporting.jobfiles import JobFiles
 from rerender.reporting.rows import read_rows
 from rerender.reporting.videos import probe_video
 from rerender.simulation.errors import Diverged, Unstable
@@ -145,7 +146,7 @@ def test_a_job_writes_its_files_and_a_video(tmp_path: Path) -> None:
     run_estimates(
         request, rigid_mass.subjects(request), CODE, {"numpy": "2"}, folder=folder, state_root=tmp_path
     )
-    run = RunFiles(folder)
+    run = JobFiles(folder)
     rows = read_rows(run.metrics)
     assert set(rows["method"]) == {"gradsim", "diffphysics", "random", "average"}
     errors = rows.filter((pl.col("metric") == "rel_error/mass") & (pl.col("method") == "random"))

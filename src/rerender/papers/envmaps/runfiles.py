@@ -7,16 +7,16 @@ from pathlib import Path
 
 from rerender.core.errors import UserError
 from rerender.papers.envmaps.specs import InversionMode
+from rerender.reporting.jobfiles import JobFiles
 
 INITIAL = "initial"
 """The row for doing nothing: the initial map against the true one."""
 
 
 @dataclass(frozen=True)
-class RunFiles:
+class RunFiles(JobFiles):
     """One finished job: `{folder}` is `…/runs/{experiment}/{scene}/{envmap}/{mode}/s{seed}`."""
 
-    folder: Path
     experiment: str
     scene: str
     envmap: str
@@ -35,26 +35,6 @@ class RunFiles:
             )
         experiment, scene, envmap, mode, seed = parts
         return cls(folder, experiment, scene, envmap, mode, int(seed[1:]))
-
-    @property
-    def final(self) -> Path:
-        """Maps and renderings: `initial`, `truth`, `target`, and by representation `map`, `rendering`, snapshots."""
-        return self.folder / "final.npz"
-
-    @property
-    def trace(self) -> Path:
-        """Histories of all representations, one row a step, column `representation`."""
-        return self.folder / "trace.parquet"
-
-    @property
-    def metrics(self) -> Path:
-        """Metric rows."""
-        return self.folder / "metrics.json"
-
-    @property
-    def manifest(self) -> Path:
-        """What was made, from what, by which code."""
-        return self.folder / "manifest.json"
 
 
 @dataclass(frozen=True, order=True)

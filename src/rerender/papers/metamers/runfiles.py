@@ -8,13 +8,13 @@ from pathlib import Path
 
 from rerender.catalogue.specs import Family as Family
 from rerender.core.errors import UserError
+from rerender.reporting.jobfiles import JobFiles
 
 
 @dataclass(frozen=True)
-class RunFiles:
+class RunFiles(JobFiles):
     """One finished run: `{folder}` is `…/runs/{scene}/{envmap}/{model}/s{seed}`."""
 
-    folder: Path
     family: Family
     scene: str
     envmap: str
@@ -33,16 +33,6 @@ class RunFiles:
             )
         scene, envmap, model, seed = parts
         return cls(folder, family, scene, envmap, model, int(seed[1:]))
-
-    @property
-    def final(self) -> Path:
-        """Optimised parameters: trees `start`, `best`, `last`."""
-        return self.folder / "final.npz"
-
-    @property
-    def trace(self) -> Path:
-        """History, one row an iteration."""
-        return self.folder / "trace.parquet"
 
     @property
     def summary(self) -> Path:

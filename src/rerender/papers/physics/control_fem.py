@@ -23,13 +23,14 @@ from rerender.core.seeds import SeedStream
 from rerender.fitting.loop import fit
 from rerender.fitting.problem import LoopSettings, StepResult
 from rerender.papers.physics.estimation import Search
-from rerender.papers.physics.grid import Job, RunFiles
+from rerender.papers.physics.grid import Job
 from rerender.papers.physics.outputs import row_context, write_job
 from rerender.papers.physics.pyramids import pyramid_loss
 from rerender.papers.physics.specs import ControlSettings
 from rerender.provenance.host import Stopwatch
 from rerender.provenance.manifest import Code, run_id
 from rerender.rendering.soft_rasteriser import SoftSettings, look_from, rasterise
+from rerender.reporting.jobfiles import JobFiles
 from rerender.reporting.rows import MetricRow
 from rerender.simulation.elements import make_tets, tet_inverse_mass
 from rerender.simulation.particles import ParticleClock, ParticleSystem, simulate_particles
@@ -176,7 +177,7 @@ def run_control(
             motions[method] = _motion(world, world.policy(torch.as_tensor(weights, dtype=DTYPE)))
         histories.append(history.with_columns(method=pl.lit(method), seed=request.job.seed))
     write_job(
-        RunFiles(folder),
+        JobFiles(folder),
         request.job,
         run_id=identity,
         parameters=request.parameters(),

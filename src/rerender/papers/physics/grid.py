@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rerender.core.errors import UserError, unknown_name
@@ -39,33 +38,6 @@ class Expected:
     method: str
     variant: str
     seed: int
-
-
-@dataclass(frozen=True)
-class RunFiles:
-    """The files of one finished job, in its folder."""
-
-    folder: Path
-
-    @property
-    def final(self) -> Path:
-        """Truth, first guess and estimates of every object; of control, goal and motions."""
-        return self.folder / "final.npz"
-
-    @property
-    def trace(self) -> Path:
-        """Histories, one row an evaluation, columns `scene` and `method`."""
-        return self.folder / "trace.parquet"
-
-    @property
-    def metrics(self) -> Path:
-        """Metric rows."""
-        return self.folder / "metrics.json"
-
-    @property
-    def manifest(self) -> Path:
-        """What was made, from what, by which code."""
-        return self.folder / "manifest.json"
 
 
 def jobs(settings: PhysicsSettings) -> tuple[Job, ...]:

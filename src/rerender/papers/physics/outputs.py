@@ -8,11 +8,12 @@ from typing import Any
 import polars as pl
 
 from rerender.core.files import Tree, atomic_path, save_tree
-from rerender.papers.physics.grid import Job, RunFiles
+from rerender.papers.physics.grid import Job
 from rerender.papers.physics.specs import NO_LIGHT
 from rerender.provenance.host import Stopwatch
 from rerender.provenance.manifest import Code, write_manifest
 from rerender.provenance.stack import stack_fingerprint
+from rerender.reporting.jobfiles import JobFiles
 from rerender.reporting.rows import MetricRow, RowContext, write_rows
 
 BACKEND = "warp_cpu"
@@ -43,7 +44,7 @@ def row_context(
 
 
 def write_job(
-    run: RunFiles,
+    run: JobFiles,
     job: Job,
     *,
     run_id: str,

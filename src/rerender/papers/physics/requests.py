@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rerender.papers.physics.grid import CONTROL_FEM, LAME, RIGID_MASS, Job, RunFiles
+from rerender.papers.physics.grid import CONTROL_FEM, LAME, RIGID_MASS, Job
 from rerender.papers.physics.specs import (
     ControlSettings,
     Frozen,
@@ -14,6 +14,7 @@ from rerender.papers.physics.specs import (
     RasterSettings,
     RigidMassSettings,
 )
+from rerender.reporting.jobfiles import JobFiles
 
 if TYPE_CHECKING:
     from rerender.papers.physics.control_fem import ControlRequest
@@ -58,7 +59,7 @@ def run_job(
     run_estimates(asked, subjects(asked), code, stack, folder=folder, state_root=state_root)
 
 
-def make_video(job: Job, settings: Mapping[str, Any], tier: str, run: RunFiles, out: Path | str) -> None:
+def make_video(job: Job, settings: Mapping[str, Any], tier: str, run: JobFiles, out: Path | str) -> None:
     """Make the video of a finished job."""
     from rerender.papers.physics.videos import make_control_video, make_estimate_video
 

@@ -20,12 +20,13 @@ import torch
 from rerender.core.files import Tree
 from rerender.core.seeds import SeedStream
 from rerender.papers.physics.estimation import Estimate, Loss, best_start, estimate
-from rerender.papers.physics.grid import Job, RunFiles
+from rerender.papers.physics.grid import Job
 from rerender.papers.physics.outputs import row_context, write_job
 from rerender.papers.physics.specs import GRID_KEYS, RasterSettings, Variant
 from rerender.provenance.host import Stopwatch
 from rerender.provenance.manifest import Code, run_id
 from rerender.rendering.soft_rasteriser import SoftSettings
+from rerender.reporting.jobfiles import JobFiles
 from rerender.reporting.rows import MetricRow, RowContext
 
 DTYPE = torch.float64
@@ -117,7 +118,7 @@ def run_estimates(
             "estimates": {method: dict(values) for method, values in estimates.items()},
         }
     write_job(
-        RunFiles(folder),
+        JobFiles(folder),
         request.job,
         run_id=identity,
         parameters=request.parameters(),

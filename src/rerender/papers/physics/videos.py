@@ -10,9 +10,9 @@ import torch
 
 from rerender.core.files import Tree, load_tree
 from rerender.papers.physics.control_fem import ControlRequest, GearWorld
-from rerender.papers.physics.grid import RunFiles
 from rerender.papers.physics.subjects import EstimateRequest, Subject
 from rerender.reporting.grids import as_bytes
+from rerender.reporting.jobfiles import JobFiles
 from rerender.reporting.videos import (
     Frame,
     below,
@@ -37,7 +37,7 @@ SHORT: Mapping[str, str] = {"kg": ".6f", "Pa": ".1f"}
 def make_estimate_video(
     request: EstimateRequest,
     subjects: Callable[[EstimateRequest], Iterable[Subject]],
-    run: RunFiles,
+    run: JobFiles,
     out: Path | str,
 ) -> None:
     """Write the video of a finished job of estimates, its subjects one after the other."""
@@ -45,7 +45,7 @@ def make_estimate_video(
     write_video(out, _estimate_frames(request, subjects(request), final), FPS)
 
 
-def make_control_video(request: ControlRequest, run: RunFiles, out: Path | str) -> None:
+def make_control_video(request: ControlRequest, run: JobFiles, out: Path | str) -> None:
     """Write the video of a finished control job: the goal, then first policy and what was found, from the stored motions."""
     final, world = load_tree(run.final), GearWorld(request)
     reels: dict[str, list[Frame]] = {}

@@ -23,6 +23,7 @@ from rerender.core.seeds import SeedStream
 from rerender.fitting.loop import fit
 from rerender.fitting.problem import LoopSettings
 from rerender.fitting.schedules import Constant, Cosine
+from rerender.papers.viewpoints.contexts import row_context
 from rerender.papers.viewpoints.descent import Descent
 from rerender.papers.viewpoints.matching import Matcher, render_target
 from rerender.papers.viewpoints.methods import EXACT_DEGREES, EXACT_DISTANCE, LEVELS, Method, method
@@ -34,7 +35,6 @@ from rerender.papers.viewpoints.starts import draw_case, orbit_of
 from rerender.perception.metrics.image import psnr, ssim
 from rerender.provenance.host import Stopwatch
 from rerender.provenance.manifest import Code, hash_files, run_id, write_manifest
-from rerender.provenance.stack import stack_fingerprint
 from rerender.rendering.painted_views import PaintedViews
 from rerender.rendering.variants import start_variant
 from rerender.reporting.rows import Better, MetricRow, RowContext, write_rows
@@ -111,7 +111,18 @@ def run_search(
     matchers += [matchers[0].with_target(target) for target in targets[1:]]
     state = state_root / identity
     found = find_all(request, matchers, cases, identity, state)
-    context = row_context(request, backend, identity, code, stack)
+    context = row_context(
+        request.experiment,
+        request.scene,
+        method=request.method,
+        representation="orbit",
+        file=request.file,
+        tier=request.tier,
+        backend=backend,
+        identity=identity,
+        code=code,
+        stack=stack,
+    )
     views = PaintedViews(painted, max(request.settings.ladder))
     rows = [
         row
@@ -292,25 +303,3 @@ def parameters(request: SearchRequest) -> dict[str, Any]:
         "iterations": request.iterations,
         "variant": request.variant,
     }
-
-
-def row_context(
-    request: SearchRequest, backend: str, identity: str, code: Code, stack: Mapping[str, str]
-) -> RowContext:
-    """Return the columns that all rows of a job share."""
-    return RowContext(
-        paper="viewpoints",
-        experiment=request.experiment,
-        scene=request.scene,
-        envmap="none",
-        method=request.method,
-        representation="orbit",
-        seed=1,
-        tier=request.tier,
-        backend=backend,
-        device="cuda" if backend.startswith("cuda") else "cpu",
-        run_id=identity,
-        code=code.fingerprint,
-        stack=stack_fingerprint(stack),
-        assets=read_origin(request.file.with_suffix(".json")),  # type: ignore[arg-type]
-    )

@@ -7,18 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from rerender.catalogue.origins import read_origin
 from rerender.core.orbits import LENS, Orbit
 from rerender.core.seeds import SeedStream
+from rerender.papers.viewpoints.contexts import row_context
 from rerender.papers.viewpoints.matching import DIFFERENCE_STEPS, SCALES
 from rerender.papers.viewpoints.methods import PAIRS
 from rerender.papers.viewpoints.scenes import load_scene
 from rerender.papers.viewpoints.settings import GradientSettings
 from rerender.provenance.manifest import Code, hash_files, run_id
-from rerender.provenance.stack import stack_fingerprint
 from rerender.rendering.painted_views import PaintedViews, Part
 from rerender.rendering.variants import start_variant
-from rerender.reporting.rows import RowContext, write_rows
+from rerender.reporting.rows import write_rows
 
 CAMERAS: Mapping[str, tuple[Orbit, Orbit]] = dict(
     zip(
@@ -60,21 +59,17 @@ def check_gradients(
         scale = np.array([SCALES[name] for name in LENS])
         strength = np.abs(slopes["differences"] * scale)
         for part in PARTS:
-            context = RowContext(
-                paper="viewpoints",
-                experiment="gradients",
-                scene=scene,
-                envmap="none",
+            context = row_context(
+                "gradients",
+                scene,
                 method=part,
                 representation=pair,
-                seed=1,
+                file=file,
                 tier=tier,
                 backend=backend,
-                device="cuda" if backend.startswith("cuda") else "cpu",
-                run_id=identity,
-                code=code.fingerprint,
-                stack=stack_fingerprint(stack),
-                assets=read_origin(file.with_suffix(".json")),  # type: ignore[arg-type]
+                identity=identity,
+                code=code,
+                stack=stack,
             )
             worst = 0.0
             for index, name in enumerate(LENS):

@@ -11,21 +11,20 @@ from pathlib import Path
 
 import numpy as np
 
-from rerender.catalogue.origins import read_origin
 from rerender.core.files import save_tree
 from rerender.core.orbits import LENS, TARGET, Orbit
 from rerender.core.painted import PaintedMesh
 from rerender.core.seeds import derive_seed
+from rerender.papers.viewpoints.contexts import row_context
 from rerender.papers.viewpoints.methods import VIEW_SETS
 from rerender.papers.viewpoints.reprojection import agreement, dense_visibility, vote
 from rerender.papers.viewpoints.scenes import load_scene
 from rerender.papers.viewpoints.segments import SegmentViews
 from rerender.papers.viewpoints.settings import ViewSettings
 from rerender.provenance.manifest import Code, hash_files, run_id
-from rerender.provenance.stack import stack_fingerprint
 from rerender.rendering.painted_views import PaintedViews
 from rerender.rendering.variants import start_variant
-from rerender.reporting.rows import MetricRow, RowContext, write_rows
+from rerender.reporting.rows import MetricRow, write_rows
 
 SETS = tuple(VIEW_SETS)
 CHOSEN, BEST, RANDOM, TURNTABLE = SETS
@@ -53,38 +52,29 @@ def compare_views(
     rows: list[MetricRow] = []
     cameras: dict[str, np.ndarray] = {}
     for label in settings.segments:
-        context = RowContext(
-            paper="viewpoints",
-            experiment="views",
-            scene=scene,
-            envmap="none",
+        context = row_context(
+            "views",
+            scene,
             method=CHOSEN,
             representation=label,
-            seed=1,
+            file=file,
             tier=tier,
             backend=backend,
-            device="cuda" if backend.startswith("cuda") else "cpu",
-            run_id=identity,
-            code=code.fingerprint,
-            stack=stack_fingerprint(stack),
-            assets=read_origin(file.with_suffix(".json")),  # type: ignore[arg-type]
+            identity=identity,
+            code=code,
+            stack=stack,
         )
         found, values = judge_segment(
             painted, label, settings, derive_seed("viewpoints", "views", scene, label)
         )
         cameras[label] = np.stack([orbit.values((*LENS, *TARGET)) for orbit in found])
         rows += [
-            replace_context(context, name, count).row(metric, value, better="higher", n=n)
+            replace(context, method=name, seed=count).row(metric, value, better="higher", n=n)
             for (name, count), (metrics, n) in values.items()
             for metric, value in metrics.items()
         ]
     write_rows(out, rows)
     save_tree(out_views, cameras)
-
-
-def replace_context(context: RowContext, name: str, count: int) -> RowContext:
-    """Return the columns of a set of so many views."""
-    return replace(context, method=name, seed=count)
 
 
 Judged = dict[tuple[str, int], tuple[dict[str, float], int]]
