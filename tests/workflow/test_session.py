@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from rerender.catalogue import registry
-from rerender.workflow import assets, metamers
+from rerender.core.errors import UserError
+from rerender.workflow import assets, envmaps, metamers
 from rerender.workflow.session import Session
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -182,3 +183,21 @@ def test_figures_are_drawn_from_the_runs_they_show(mirror: Path) -> None:
         path.endswith(("trace.parquet", "metrics.parquet"))
         for path in metamers.figure_runs(made, "smoke", "f4")
     )
+
+
+def test_one_envmaps_job_searches_in_all_modes_of_the_tier_in_use(mirror: Path) -> None:
+    named = {"experiment": "shift", "scene": "mirror_sphere", "envmap": "sky_00", "seed": "1"}
+    made = session(mirror)
+    inversions = envmaps.run_params(made, "smoke", named)["inversions"]
+    assert {mode: found["mode"] for mode, found in inversions.items()} == {
+        "paper_like": "paper_like",
+        "stabilised": "stabilised",
+    }
+    one_mode = {"smoke": {"envmaps": {"inversion": {"modes": ["stabilised"]}}}}
+    fewer = session(mirror, tiers=one_mode)
+    assert list(envmaps.run_params(fewer, "smoke", named)["inversions"]) == ["stabilised"]
+    other = session(mirror, tiers=one_mode, **{"tier": "laptop"})
+    with pytest.raises(UserError, match=r"other modes \(stabilised\).*\n?.*--config tier=smoke"):
+        envmaps.run_params(other, "smoke", named)
+    edit = {**named, "experiment": "edit_move_shadow", "scene": "atenea", "mode": "stabilised"}
+    assert list(envmaps.run_params(made, "smoke", edit)["inversions"]) == ["stabilised"]

@@ -90,8 +90,12 @@ def names_params(wildcards):
 
 def place_runs(*names):
     """Input function: files of every run of a scene and light that can run here."""
-    return lambda wildcards: metamers.place_runs(
-        SESSION, wildcards.tier, wildcards.scene, wildcards.envmap, *names
+    return lambda wildcards: metamers.run_files(
+        SESSION,
+        wildcards.tier,
+        *names,
+        scene=wildcards.scene,
+        envmap=wildcards.envmap,
     )
 
 

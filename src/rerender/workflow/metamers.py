@@ -17,9 +17,6 @@ from rerender.papers.metamers.settings import GeometrySettings, MaterialSettings
 from rerender.workflow import assets
 from rerender.workflow.session import Session, remembered
 
-FOLDER = "<results>/{tier}/metamers"
-RUN = FOLDER + "/runs/{scene}/{envmap}/{model}/s{seed}"
-
 EVALUATED = ("metrics.parquet", "views.npz")
 TABLES = ("t1", "t2", "t3", "t4")
 FIGURES = ("f1", "f2", "f3", "f4")
@@ -187,8 +184,3 @@ def figure_runs(session: Session, tier: str, name: str) -> list[str]:
         *run_files(session, tier, "fit.json", family=family),
         *evaluation_files(session, tier, *EVALUATED, family=family),
     ]
-
-
-def place_runs(session: Session, tier: str, scene: str, envmap: str, *names: str) -> list[str]:
-    """Return the paths of files of all runs of a scene and light."""
-    return run_files(session, tier, *names, scene=scene, envmap=envmap)

@@ -82,11 +82,6 @@ def metric_files(session: Session, tier: str) -> list[str]:
     ]
 
 
-def scene_file(tier: str, scene: str) -> str:
-    """Return the prepared painted mesh of a scene."""
-    return at(tier, "scenes", f"{scene}.npz")
-
-
 def known_scene(session: Session, tier: str, scene: str) -> str:
     """Return the scene's name; raises `UserError` for one that the tier does not have."""
     scenes = session.viewpoints(tier).scenes.all
