@@ -19,11 +19,12 @@ from pydantic.fields import FieldInfo
 from rerender.catalogue import resolve
 from rerender.catalogue.resolve import AssetSettings as AssetPlaces
 from rerender.core.errors import UserError, closest_first, unknown_name
+from rerender.fields import Frozen
 from rerender.papers.envmaps import grid as envmaps_grid
 from rerender.papers.envmaps.settings import EnvmapsSettings
 from rerender.papers.envmaps.tiers import TIERS as ENVMAPS_TIERS
 from rerender.papers.metamers import grid as metamers_grid
-from rerender.papers.metamers.settings import Frozen, MetamersSettings
+from rerender.papers.metamers.settings import MetamersSettings
 from rerender.papers.metamers.tiers import TIERS as METAMERS_TIERS
 from rerender.papers.physics import grid as physics_grid
 from rerender.papers.physics.settings import PhysicsSettings

@@ -9,18 +9,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from rerender.core.errors import UserError, unknown_name
+from rerender.fields import Count, Frozen
 
-Count = Annotated[int, Field(ge=1)]
 SITE_FILE = Path("profiles/slurm/site.yaml")
-
-
-class Frozen(BaseModel):
-    """An immutable settings value; unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
 
 class Place(Frozen):

@@ -14,7 +14,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from rerender.core.errors import UserError, unknown_name
-from rerender.papers.envmaps.specs import Frozen, NonNegative, Positive
+from rerender.fields import Frozen, NonNegative, Positive
 from rerender.reporting.yamlfile import explain, read_yaml
 
 Where = Literal["all", "floor", "object"]

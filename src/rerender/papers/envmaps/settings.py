@@ -13,6 +13,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, model_validator
 
 from rerender.core.errors import closest_first
+from rerender.fields import Count, Frozen, Names, NonNegative, Positive
 from rerender.papers.envmaps.edit_specs import PAPER_EDITS, EditSpec, edit_spec
 from rerender.papers.envmaps.own_edit_specs import OwnEdit
 from rerender.papers.envmaps.scene_specs import ENV_SCENES
@@ -22,13 +23,9 @@ from rerender.papers.envmaps.specs import (
     NETWORK_LR,
     PERCEPTUAL_SUFFIX,
     REPRESENTATIONS,
-    Count,
-    Frozen,
     InversionMode,
     InversionSettings,
-    NonNegative,
     ObjectiveSettings,
-    Positive,
     Ramp,
     RepresentationSpec,
     representation_spec,
@@ -64,7 +61,6 @@ REGULARISERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 FIT_SCENE = "none"
 """The `scene` of rows that belong to a fit: no scene is involved."""
 
-Names = Annotated[tuple[str, ...], Field(min_length=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from rerender.core.errors import unknown_name
+from rerender.fields import Count, Frozen, NonNegative, Positive
 
 Kind = Literal["pixels", "logpix", "network"]
 Curve = Literal["log", "linear"]
@@ -20,16 +21,6 @@ Output = Literal["sigmoid", "linear"]
 ToneCurve = Literal["srgb", "linear", "reinhard"]
 LuminanceMode = Literal["squared", "absolute"]
 InversionMode = Literal["paper_like", "stabilised"]
-
-Count = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0)]
-NonNegative = Annotated[float, Field(ge=0)]
-
-
-class Frozen(BaseModel):
-    """An immutable settings value; unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
 
 class NetworkSettings(Frozen):

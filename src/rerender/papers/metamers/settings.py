@@ -10,20 +10,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
+
+from rerender.fields import Count, Frozen, Names
 
 Family = Literal["geometry", "material"]
 Guiding = Literal["none", "octree"]
 MaterialIntegrator = Literal["prb", "path"]
-
-Count = Annotated[int, Field(ge=1)]
-Names = Annotated[tuple[str, ...], Field(min_length=1)]
-
-
-class Frozen(BaseModel):
-    """An immutable settings value; unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
 
 class Refinement(Frozen):

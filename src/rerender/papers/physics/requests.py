@@ -6,14 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rerender.fields import Frozen
 from rerender.papers.physics.grid import CONTROL_FEM, LAME, RIGID_MASS, Job
-from rerender.papers.physics.specs import (
-    ControlSettings,
-    Frozen,
-    LameSettings,
-    RasterSettings,
-    RigidMassSettings,
-)
+from rerender.papers.physics.specs import ControlSettings, LameSettings, RasterSettings, RigidMassSettings
 from rerender.reporting.jobfiles import JobFiles
 
 if TYPE_CHECKING:

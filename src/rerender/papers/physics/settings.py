@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from rerender.fields import Frozen
 from rerender.papers.physics.specs import (
     ControlSettings,
-    Frozen,
     LameSettings,
     LandscapeSettings,
     RasterSettings,

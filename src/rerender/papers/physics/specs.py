@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from rerender.fields import Count, Frozen, NonNegative, Positive
 
 SHAPES = (
     *("box", "cone", "cylinder", "sphere", "capsule", "torus", "banana"),
@@ -28,16 +30,6 @@ GRID_KEYS = ("seeds", "other_seeds", "variants")
 
 NO_LIGHT = "none"
 """The `envmap` of metric rows: light is fixed."""
-
-Count = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0)]
-NonNegative = Annotated[float, Field(ge=0)]
-
-
-class Frozen(BaseModel):
-    """An immutable settings value; unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
 
 class SearchSettings(Frozen):

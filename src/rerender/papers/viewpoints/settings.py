@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from rerender.core.errors import closest_first
+from rerender.fields import Count, Frozen, Names, Positive
 from rerender.papers.viewpoints.methods import METHODS
 
 LABELS = (
@@ -21,19 +22,10 @@ LABELS = (
 ROOM = "room_"
 """What the names of procedural rooms begin with."""
 
-Count = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0)]
 Size = Annotated[int, Field(ge=16, le=2048)]
 Ladder = Annotated[tuple[Size, ...], Field(min_length=1)]
 Degrees = Annotated[float, Field(ge=-89, le=89)]
-Names = Annotated[tuple[str, ...], Field(min_length=1)]
 Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-
-
-class Frozen(BaseModel):
-    """An immutable settings value; unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
 
 class ScanSettings(Frozen):
