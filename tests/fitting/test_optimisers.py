@@ -10,6 +10,7 @@ from rerender.core.errors import UserError
 from rerender.core.files import load_tree, save_tree
 from rerender.fitting.optimisers import Optimisers, to_arrays
 from rerender.fitting.problem import OptimiserName, Parameter
+from rerender.fitting.schedules import Linear, StepDecay
 
 
 def leaf(values: object, dtype: torch.dtype = torch.float64) -> torch.Tensor:
@@ -238,3 +239,21 @@ def test_gpu_steps_like_cpu(kind: OptimiserName) -> None:
         on_gpu.put_back(stored)
     path = descend(here, single(here, 0.1, kind), gradients)
     np.testing.assert_allclose(there.detach().cpu().numpy(), path[-1], atol=1e-5)
+
+
+def test_each_parameter_follows_its_own_schedule() -> None:
+    """Adam's first steps of a constant gradient are the rate itself."""
+    early, late = leaf(np.zeros(2)), leaf(np.zeros(2))
+    optimisers = Optimisers(
+        {
+            "early": Parameter(early, 0.1, schedule=StepDecay((2,), 0.5)),
+            "late": Parameter(late, 0.3, schedule=Linear(2, 0.0, 1.0)),
+        }
+    )
+    rates = []
+    for iteration in range(3):
+        early.grad, late.grad = torch.ones(2, dtype=torch.float64), torch.ones(2, dtype=torch.float64)
+        rates.append(optimisers.step(0.5, iteration))
+    np.testing.assert_allclose(early.detach(), -0.5 * 0.1 * (1 + 1 + 0.5), rtol=1e-6)
+    np.testing.assert_allclose(late.detach(), -0.5 * 0.3 * (0 + 0.5 + 1), rtol=1e-6)
+    np.testing.assert_allclose(rates, [0.05, 0.075, 0.15])

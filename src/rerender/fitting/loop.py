@@ -59,7 +59,7 @@ def fit(
             if run.fails(result.loss, norm):
                 break
             run.keep(result.loss)
-            rate = run.optimisers.step(settings.lr_schedule(i))
+            rate = run.optimisers.step(settings.lr_schedule(i), i)
             if run.diverges(rate):
                 break
             if problem.project(i):

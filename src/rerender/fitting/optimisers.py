@@ -100,15 +100,18 @@ class Optimisers:
             parameter.tensor.grad = None
 
     @torch.no_grad()
-    def step(self, lr_factor: float) -> float:
-        """Update with each learning rate times `lr_factor`, clip to bounds; return the largest rate."""
+    def step(self, lr_factor: float, iteration: int = 0) -> float:
+        """Update with each rate times its schedule and `lr_factor`, clip to bounds; return the largest rate."""
+        rates = {
+            name: one.lr * lr_factor * one.schedule(iteration) for name, one in self.parameters.items()
+        }
         for name, parameter in self.parameters.items():
             if parameter.tensor.grad is not None:
                 update = _UPDATES[parameter.optimiser]
-                update(parameter.tensor, parameter.tensor.grad, self._moments[name], parameter.lr * lr_factor)
+                update(parameter.tensor, parameter.tensor.grad, self._moments[name], rates[name])
             if parameter.low is not None or parameter.high is not None:
                 parameter.tensor.clamp_(parameter.low, parameter.high)
-        return max(parameter.lr for parameter in self.parameters.values()) * lr_factor
+        return max(rates.values())
 
     def grad_norm(self) -> float:
         """Return the Euclidean norm over all gradients; infinite only if one of them is."""

@@ -31,7 +31,8 @@ class Parameter:
 
     `tensor` is a leaf with `requires_grad`; the loop updates it in place and clips it to
     [`low`, `high`] after every step. `adam_uniform` divides by one second moment for the whole
-    tensor (Large Steps geometry), `adam` by one per entry.
+    tensor (Large Steps geometry), `adam` by one per entry. `schedule` is a factor on this tensor's
+    rate, beside the loop's own.
     """
 
     tensor: torch.Tensor
@@ -39,6 +40,7 @@ class Parameter:
     optimiser: OptimiserName = "adam"
     low: float | None = None
     high: float | None = None
+    schedule: Schedule = field(default_factory=Constant)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,103 @@
+"""The materials experiments at the three fidelities, as typed values (fact sheet, section 6.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from rerender.papers.materials.settings import (
+    CaptureSettings,
+    ExperimentSettings,
+    HashSettings,
+    MaterialsSettings,
+    PictureSettings,
+    StageSettings,
+)
+
+_LEVELS = (2, 4, 8, 16)
+
+
+def _levels(scene: str, seeds: int) -> dict[str, ExperimentSettings]:
+    """Return the ablation of the number of nested grids; each is refined, so that both stages are timed."""
+    return {
+        f"levels_{levels}": ExperimentSettings(scenes=(scene,), seeds=seeds, levels=levels, fine=True)
+        for levels in _LEVELS
+    }
+
+
+_SMOKE = MaterialsSettings(
+    capture=CaptureSettings(
+        size=48, views=8, heldout=2, light_height=16, reference_spp=16, map_size=64, samples=2000
+    ),
+    hash=HashSettings(levels=4, log2_table=13, finest=128),
+    coarse=StageSettings(steps=60),
+    fine=StageSettings(steps=30, lr=0.003),
+    experiments={
+        "known": ExperimentSettings(scenes=("spots_ball",), envmap="interior", seeds=1, fine=True),
+        "learned": ExperimentSettings(scenes=("spots_ball",), envmap="interior", seeds=1, lighting="learned"),
+    },
+    pictures=PictureSettings(size=48, spp=4, frames=2, relight="constant"),
+)
+
+_BALL = CaptureSettings(size=96, views=24)
+
+_LAPTOP = MaterialsSettings(
+    captures={"spots_ball": _BALL, "grey_ball": _BALL},
+    experiments={
+        "known": ExperimentSettings(scenes=("cow", "spots_ball", "grey_ball", "duck"), seeds=3, fine=True),
+        "roughness": ExperimentSettings(scenes=("cow_r010", "cow_r020", "cow_r030"), seeds=3),
+        "ablation": ExperimentSettings(
+            scenes=("cow",),
+            methods=(
+                "joint_summed",
+                "two_isolated",
+                "two_same_schedule",
+                "two_same_loss",
+                "joint_true_normals",
+                "two_true_normals",
+            ),
+            seeds=2,
+        ),
+        "learned": ExperimentSettings(scenes=("cow", "grey_ball"), lighting="learned", steps=400, seeds=2),
+        "perturbed": ExperimentSettings(scenes=("cow",), normal_error=0.3, seeds=2),
+        "mitsuba": ExperimentSettings(scenes=("spots_ball",), reference="mitsuba", seeds=2),
+        **_levels("cow", 1),
+    },
+)
+
+_PAPER_BALL = CaptureSettings(
+    size=512, views=200, heldout=50, light_height=512, map_size=1024, samples=200_000
+)
+
+_PAPER = MaterialsSettings(
+    capture=_PAPER_BALL,
+    hash=HashSettings(levels=16, log2_table=19, finest=4096),
+    coarse=StageSettings(steps=1000, batch=8),
+    fine=StageSettings(steps=1000, batch=8, lr=0.003),
+    experiments={
+        "known": ExperimentSettings(scenes=("cow", "duck", "grey_ball", "spots_ball"), seeds=5, fine=True),
+        "roughness": ExperimentSettings(scenes=("cow_r010", "cow_r020", "cow_r030"), seeds=5),
+        "ablation": ExperimentSettings(
+            scenes=("cow", "spots_ball"),
+            methods=(
+                "joint_undivided",
+                "joint_summed",
+                "two_isolated",
+                "two_same_schedule",
+                "two_same_loss",
+                "joint_true_normals",
+                "two_true_normals",
+            ),
+            seeds=5,
+        ),
+        "learned": ExperimentSettings(scenes=("cow", "grey_ball"), lighting="learned", seeds=5),
+        "perturbed": ExperimentSettings(scenes=("cow", "spots_ball"), normal_error=0.3, seeds=5),
+        "mitsuba": ExperimentSettings(scenes=("cow", "spots_ball"), reference="mitsuba", seeds=5),
+        **_levels("cow", 3),
+    },
+    pictures=PictureSettings(size=512, spp=256, frames=120),
+)
+
+TIERS: Mapping[str, MaterialsSettings] = MappingProxyType(
+    {"smoke": _SMOKE, "laptop": _LAPTOP, "paper": _PAPER}
+)
