@@ -223,3 +223,9 @@ def test_pins_are_parsed_and_filtered() -> None:
     assert [pin.name for pin in parsed] == ["pillow", "zope-interface", "ruamel-yaml"]
     assert pins.applicable(parsed) == {"pillow": "13.0", "ruamel-yaml": "2+cpu"}
     assert pins.applicable(parsed, {"python_version": "2.7"})["zope-interface"] == "1"
+
+
+def test_hash_grids_run_without_the_optional_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rerender.runtime.device.importlib.util.find_spec", lambda name: None)
+    assert checks.hash_grids().status == "ok"
+    assert checks.hash_grids().found == "own kernels (the package tinycudann is not installed)"

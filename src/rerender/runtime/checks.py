@@ -225,6 +225,12 @@ def running_snakemakes(root: Path) -> list[int]:
     return found
 
 
+def hash_grids() -> Check:
+    """What encodes positions for material networks: own kernels anywhere, or tinycudann on CUDA."""
+    problem = device.tinycudann_problem()
+    return Check("hash grids", "ok", "tinycudann" if problem is None else f"own kernels ({problem})")
+
+
 def browser() -> Check:
     """Chromium opens the report in one test; nothing else needs it."""
     path = next((found for name in BROWSERS if (found := shutil.which(name))), None)

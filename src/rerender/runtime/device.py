@@ -67,6 +67,14 @@ def cuda_status() -> CudaStatus:
     return CudaStatus(True, f"{count.value} CUDA device(s), torch for CUDA {build}", count.value)
 
 
+def tinycudann_problem() -> str | None:
+    """Say why the package tinycudann (hash grids on CUDA) cannot be used here, or None if it can, as far as files tell."""
+    if importlib.util.find_spec("tinycudann") is None:
+        return "the package tinycudann is not installed"
+    status = cuda_status()
+    return None if status.ok else status.reason
+
+
 def torch_cuda_build() -> str | None:
     """Return the CUDA version torch was built for, read from its files because importing it takes seconds."""
     spec = importlib.util.find_spec("torch")

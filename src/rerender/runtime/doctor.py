@@ -41,6 +41,7 @@ def diagnose(root: Path, *, assets: AssetChecks | None = None) -> list[Check]:
         ("Python", lambda: [checks.python()]),
         ("packages", lambda: [checks.packages(root / "constraints.txt")]),
         ("device", lambda: [checks.render_device()]),
+        ("hash grids", lambda: [checks.hash_grids()]),
         ("cores, memory", lambda: [checks.cores_and_memory()]),
         ("folders", lambda: [checks.folder(root / name) for name in ("results", "resources")]),
         ("disk", lambda: [checks.disk(root)]),
