@@ -206,12 +206,17 @@ def drop_unused(mesh: Mesh) -> Mesh:
 
 def sample_surface(mesh: Mesh, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Draw `n` points uniformly by area; return points (n, 3) and the unit normals of their faces (n, 3)."""
+    chosen, weights = sample_faces(mesh, n, rng)
+    points = np.einsum("nk,nkd->nd", weights, mesh.vertices[mesh.faces[chosen]])
+    return points, face_normals(mesh)[chosen]
+
+
+def sample_faces(mesh: Mesh, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Draw `n` points uniformly by area; return their faces (n,) and barycentric weights (n, 3)."""
     areas = face_areas(mesh)
     chosen = rng.choice(len(areas), size=n, p=areas / areas.sum())
     root, second = np.sqrt(rng.random(n)), rng.random(n)
-    weights = np.stack([1.0 - root, root * (1.0 - second), root * second], axis=1)
-    points = np.einsum("nk,nkd->nd", weights, mesh.vertices[mesh.faces[chosen]])
-    return points, face_normals(mesh)[chosen]
+    return chosen, np.stack([1.0 - root, root * (1.0 - second), root * second], axis=1)
 
 
 def icosphere(subdivisions: int, radius: float = 1.0) -> Mesh:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from rerender.papers.materials.losses import LOSSES, mixed, unevenness, white_balance
+from rerender.papers.materials.losses import LOSSES, mixed, unevenness
 
 
 def by_hand(name: str, x: float, y: float) -> float:
@@ -59,8 +59,3 @@ def test_radiance_is_clamped_to_half_precision() -> None:
 def test_unevenness_is_a_mean_over_pixels_of_a_third_of_the_sum() -> None:
     values, neighbours = torch.zeros(2, 3), torch.tensor([[0.3, -0.3, 0.0], [0.0, 0.0, 0.6]])
     assert float(unevenness(values, neighbours, 8)) == pytest.approx(1.2 / 3 / 8)
-
-
-def test_grey_light_is_balanced() -> None:
-    assert float(white_balance(torch.full((4, 8, 3), 0.7))) == pytest.approx(0.0, abs=1e-7)
-    assert float(white_balance(torch.tensor([[[0.0, 0.3, 0.6]]]))) == pytest.approx(0.2)

@@ -18,13 +18,15 @@ from rerender.core.files import Tree
 from rerender.core.seeds import SeedStream
 from rerender.fitting.problem import Observation, Parameter, StepResult
 from rerender.papers.materials.fields import Maps
-from rerender.papers.materials.losses import mixed, unevenness, white_balance
+from rerender.papers.materials.losses import mixed, unevenness
 from rerender.papers.materials.methods import Branch, Channel, Method
 from rerender.papers.materials.normals import NormalError
 from rerender.papers.materials.schedules import StageSchedule, ramp
 from rerender.papers.materials.settings import RegulariserSettings, StageSettings
 from rerender.papers.materials.views import Batch, Views
-from rerender.rendering.split_sum import FixedLight, LearnedLight, shade, world_normal
+from rerender.rendering.filtered_light import LearnedLight, LightLevels
+from rerender.rendering.gbuffers import GBuffer
+from rerender.rendering.split_sum import shade, world_normals
 
 LIGHT_GAIN = 64.0
 """The gradient of a learned light is multiplied by this; Adam divides it out again, but for its epsilon."""
@@ -60,7 +62,7 @@ class MaterialFit:
         self,
         source: Source,
         views: Views,
-        light: FixedLight | LearnedLight,
+        light: LightLevels | LearnedLight,
         method: Method,
         stage: str,
         settings: StageSettings,
@@ -103,7 +105,7 @@ class MaterialFit:
             losses.append(mixed(dict(mix), image, batch.target, batch.pixels))
             smooth.append(self.smoothness(batch, maps, number, branch, iteration, generator))
         if self.learned is not None:
-            smooth[0] = smooth[0] + self.weights.white_balance * white_balance(self.learned.base)
+            smooth[0] = smooth[0] + self.weights.white_balance * self.learned.white_balance()
         totals = [loss + term for loss, term in zip(losses, smooth, strict=True)]
         self.backward(totals)
         scalars = {f"loss_{NAMES[k]}": float(loss.detach()) for k, loss in enumerate(losses)}
@@ -126,7 +128,8 @@ class MaterialFit:
         surface = batch.surface
         if self.normal_error is not None:
             surface = self.normal_error.applied(surface, iteration / self.settings.steps)
-        return shade_maps(surface, maps, self.light, learned_normals=self.learns_normals(iteration))
+        levels = self.light.levels() if isinstance(self.light, LearnedLight) else self.light
+        return shade_maps(surface, maps, levels, flat=not self.learns_normals(iteration))
 
     def learns_normals(self, iteration: int) -> bool:
         """Say whether normals are the material's own at an iteration."""
@@ -200,24 +203,17 @@ class MaterialFit:
             self.learned.base.copy_(torch.from_numpy(np.asarray(tree["light"])))
 
 
-def shade_maps(
-    surface: object,
-    maps: Mapping[Channel, Tensor],
-    light: FixedLight | LearnedLight,
-    *,
-    learned_normals: bool = True,
-) -> Tensor:
-    """Return radiance (N, 3) of surface points with channels `maps` under a light."""
-    count = len(maps["albedo"])
-    flat = torch.tensor([0.0, 0.0, 1.0]).expand(count, 3)
-    normal = world_normal(surface, maps["normal"] if learned_normals else flat)
-    occlusion = maps.get("occlusion")
+def shade_maps(surface: GBuffer, maps: Mapping[Channel, Tensor], light: LightLevels, *, flat: bool = False) -> Tensor:
+    """Return radiance (N, 3) of surface points with channels `maps`; `flat` leaves the surface's own normals."""
+    normal = maps["normal"]
+    if flat:
+        normal = torch.tensor([0.0, 0.0, 1.0]).expand_as(normal)
     return shade(
         surface,
         maps["albedo"],
-        maps["roughness"][:, 0],
-        maps["metallic"][:, 0],
-        normal,
+        maps["roughness"],
+        maps["metallic"],
+        world_normals(surface, normal),
         light,
-        None if occlusion is None else occlusion[:, 0],
+        maps.get("occlusion"),
     )

@@ -70,8 +70,3 @@ def unevenness(values: Tensor, neighbours: Tensor, pixels: float) -> Tensor:
     share of `pixels`.
     """
     return (neighbours - values).abs().sum() / (3.0 * pixels)
-
-
-def white_balance(base: Tensor) -> Tensor:
-    """Return the mean distance of a light's texels (H, W, 3) from their own grey."""
-    return (base - base.mean(dim=-1, keepdim=True)).abs().mean()

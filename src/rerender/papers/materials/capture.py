@@ -1,0 +1,184 @@
+"""One capture: a scene under a light, its target pictures, and the surface points where materials are judged.
+
+Targets are shaded by the model that is fitted (`self`, the released code's protocol) or path traced (`mitsuba`). Views are
+uniform random rotations; held-out ones are a turntable (fact sheet, section 2.2). Everything random depends on the scene alone, so
+that all methods, seeds and lights see the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rerender.core.cameras import Camera, random_cameras, turntable_cameras
+from rerender.core.files import Tree, load_tree, save_tree
+from rerender.core.meshes import Mesh, bounding_box, sample_faces, vertex_normals
+from rerender.core.seeds import derive_seed
+from rerender.papers.materials.fields import Maps
+from rerender.papers.materials.fit import shade_maps
+from rerender.papers.materials.scenes import TexturedObject
+from rerender.papers.materials.settings import CaptureSettings
+from rerender.papers.materials.sources import bilinear
+from rerender.papers.materials.textures import SurfaceMaps, regions
+from rerender.papers.materials.views import Views, surface_from, surface_tree
+from rerender.rendering.filtered_light import LightLevels
+from rerender.rendering.gbuffers import GBuffer, tangents, trace
+from rerender.rendering.sightlines import count_views
+
+BOX_MARGIN = 0.01
+"""The box of the hash grids is the object's bounding box, larger by this share of its diagonal."""
+
+
+@dataclass(frozen=True, eq=False)
+class Capture:
+    """What fits read: training and held-out views, held-out targets under another light, lights, points of judgement.
+
+    `samples` is a G-buffer of M surface points seen along their normals, `truth` their materials, `inside` which points
+    belong to each region. `radiance` is the light itself, (H, 2 H, 3). `box` has two corners, (2, 3).
+    """
+
+    train: Views
+    heldout: Views
+    relit: Tensor
+    light: LightLevels
+    relight: LightLevels
+    radiance: np.ndarray
+    samples: GBuffer
+    truth: SurfaceMaps
+    inside: Mapping[str, np.ndarray]
+    box: np.ndarray
+
+    def save(self, path: Path) -> None:
+        """Write all of it to one file."""
+        save_tree(
+            path,
+            {
+                "train": self.train.tree(),
+                "heldout": self.heldout.tree(),
+                "relit": self.relit.numpy(),
+                "light": self.light.to_tree(),
+                "relight": self.relight.to_tree(),
+                "radiance": self.radiance,
+                "samples": surface_tree(self.samples),
+                "truth": self.truth.tree(),
+                "inside": dict(self.inside),
+                "box": self.box,
+            },
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> Capture:
+        """Read what `save` wrote."""
+        tree: Tree = load_tree(path)
+        return cls(
+            Views.from_tree(tree["train"]),
+            Views.from_tree(tree["heldout"]),
+            torch.from_numpy(tree["relit"]),
+            LightLevels.from_tree(tree["light"]),
+            LightLevels.from_tree(tree["relight"]),
+            tree["radiance"],
+            surface_from(tree["samples"]),
+            SurfaceMaps(**tree["truth"]),
+            tree["inside"],
+            tree["box"],
+        )
+
+
+def cameras_of(scene: str, settings: CaptureSettings) -> tuple[tuple[Camera, ...], tuple[Camera, ...]]:
+    """Return the training and the held-out cameras of a scene."""
+    rng = np.random.default_rng(derive_seed("materials", "views", scene))
+    return random_cameras(settings.views, rng), turntable_cameras(settings.heldout)
+
+
+def captured(
+    scene: str,
+    thing: TexturedObject,
+    radiance: np.ndarray,
+    relight: np.ndarray,
+    settings: CaptureSettings,
+    targets: Tensor | None = None,
+) -> Capture:
+    """Trace all views and shade their targets; `targets` (N, 3) replaces those of the training views. Needs a Mitsuba variant."""
+    training, turntable = cameras_of(scene, settings)
+    light = LightLevels.from_latlong(radiance, name="light")
+    other = LightLevels.from_latlong(relight, name="relight")
+    train, heldout = (trace(thing.mesh, cameras, settings.size, name=scene) for cameras in (training, turntable))
+    rng = np.random.default_rng(derive_seed("materials", "samples", scene))
+    samples = surface_points(thing.mesh, settings.samples, rng)
+    truth = surface_maps(samples, thing.maps(samples.uv))
+    seen = count_views(thing.mesh, training, samples.positions.numpy().astype(float), samples.normals.numpy())
+    low, high = bounding_box(thing.mesh)
+    margin = BOX_MARGIN * np.linalg.norm(high - low)
+    shaded = shade_maps(train, thing.maps(train.uv), light, flat=True) if targets is None else targets
+    return Capture(
+        Views(train, shaded),
+        Views(heldout, shade_maps(heldout, thing.maps(heldout.uv), light, flat=True)),
+        shade_maps(heldout, thing.maps(heldout.uv), other, flat=True),
+        light,
+        other,
+        radiance.astype(np.float32),
+        samples,
+        truth,
+        regions(truth, seen),
+        np.stack([low - margin, high + margin]),
+    )
+
+
+def surface_points(mesh: Mesh, count: int, rng: np.random.Generator) -> GBuffer:
+    """Return points drawn uniformly by area as a G-buffer that looks along their normals."""
+    faces, weights = sample_faces(mesh, count, rng)
+    corners = mesh.faces[faces]
+
+    def across(values: np.ndarray) -> np.ndarray:
+        return np.einsum("nk,nkd->nd", weights, values[corners])
+
+    normals = across(vertex_normals(mesh))
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    uv = across(mesh.texcoords) if mesh.texcoords is not None else np.zeros((count, 2))
+    along = uv_directions(mesh)[faces]
+    values = {
+        "positions": across(mesh.vertices),
+        "geometric": normals,
+        "normals": normals,
+        "tangents": tangents(along, normals),
+        "toward": normals,
+        "uv": uv,
+        "barycentric": weights,
+    }
+    return GBuffer(
+        (1, 1, count),
+        (0, count),
+        torch.arange(count),
+        faces=torch.from_numpy(faces.astype(np.int64)),
+        **{name: torch.from_numpy(value.astype(np.float32)) for name, value in values.items()},
+    )
+
+
+def uv_directions(mesh: Mesh) -> np.ndarray:
+    """Return dp/du of every face, (F, 3): where the first texture coordinate grows; zeros without coordinates."""
+    if mesh.texcoords is None:
+        return np.zeros((len(mesh.faces), 3))
+    a, b, c = (mesh.vertices[mesh.faces[:, corner]] for corner in range(3))
+    s, t, w = (mesh.texcoords[mesh.faces[:, corner]] for corner in range(3))
+    first, second = t - s, w - s
+    area = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
+    along = second[:, 1:] * (b - a) - first[:, 1:] * (c - a)
+    return np.asarray(along / np.where(np.abs(area) < 1e-20, np.inf, area)[:, None])
+
+
+def surface_maps(samples: GBuffer, maps: Maps, *, flat: bool = True) -> SurfaceMaps:
+    """Return channels at surface points as arrays, with unit world-space normals; `flat` takes the surface's own."""
+    from rerender.rendering.split_sum import world_normals
+
+    normal = samples.normals if flat else world_normals(samples, maps["normal"])
+    return SurfaceMaps(
+        maps["albedo"].detach().numpy(),
+        maps["roughness"].detach().numpy()[:, 0],
+        maps["metallic"].detach().numpy()[:, 0],
+        normal.detach().numpy(),
+    )

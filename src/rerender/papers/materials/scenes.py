@@ -1,0 +1,34 @@
+"""Objects with known materials: a mesh with texture coordinates, and its true maps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rerender.core.files import load_tree, save_tree
+from rerender.core.meshes import Mesh
+from rerender.papers.materials.fields import Maps
+from rerender.papers.materials.sources import bilinear
+
+
+@dataclass(frozen=True, eq=False)
+class TexturedObject:
+    """A mesh and its maps: linear albedo (H, W, 3), perceptual roughness and metallic (H, W); row 0 is at v = 1."""
+
+    mesh: Mesh
+    albedo: np.ndarray
+    roughness: np.ndarray
+    metallic: np.ndarray
+
+    def maps(self, uv: Tensor) -> Maps:
+        """Return the materials at texture coordinates (N, 2)."""
+        return {
+            "albedo": bilinear(torch.from_numpy(self.albedo), uv),
+            "roughness": bilinear(torch.from_numpy(self.roughness[..., None]), uv),
+            "metallic": bilinear(torch.from_numpy(self.metallic[..., None]), uv),
+            "normal": torch.tensor([0.0, 0.0, 1.0]).expand(len(uv), 3),
+        }

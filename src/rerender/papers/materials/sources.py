@@ -1,0 +1,120 @@
+"""Where the channels come from in the two stages: networks over places, then textures (fact sheet, sections 2.1 and 2.6)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from rerender.papers.materials.fields import RANGES, MaterialField, Maps
+from rerender.papers.materials.methods import Branch, Channel, Method
+from rerender.papers.materials.views import Batch
+
+NEAR: Mapping[str, float] = {"albedo": 0.01, "reflectance": 0.003}
+"""Standard deviation [scene units] of the neighbours that a network's values are compared with."""
+NEAR_TEXTURE = 0.005
+"""The same for textures, in texture coordinates; reflectance has none there, as in the released code."""
+REFLECTANCE: tuple[Channel, ...] = ("occlusion", "roughness", "metallic")
+
+
+def is_reflectance(branch: Branch) -> bool:
+    """Say whether a branch is smoothed in roughness and metallic instead of albedo."""
+    return "albedo" not in branch.channels
+
+
+class FieldSource:
+    """The networks of the coarse stage."""
+
+    def __init__(self, field: MaterialField, method: Method) -> None:
+        self.field, self.method = field, method
+
+    def tensors(self) -> dict[str, tuple[Tensor, int, bool]]:
+        """Return all weights by name, with branch, and whether they belong to the encoding."""
+        return {
+            name: (value, int(name.split(".")[1]), ".grid." in name)
+            for name, value in self.field.named_parameters()
+        }
+
+    def bounds(self, name: str) -> tuple[float | None, float | None]:
+        """Return no bounds: outputs have them."""
+        return None, None
+
+    def maps(self, batch: Batch) -> Maps:
+        """Return all channels at the covered pixels."""
+        found: Maps = self.field(batch.surface.positions)
+        return found
+
+    def pairs(
+        self, batch: Batch, maps: Maps, number: int, share: float, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Return a branch's values at a share of the points, and near them in space."""
+        chosen = draw(len(batch.surface), share, generator)
+        branch = self.method.branches[number]
+        kind = "reflectance" if is_reflectance(branch) else "albedo"
+        places = batch.surface.positions[chosen]
+        step = NEAR[kind] * torch.randn(places.shape, generator=generator)
+        near = self.field.branch(number, places + step.to(places))
+        names = smoothed(branch)
+        return torch.cat([maps[name][chosen] for name in names], dim=1), torch.cat([near[name] for name in names], dim=1)
+
+
+def smoothed(branch: Branch) -> tuple[Channel, ...]:
+    """Return the channels of a branch that are kept smooth."""
+    return tuple(name for name in REFLECTANCE if name in branch.channels) if is_reflectance(branch) else ("albedo",)
+
+
+def draw(count: int, share: float, generator: torch.Generator) -> Tensor:
+    """Return the indices of a random share of `count` things, at least one."""
+    return torch.randperm(count, generator=generator)[: max(1, math.ceil(share * count))]
+
+
+class TextureSource:
+    """The textures of the fine stage: one image (height, width, channels) a channel, row 0 at v = 1."""
+
+    def __init__(self, textures: Mapping[Channel, Tensor], method: Method) -> None:
+        self.textures = {name: value.detach().clone().requires_grad_() for name, value in textures.items()}
+        self.method = method
+
+    def tensors(self) -> dict[str, tuple[Tensor, int, bool]]:
+        """Return the textures by channel, with their branch."""
+        owner = {name: number for number, one in enumerate(self.method.branches) for name in one.channels}
+        return {name: (value, owner[name], False) for name, value in self.textures.items()}
+
+    def bounds(self, name: str) -> tuple[float | None, float | None]:
+        """Return the range of a channel; normals are bounded axis by axis when they are read."""
+        low, high = RANGES[name]  # type: ignore[index]
+        return min(low), max(high)
+
+    def maps(self, batch: Batch) -> Maps:
+        """Return all channels at the covered pixels, bilinearly."""
+        return {name: self.read(name, batch.surface.uv) for name in self.textures}
+
+    def read(self, name: Channel, uv: Tensor) -> Tensor:
+        """Return a channel at texture coordinates (N, 2)."""
+        values = bilinear(self.textures[name], uv)
+        if name == "normal":
+            values = torch.cat([values[:, :2], values[:, 2:].clamp_min(0.0)], dim=1)
+        return values
+
+    def pairs(
+        self, batch: Batch, maps: Maps, number: int, share: float, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor] | None:
+        """Return albedo at a share of the points, and near them on the texture; nothing for reflectance."""
+        if is_reflectance(self.method.branches[number]):
+            return None
+        chosen = draw(len(batch.surface), share, generator)
+        uv = batch.surface.uv[chosen]
+        step = NEAR_TEXTURE * torch.randn(uv.shape, generator=generator)
+        return maps["albedo"][chosen], self.read("albedo", uv + step.to(uv))
+
+
+def bilinear(texture: Tensor, uv: Tensor) -> Tensor:
+    """Return a texture (H, W, C) at coordinates (N, 2), v upwards: row 0 is at v = 1. Beyond the border it is repeated."""
+    place = torch.stack([2.0 * uv[:, 0] - 1.0, 1.0 - 2.0 * uv[:, 1]], dim=1)[None, :, None]
+    image = texture.permute(2, 0, 1)[None]
+    found = torch.nn.functional.grid_sample(
+        image, place.to(image), mode="bilinear", padding_mode="border", align_corners=False
+    )
+    return found[0, :, :, 0].T

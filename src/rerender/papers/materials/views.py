@@ -1,0 +1,66 @@
+"""The pictures that materials are fitted to: surface points behind the covered pixels of every view, and their target radiance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rerender.core.files import Tree
+from rerender.rendering.gbuffers import GBuffer
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Some views: their surface points and target radiance (N, 3), and the number of pixels, background included."""
+
+    surface: GBuffer
+    target: Tensor
+    pixels: int
+
+
+@dataclass(frozen=True, eq=False)
+class Views:
+    """Surface points of all views, and target radiance (N, 3)."""
+
+    surface: GBuffer
+    target: Tensor
+
+    def __len__(self) -> int:
+        """Return the number of views."""
+        return self.surface.shape[0]
+
+    def batch(self, chosen: Sequence[int]) -> Batch:
+        """Return the chosen views together."""
+        target = torch.cat([self.target[self.surface.of_view(view)] for view in chosen])
+        _, height, width = self.surface.shape
+        return Batch(self.surface.select(chosen), target, len(chosen) * height * width)
+
+    def tree(self) -> Tree:
+        """Return all views as arrays."""
+        return {"surface": surface_tree(self.surface), "target": self.target.numpy()}
+
+    @classmethod
+    def from_tree(cls, tree: Tree) -> Views:
+        """Take over `tree()`."""
+        return cls(surface_from(tree["surface"]), torch.from_numpy(tree["target"]))
+
+
+def surface_tree(surface: GBuffer) -> Tree:
+    """Return a G-buffer as arrays and plain values."""
+    values = {one.name: getattr(surface, one.name) for one in fields(surface)}
+    return {
+        name: value.numpy() if isinstance(value, Tensor) else list(value) for name, value in values.items()
+    }
+
+
+def surface_from(tree: Tree) -> GBuffer:
+    """Undo `surface_tree`."""
+    values = {
+        name: torch.from_numpy(np.asarray(value)) if isinstance(value, np.ndarray) else tuple(value)
+        for name, value in tree.items()
+    }
+    return GBuffer(**values)
