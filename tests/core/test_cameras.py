@@ -10,8 +10,10 @@ from rerender.core.cameras import (
     heldout_material_cameras,
     material_cameras,
     project,
+    random_cameras,
     smallest_angle_deg,
     to_world,
+    turntable_cameras,
 )
 
 
@@ -116,3 +118,29 @@ def test_projection_agrees_with_the_renderer(variant: str) -> None:
     sample, _ = sensor.sample_direction(interaction, mi.Point2f(0.5))
     found = np.array(sample.uv).T
     np.testing.assert_allclose(found, project(camera, points, 48, 32)[:, :2], atol=2e-3)
+
+
+def test_random_cameras_look_past_the_origin_from_everywhere() -> None:
+    cameras = random_cameras(200, np.random.default_rng(1))
+    origins = np.array([camera.origin for camera in cameras])
+    distance = np.linalg.norm(origins, axis=1)
+    assert distance.min() > 3.0 - 0.5 and distance.max() < 3.0 + 0.5
+    # everywhere: every octant has its share
+    octants = np.unique((origins > 0) @ [1, 2, 4], return_counts=True)[1]
+    assert len(octants) == 8 and octants.min() >= 10
+    for camera in cameras[:20]:
+        pose = to_world(camera)
+        assert np.allclose(pose[:3, :3].T @ pose[:3, :3], np.eye(3), atol=1e-9)
+        local = pose[:3, :3].T @ (0.0 - pose[:3, 3])  # the origin in left, up, forward
+        assert np.abs(local[:2]).max() <= 0.25 + 1e-9 and abs(local[2] - 3.0) <= 0.25 + 1e-9
+    again = random_cameras(200, np.random.default_rng(1))
+    assert again == cameras
+
+
+def test_a_turntable_goes_once_around() -> None:
+    cameras = turntable_cameras(8)
+    origins = np.array([camera.origin for camera in cameras])
+    assert np.allclose(np.linalg.norm(origins, axis=1), 3.0)
+    assert np.allclose(origins[:, 1], 3.0 * np.sin(0.4))
+    assert np.allclose(origins.sum(axis=0)[[0, 2]], 0.0, atol=1e-12)
+    assert smallest_angle_deg(cameras, turntable_cameras(8)[1:2]) == 0.0

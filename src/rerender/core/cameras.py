@@ -122,6 +122,44 @@ def heldout_material_cameras(n: int) -> tuple[Camera, ...]:
     return tuple(cameras)
 
 
+def random_cameras(
+    n: int, rng: np.random.Generator, *, radius: float = 3.0, shift: float = 0.25, fov_deg: float = 45.0
+) -> tuple[Camera, ...]:
+    """Return cameras that see the origin from everywhere, rolled at random (nvdiffrec's training views).
+
+    View matrix: a uniform rotation R, then a translation t uniform within `shift` along each axis, then `radius` away;
+    so the camera stands at R^T ((0, 0, radius) - t) and looks along -R^T e_z.
+    """
+    cameras = []
+    for _ in range(n):
+        q, r = np.linalg.qr(rng.normal(size=(3, 3)))
+        q = q * np.sign(np.diag(r))  # uniform over the rotations, and the mirrored ones
+        turn = q * np.sign(np.linalg.det(q))
+        move = rng.uniform(-shift, shift, size=3)
+        origin = turn.T @ (np.array([0.0, 0.0, radius]) - move)
+        target = origin - radius * turn[2]
+        cameras.append(Camera(_vector(origin), target=_vector(target), up=_vector(turn[1]), fov_deg=fov_deg))
+    return tuple(cameras)
+
+
+def turntable_cameras(
+    n: int, *, radius: float = 3.0, elevation_deg: float = 22.918312, fov_deg: float = 45.0
+) -> tuple[Camera, ...]:
+    """Return `n` cameras around the y axis in equal steps, looking at the origin (nvdiffrec validates at 0.4 rad)."""
+    height, ring = math.sin(math.radians(elevation_deg)), math.cos(math.radians(elevation_deg))
+    turns = [2.0 * math.pi * step / n for step in range(n)]
+    return tuple(
+        Camera(
+            (radius * ring * math.sin(turn), radius * height, radius * ring * math.cos(turn)), fov_deg=fov_deg
+        )
+        for turn in turns
+    )
+
+
+def _vector(values: np.ndarray) -> Vector:
+    return (float(values[0]), float(values[1]), float(values[2]))
+
+
 def smallest_angle_deg(first: Sequence[Camera], second: Sequence[Camera]) -> float:
     """Return the smallest angle [deg] between the view directions of two sets of cameras."""
 
