@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from rerender.catalogue import registry
+from rerender.catalogue.material_specs import INTERIOR, WORKSHOP, material_object
 from rerender.core.errors import UserError, unknown_name
-from rerender.papers.materials.scene_specs import SCENES
 from rerender.papers.materials.settings import ExperimentSettings, MaterialsSettings
 
 
@@ -85,16 +85,22 @@ def check_names(settings: MaterialsSettings) -> None:
 
 def _check_experiment(name: str, one: ExperimentSettings) -> None:
     for scene in one.scenes:
-        if scene not in SCENES:
-            raise unknown_name(
-                "materials scene", scene, SCENES, f"The name stands in materials.experiments.{name}.scenes."
-            )
+        try:
+            material_object(scene)
+        except UserError as error:
+            raise UserError(f"materials.experiments.{name}.scenes: {error.message}", error.hint) from None
     _check_envmap(one.envmap, f"materials.experiments.{name}.envmap")
 
 
 def _check_envmap(name: str, key: str) -> None:
-    if name not in registry.envmaps():
-        raise unknown_name("light", name, registry.envmaps(), f"The name stands in {key}.")
+    known = (INTERIOR, WORKSHOP, *registry.envmaps())
+    if name not in known:
+        raise unknown_name("light", name, known, f"The name stands in {key}.")
+
+
+def light_height(settings: MaterialsSettings) -> int:
+    """Return the rows of every light of a tier."""
+    return settings.capture.light_height
 
 
 def describe(settings: MaterialsSettings) -> dict[str, Any]:
