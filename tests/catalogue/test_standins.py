@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rerender.catalogue.interior import LIGHTS
 from rerender.catalogue.ledger import SKY, read_ledger
 from rerender.catalogue.standins import MESHES, ground_square, standin_mesh
 from rerender.catalogue.textures import TEXTURES, standin_texture
@@ -24,7 +25,7 @@ from rerender.core.meshes import (
 def test_every_mesh_is_one_closed_outward_body_of_fair_detail(name: str) -> None:
     mesh = standin_mesh(name)
     assert is_closed(mesh) and component_count(mesh) == 1 and volume(mesh) > 0
-    assert euler_characteristic(mesh) == (0 if name == "rocker_arm_standin" else 2)
+    assert euler_characteristic(mesh) == (0 if name in ("rocker_arm_standin", "bob_standin") else 2)
     assert 5_000 < len(mesh.vertices) < 25_000
     assert mean_edge_length(mesh) / bounding_diagonal(mesh) < 0.02
     again = standin_mesh(name)
@@ -32,7 +33,7 @@ def test_every_mesh_is_one_closed_outward_body_of_fair_detail(name: str) -> None
     np.testing.assert_array_equal(mesh.faces, again.faces)
 
 
-@pytest.mark.parametrize("name", ["dragon_standin", "spot_standin"])
+@pytest.mark.parametrize("name", ["dragon_standin", "spot_standin", "bob_standin"])
 def test_meshes_that_carry_textures_are_unwrapped_within_the_image(name: str) -> None:
     mesh = standin_mesh(name)
     assert mesh.texcoords is not None
@@ -83,8 +84,8 @@ def test_unknown_names_are_refused() -> None:
 def test_the_ledger_and_the_generators_agree(root: Path) -> None:
     assets = read_ledger(root / "config/assets.tsv")
     procedural = {name for name, entry in assets.items() if entry.kind == "procedural"}
-    assert procedural == set(MESHES) | set(TEXTURES)
+    assert procedural == set(MESHES) | set(TEXTURES) | set(LIGHTS)
     for entry in assets.values():
         if entry.standin is not None:
-            known = {"mesh": set(MESHES), "texture": set(TEXTURES), "envmap": {SKY}}
+            known = {"mesh": set(MESHES), "texture": set(TEXTURES), "envmap": {SKY, *LIGHTS}}
             assert entry.standin in known.get(entry.kind, set(MESHES) | set(TEXTURES) | {SKY}), entry.id

@@ -5,7 +5,7 @@ import pytest
 
 from rerender.core.meshchecks import is_closed
 from rerender.core.meshes import Mesh, bounding_box, merge_duplicates, volume
-from rerender.core.primitives import ball, box, cone, ring
+from rerender.core.primitives import ball, box, cone, globe, ring
 
 VOLUMES = {
     "ball": (ball(), np.pi / 6),
@@ -31,3 +31,17 @@ def test_edges_are_sharp_and_textures_fill_the_sides() -> None:
     assert len(cube.vertices) == 24 and cube.texcoords is not None and hat.texcoords is not None
     for texcoords in (cube.texcoords, hat.texcoords):
         assert texcoords.min() == 0.0 and texcoords.max() == 1.0
+
+
+def test_the_globe_is_a_closed_ball_with_a_lat_long_texture() -> None:
+    mesh = globe(12, 24, radius=2.0)
+    assert is_closed(mesh) and volume(mesh) == pytest.approx(4 / 3 * np.pi * 8, rel=0.05)
+    assert np.allclose(np.linalg.norm(mesh.vertices, axis=1), 2.0)
+    assert mesh.texcoords is not None
+    u, v = mesh.texcoords.T
+    inner = (v > 0) & (v < 1)
+    turn = 2 * np.pi * u[inner]
+    ring = np.sin(np.pi * (1 - v[inner])) * 2.0
+    assert np.allclose(mesh.vertices[inner][:, 0], ring * np.sin(turn), atol=1e-9)
+    assert np.allclose(mesh.vertices[inner][:, 2], ring * np.cos(turn), atol=1e-9)
+    assert np.allclose(mesh.vertices[:, 1], 2.0 * np.cos(np.pi * (1 - v)))

@@ -1,6 +1,6 @@
 """Procedural meshes that stand in for files that are not at hand: same role and likeness, never the same numbers.
 
-Every result row that used one says so. Each is one closed, outward body (genus 0, the rocker arm genus 1), y up, about
+Every result row that used one says so. Each is one closed, outward body (genus 0, the rocker arm and Bob genus 1), y up, about
 two units long, and the same on every machine.
 """
 
@@ -244,6 +244,20 @@ def rocker_arm() -> Mesh:
     return polygonise(steps, 0.022, name="rocker_arm_standin", genus=1)
 
 
+def bob() -> Mesh:
+    """A toy duck with a hole through its body (genus 1): a lying ring, a neck, a head with a beak, a raised tail."""
+    turn = np.linspace(0.0, 2.0 * np.pi, 25)
+    ring = tuple((0.45 * float(np.cos(t)), -0.24, 0.45 * float(np.sin(t)), 0.24) for t in turn)
+    steps = [
+        Step(Tube(ring), 0.02),
+        Step(Tube(((-0.45, -0.16, 0.0, 0.20), (-0.52, 0.12, 0.0, 0.16))), 0.10),
+        Step(Ellipsoid((-0.54, 0.26, 0.0), (0.27, 0.25, 0.25)), 0.06),
+        Step(Ellipsoid((-0.84, 0.20, 0.0), (0.16, 0.06, 0.13)), 0.05),
+        Step(Tube(((0.52, -0.14, 0.0, 0.16), (0.74, 0.04, 0.0, 0.10), (0.84, 0.16, 0.0, 0.05))), 0.10),
+    ]
+    return with_planar_texcoords(polygonise(steps, 0.022, name="bob_standin", genus=1))
+
+
 MESHES: Mapping[str, Callable[[], Mesh]] = MappingProxyType(
     {
         "dragon_standin": dragon,
@@ -251,6 +265,7 @@ MESHES: Mapping[str, Callable[[], Mesh]] = MappingProxyType(
         "bunny_standin": bunny,
         "suzanne_standin": suzanne,
         "spot_standin": spot,
+        "bob_standin": bob,
         "rocker_arm_standin": rocker_arm,
         "horse_standin": still_life.horse,
         "bust_standin": still_life.bust,

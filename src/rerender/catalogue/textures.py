@@ -48,6 +48,49 @@ def checkerboard(height: int, width: int) -> np.ndarray:
     return np.repeat(grey[..., None], 3, axis=-1).astype(np.float32)
 
 
+def hide(height: int, width: int) -> np.ndarray:
+    """A pale hide with dark brown patches over about a quarter of it (a cow's)."""
+    patches = waves(height, width, seed=11, count=14, highest=4.0)
+    dark = smooth_step(patches, np.quantile(patches, 0.74), 0.05)[..., None]
+    pale = np.array((0.78, 0.72, 0.66)) * (1.0 + 0.05 * waves(height, width, seed=12)[..., None])
+    return _colours(pale + dark * (np.array((0.035, 0.025, 0.02)) - pale))
+
+
+def enamel(height: int, width: int) -> np.ndarray:
+    """A yellow enamel that turns to orange, with a few dark flecks (a toy duck's)."""
+    turn = 0.5 + 0.25 * waves(height, width, seed=21, count=8, highest=2.0)[..., None]
+    colour = np.array((0.85, 0.55, 0.06)) + np.clip(turn, 0, 1) * np.array((0.0, -0.30, -0.03))
+    flecks = waves(height, width, seed=22, count=16, highest=6.0)
+    dark = smooth_step(flecks, np.quantile(flecks, 0.93), 0.08)[..., None]
+    return _colours(colour + dark * (np.array((0.03, 0.03, 0.04)) - colour))
+
+
+def waves(height: int, width: int, *, seed: int, count: int = 10, highest: float = 3.0) -> np.ndarray:
+    """Return smooth seeded noise (height, width) of unit variance: plane waves of up to `highest` turns across."""
+    rng = np.random.default_rng([seed, 90210])
+    v, u = np.meshgrid((np.arange(height) + 0.5) / height, (np.arange(width) + 0.5) / width, indexing="ij")
+    total = np.zeros((height, width))
+    for _ in range(count):
+        angle, turns, phase = rng.uniform(0, 2 * np.pi), rng.uniform(0.5, highest), rng.uniform(0, 2 * np.pi)
+        total += np.cos(2.0 * np.pi * turns * (u * np.cos(angle) + v * np.sin(angle)) + phase)
+    return np.asarray(total * np.sqrt(2.0 / count))
+
+
+def smooth_step(values: np.ndarray, edge: float | np.floating, width: float) -> np.ndarray:
+    """Return 0 below the edge, 1 above it, and a smooth ramp of that width across it."""
+    t = np.clip((values - edge) / width + 0.5, 0.0, 1.0)
+    return np.asarray(t * t * (3.0 - 2.0 * t))
+
+
+def _colours(linear: np.ndarray) -> np.ndarray:
+    return np.asarray(np.clip(linear, 0.01, 0.95), dtype=np.float32)
+
+
 TEXTURES: Mapping[str, Callable[[int, int], np.ndarray]] = MappingProxyType(
-    {"gradient_standin": gradient, "checkerboard": checkerboard}
+    {
+        "gradient_standin": gradient,
+        "checkerboard": checkerboard,
+        "spot_texture_standin": hide,
+        "bob_texture_standin": enamel,
+    }
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rerender.core.meshes import Mesh, icosphere
+from rerender.core.meshes import Mesh, drop_unused, icosphere
 
 
 def ball(subdivisions: int = 5) -> Mesh:
@@ -69,3 +69,29 @@ def ring(segments: int = 96, around: int = 48, thickness: float = 0.3) -> Mesh:
         [np.stack([here, right, both], axis=-1), np.stack([here, both, up], axis=-1)]
     ).reshape(-1, 3)
     return Mesh(vertices.reshape(-1, 3), faces)
+
+
+def globe(rows: int = 48, columns: int = 96, radius: float = 1.0) -> Mesh:
+    """Return a sphere about the origin with lat-long texture coordinates: v = 1 at the top, u = 0 at +z, towards +x.
+
+    Split along the seam, and at the poles once a column, so that no triangle shares a texel with another place.
+    """
+    turn = np.linspace(0.0, 2.0 * np.pi, columns + 1)
+    polar = np.linspace(0.0, np.pi, rows + 1)
+    ring, level = np.sin(polar), np.cos(polar)
+    ring[[0, -1]] = 0.0
+    across, along = np.sin(turn), np.cos(turn)
+    across[-1], along[-1] = across[0], along[0]  # exactly, so that the seam can be merged
+    x, z = np.outer(ring, across), np.outer(ring, along)
+    y = np.broadcast_to(level[:, None], x.shape)
+    u = np.broadcast_to(turn / (2.0 * np.pi), x.shape).copy()
+    u[[0, -1]] += 0.5 / columns  # a pole's texel is in the middle of its triangle
+    v = np.broadcast_to(1.0 - polar[:, None] / np.pi, x.shape)
+    i, j = (index.ravel() for index in np.meshgrid(np.arange(rows), np.arange(columns), indexing="ij"))
+    here, right = i * (columns + 1) + j, i * (columns + 1) + j + 1
+    below, both = here + columns + 1, right + columns + 1
+    left = np.stack([here, below, np.where(i == rows - 1, right, both)], axis=1)
+    inner = (i > 0) & (i < rows - 1)
+    faces = np.concatenate([left, np.stack([here, both, right], axis=1)[inner]])
+    vertices = np.stack([x, y, z], axis=-1).reshape(-1, 3) * radius
+    return drop_unused(Mesh(vertices, faces, np.stack([u, v], axis=-1).reshape(-1, 2)))
