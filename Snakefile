@@ -26,6 +26,7 @@ include: "workflow/rules/metamers.smk"
 include: "workflow/rules/envmaps.smk"
 include: "workflow/rules/physics.smk"
 include: "workflow/rules/viewpoints.smk"
+include: "workflow/rules/materials.smk"
 include: "workflow/rules/aggregate.smk"
 include: "workflow/rules/report.smk"
 

@@ -23,6 +23,9 @@ from rerender.fields import Frozen
 from rerender.papers.envmaps import grid as envmaps_grid
 from rerender.papers.envmaps.settings import EnvmapsSettings
 from rerender.papers.envmaps.tiers import TIERS as ENVMAPS_TIERS
+from rerender.papers.materials import grid as materials_grid
+from rerender.papers.materials.settings import MaterialsSettings
+from rerender.papers.materials.tiers import TIERS as MATERIALS_TIERS
 from rerender.papers.metamers import grid as metamers_grid
 from rerender.papers.metamers.settings import MetamersSettings
 from rerender.papers.metamers.tiers import TIERS as METAMERS_TIERS
@@ -84,6 +87,7 @@ class TierSettings(Frozen):
     envmaps: EnvmapsSettings
     physics: PhysicsSettings
     viewpoints: ViewpointsSettings
+    materials: MaterialsSettings
 
 
 PRESETS: Mapping[str, TierSettings] = {
@@ -92,6 +96,7 @@ PRESETS: Mapping[str, TierSettings] = {
         envmaps=ENVMAPS_TIERS[tier],
         physics=PHYSICS_TIERS[tier],
         viewpoints=VIEWPOINTS_TIERS[tier],
+        materials=MATERIALS_TIERS[tier],
     )
     for tier in TIER_NAMES
 }
@@ -143,6 +148,7 @@ def tier_settings(tier: str, config: Config | None = None, folder: Path = TIER_F
     envmaps_grid.check_names(settings.envmaps)
     physics_grid.check_names(settings.physics)
     viewpoints_grid.check_names(settings.viewpoints)
+    materials_grid.check_names(settings.materials)
     return settings
 
 

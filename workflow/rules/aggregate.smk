@@ -7,6 +7,7 @@ rule aggregate_metrics:
         "<results>/{tier}/envmaps/metrics.parquet",
         "<results>/{tier}/physics/metrics.parquet",
         "<results>/{tier}/viewpoints/metrics.parquet",
+        "<results>/{tier}/materials/metrics.parquet",
     output:
         "<results>/{tier}/metrics.parquet",
     log:
@@ -69,6 +70,7 @@ rule all_tables:
         rules.envmaps_tables.input,
         rules.physics_tables.input,
         rules.viewpoints_tables.input,
+        rules.materials_tables.input,
         expand("<results>/{tier}/metrics.parquet", tier=TIER),
     localrule: True
 
@@ -79,6 +81,7 @@ rule all_figures:
         rules.envmaps_figures.input,
         rules.physics_figures.input,
         rules.viewpoints_figures.input,
+        rules.materials_figures.input,
     localrule: True
 
 
@@ -88,4 +91,5 @@ rule all_videos:
         rules.envmaps_videos.input,
         rules.physics_videos.input,
         rules.viewpoints_videos.input,
+        rules.materials_videos.input,
     localrule: True

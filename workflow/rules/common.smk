@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from rerender.core.errors import UserError
-from rerender.workflow import assets, envmaps, metamers, physics, viewpoints
+from rerender.workflow import assets, envmaps, materials, metamers, physics, viewpoints
 from rerender.workflow.session import Session
 from rerender.workflow.targets import check_targets, check_writable, requested
 from snakemake.exceptions import WorkflowError
@@ -316,6 +316,52 @@ def viewpoint_figure_inputs(wildcards):
     return viewpoints.figure_inputs(SESSION, wildcards.tier, wildcards.name)
 
 
+def material_scene_params(wildcards):
+    return materials.scene_params(SESSION, wildcards.tier, wildcards.scene)
+
+
+def material_light_params(wildcards):
+    return materials.light_params(SESSION, wildcards.tier, wildcards.envmap)
+
+
+def material_capture_inputs(wildcards):
+    """The object, its light, and the light of the relit pictures."""
+    return materials.capture_inputs(
+        SESSION, wildcards.tier, wildcards.scene, wildcards.envmap
+    )
+
+
+def material_capture_params(wildcards):
+    return materials.capture_params(SESSION, wildcards.tier, wildcards)
+
+
+def material_fit_inputs(wildcards):
+    """The capture that a job fits to."""
+    return materials.fit_inputs(SESSION, wildcards.tier, wildcards)
+
+
+def material_fit_params(wildcards):
+    return materials.fit_params(SESSION, wildcards.tier, wildcards)
+
+
+def material_metric_files(wildcards):
+    """Metric rows of every job of fits of the tier."""
+    return materials.metric_files(SESSION, wildcards.tier)
+
+
+def material_grid_params(wildcards):
+    return materials.grid_params(SESSION, wildcards.tier)
+
+
+def material_names_params(wildcards):
+    return materials.names_params(SESSION, wildcards.tier)
+
+
+def material_figure_inputs(wildcards):
+    """Finished jobs, or metric rows, that a figure is drawn from."""
+    return materials.figure_inputs(SESSION, wildcards.tier, wildcards.name)
+
+
 def claims_files():
     """The claims ledgers, one a paper."""
     return sorted(str(path) for path in Path("config/claims").glob("*.yaml"))
@@ -325,7 +371,7 @@ def needed_assets():
     """Assets that the tier in use can be computed from, those that are missing included."""
     wanted = [
         name
-        for paper in (assets, envmaps, viewpoints)
+        for paper in (assets, envmaps, viewpoints, materials)
         for name in paper.needed(SESSION, TIER)
     ]
     return list(dict.fromkeys(wanted))

@@ -113,13 +113,14 @@ def _artefacts(kind: str, paths: Callable[[Session, str], Iterable[str]]) -> Cal
 
 
 def _tables(session: Session, tier: str) -> Iterable[str]:
-    from rerender.workflow import envmaps, metamers, physics, viewpoints
+    from rerender.workflow import envmaps, materials, metamers, physics, viewpoints
 
     paths = (
         *metamers.tables(tier),
         *envmaps.tables(session, tier),
         *physics.tables(tier),
         *viewpoints.tables(session, tier),
+        *materials.tables(session, tier),
     )
     return [
         *(path for path in paths if path.endswith(".md")),
@@ -128,32 +129,34 @@ def _tables(session: Session, tier: str) -> Iterable[str]:
 
 
 def _figures(session: Session, tier: str) -> Iterable[str]:
-    from rerender.workflow import envmaps, metamers, physics, viewpoints
+    from rerender.workflow import envmaps, materials, metamers, physics, viewpoints
 
     paths = (
         *metamers.figures(tier),
         *envmaps.figures(session, tier),
         *physics.figures(tier),
         *viewpoints.figures(session, tier),
+        *materials.figures(session, tier),
     )
     return [path for path in paths if path.endswith(".png")]
 
 
 def _videos(session: Session, tier: str) -> Iterable[str]:
-    from rerender.workflow import envmaps, metamers, physics, viewpoints
+    from rerender.workflow import envmaps, materials, metamers, physics, viewpoints
 
     found = (
         *metamers.mosaics(session, tier),
         *envmaps.videos(session, tier),
         *physics.videos(session, tier),
         *viewpoints.videos(session, tier),
+        *materials.videos(session, tier),
     )
     return [path for path in found if path.endswith(".mp4")]
 
 
 def _runs(session: Session, tier: str) -> Lines:
     """List every cell of the grid, the blocked ones with their reason."""
-    from rerender.workflow import envmaps, metamers, physics, viewpoints
+    from rerender.workflow import envmaps, materials, metamers, physics, viewpoints
 
     yield f"runs ({tier})"
     rows = []
@@ -166,6 +169,7 @@ def _runs(session: Session, tier: str) -> Lines:
         *(envmaps.run_file(tier, job, "metrics.json") for job in envmaps.jobs(session, tier)),
         *(physics.run_file(tier, job, "metrics.json") for job in physics.jobs(session, tier)),
         *searches,
+        *materials.run_files(session, tier, "metrics.json"),
     ]:
         path = Path(file.replace("<results>", "results"))
         rows.append(("  present" if path.is_file() else "  absent", str(path.parent)))

@@ -152,6 +152,7 @@ def tier_steps(session: Session, tier: str, benchmarks: Path = BENCHMARKS) -> It
     yield from _measured(_envmaps_jobs(session, tier), benchmarks / tier / "envmaps", "envmaps ")
     yield from _measured(_physics_jobs(session, tier), benchmarks / tier / "physics", "physics ")
     yield from _measured(_viewpoints_jobs(session, tier), benchmarks / tier / "viewpoints", "viewpoints ")
+    yield from _measured(_materials_jobs(session, tier), benchmarks / tier / "materials", "materials ")
 
 
 def _physics_jobs(session: Session, tier: str) -> dict[str, int]:
@@ -205,6 +206,22 @@ def _viewpoints_jobs(session: Session, tier: str) -> dict[str, int]:
         "figures": len(viewpoints.FIGURES),
     }
     return {name: count for name, count in jobs.items() if count}
+
+
+def _materials_jobs(session: Session, tier: str) -> dict[str, int]:
+    """Return the number of jobs of each step of materials, by its folder of benchmarks."""
+    from rerender.papers.materials import grid
+    from rerender.workflow import materials
+
+    settings = session.materials(tier)
+    return {
+        "scenes": len({one.scene for one in materials.jobs(session, tier)}),
+        "lights": len(materials.lights(session, tier)),
+        "captures": len(grid.captures(settings)),
+        "runs": len(materials.jobs(session, tier)),
+        "tables": len(materials.table_names(session, tier)),
+        "figures": len(materials.figure_names(session, tier)),
+    }
 
 
 def _measured(jobs: Mapping[str, int], folder: Path, prefix: str = "") -> Iterator[Step]:

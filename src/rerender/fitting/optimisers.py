@@ -102,9 +102,7 @@ class Optimisers:
     @torch.no_grad()
     def step(self, lr_factor: float, iteration: int = 0) -> float:
         """Update with each rate times its schedule and `lr_factor`, clip to bounds; return the largest rate."""
-        rates = {
-            name: one.lr * lr_factor * one.schedule(iteration) for name, one in self.parameters.items()
-        }
+        rates = {name: one.lr * lr_factor * one.schedule(iteration) for name, one in self.parameters.items()}
         for name, parameter in self.parameters.items():
             if parameter.tensor.grad is not None:
                 update = _UPDATES[parameter.optimiser]

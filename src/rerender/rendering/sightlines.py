@@ -18,7 +18,9 @@ def count_views(mesh: Mesh, cameras: Sequence[Camera], points: np.ndarray, norma
     """Return how many cameras (with square pictures) see each of N points (N, 3) with normals (N, 3); shape (N,)."""
     import mitsuba as mi
 
-    scene = mi.load_dict({"type": "scene", "object": mitsuba_mesh("object", mesh, mi.load_dict({"type": "diffuse"}))})
+    scene = mi.load_dict(
+        {"type": "scene", "object": mitsuba_mesh("object", mesh, mi.load_dict({"type": "diffuse"}))}
+    )
     seen = np.zeros(len(points), dtype=np.int64)
     for camera in cameras:
         x, y, depth = project(camera, points, 1, 1).T

@@ -16,7 +16,15 @@ from rerender.papers.materials.grid import Capture, Job
 from rerender.workflow.session import Session, remembered
 
 TABLES = ("textures", "runs", "ablation", "light", "cost", "levels", "metric", "losses")
-FIGURES = ("rates", "issue", "unpack", "light", "levels", "metric", *(f"compare_{name}" for name in ("cow", "duck", "grey_ball", "spots_ball")))
+FIGURES = (
+    "rates",
+    "issue",
+    "unpack",
+    "light",
+    "levels",
+    "metric",
+    *(f"compare_{name}" for name in ("cow", "duck", "grey_ball", "spots_ball")),
+)
 TABLE_SUFFIXES = ("csv", "parquet", "tex", "md", "html")
 FIGURE_SUFFIXES = ("png", "pdf", "parquet")
 FOLDER = "<results>/{tier}/materials"
@@ -47,12 +55,16 @@ def figure_names(session: Session, tier: str) -> list[str]:
 
 def tables(session: Session, tier: str) -> list[str]:
     """Return the table files of a tier, in all formats."""
-    return [at(tier, "tables", f"{name}.{ext}") for name in table_names(session, tier) for ext in TABLE_SUFFIXES]
+    return [
+        at(tier, "tables", f"{name}.{ext}") for name in table_names(session, tier) for ext in TABLE_SUFFIXES
+    ]
 
 
 def figures(session: Session, tier: str) -> list[str]:
     """Return the figure files of a tier."""
-    return [at(tier, "figures", f"{name}.{ext}") for name in figure_names(session, tier) for ext in ("png", "pdf")]
+    return [
+        at(tier, "figures", f"{name}.{ext}") for name in figure_names(session, tier) for ext in ("png", "pdf")
+    ]
 
 
 def videos(session: Session, tier: str) -> list[str]:
@@ -82,8 +94,7 @@ def run_files(session: Session, tier: str, name: str) -> list[str]:
 
 def metric_files(session: Session, tier: str) -> list[str]:
     """Return every file of metric rows of a tier."""
-    fine = grid.fine_jobs(session.materials(tier))
-    return [*run_files(session, tier, "metrics.json"), *(at(tier, "fine", one.path, "metrics.json") for one in fine)]
+    return run_files(session, tier, "metrics.json")
 
 
 def scene_params(session: Session, tier: str, scene: str) -> dict[str, Any]:
@@ -98,6 +109,14 @@ def scene_params(session: Session, tier: str, scene: str) -> dict[str, Any]:
         "mesh": session.first_mesh(*(choice.asset for choice in spec.meshes)) if spec.meshes else {},
         "texture": session.source(spec.texture) if spec.texture else {},
     }
+
+
+def lights(session: Session, tier: str) -> list[str]:
+    """Return the lights of a tier: those of its experiments, and that of relit pictures."""
+    settings = session.materials(tier)
+    return list(
+        dict.fromkeys([*(one.envmap for one in settings.experiments.values()), settings.pictures.relight])
+    )
 
 
 def light_params(session: Session, tier: str, light: str) -> dict[str, Any]:
@@ -181,7 +200,9 @@ def figure_jobs(session: Session, tier: str, name: str) -> list[Job]:
     if name == "unpack":
         return [one for one in pair if one.experiment == "known"][:2]
     if name == "light":
-        return [one for one in pair if session.materials(tier).experiments[one.experiment].lighting == "learned"]
+        return [
+            one for one in pair if session.materials(tier).experiments[one.experiment].lighting == "learned"
+        ]
     if name == "levels":
         return [one for one in pair if one.experiment.startswith("levels_")]
     return [one for one in pair if one.experiment == "known"] if name == "metric" else []

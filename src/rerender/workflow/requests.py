@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from rerender.papers.envmaps.experiment import RunRequest
     from rerender.papers.envmaps.own_edits import EditRequest
+    from rerender.papers.materials.experiment import FitRequest
     from rerender.papers.metamers.world import SceneFiles
     from rerender.papers.viewpoints.experiment import SearchRequest
 
@@ -132,5 +133,31 @@ def search_request(snakemake: Any) -> SearchRequest:
         iterations=run.iterations if run else None,
         tier=names.tier,
         variant=snakemake.params.variant,
+        threads=snakemake.threads,
+    )
+
+
+def materials_request(snakemake: Any) -> FitRequest:
+    """Return the request of a job of material fits."""
+    from rerender.papers.materials.experiment import FitRequest
+    from rerender.papers.materials.settings import (
+        ExperimentSettings,
+        HashSettings,
+        RegulariserSettings,
+        StageSettings,
+    )
+
+    settings, names = snakemake.params.settings, snakemake.wildcards
+    return FitRequest(
+        experiment=names.experiment,
+        scene=names.scene,
+        envmap=names.envmap,
+        method=names.mode,
+        capture=Path(snakemake.input.capture),
+        settings=ExperimentSettings(**settings["experiment"], scenes=(names.scene,), methods=(names.mode,)),
+        hash=HashSettings(**settings["hash"]),
+        stage=StageSettings(**settings["stage"]),
+        regularisers=RegulariserSettings(**settings["regularisers"]),
+        tier=names.tier,
         threads=snakemake.threads,
     )

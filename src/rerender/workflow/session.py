@@ -18,6 +18,7 @@ from rerender.catalogue.resolve import file_hash, is_at_hand, load_ledger, locat
 from rerender.catalogue.specs import EnvmapSpec, SceneSpec, VisionModelSpec
 from rerender.config import TIER_FOLDER, Config, asset_settings, load_config, tier_settings
 from rerender.papers.envmaps.settings import EnvmapsSettings
+from rerender.papers.materials.settings import MaterialsSettings
 from rerender.papers.metamers import grid
 from rerender.papers.metamers.runfiles import Expected
 from rerender.papers.metamers.settings import MetamersSettings
@@ -98,6 +99,11 @@ class Session:
     def physics(self, tier: str) -> PhysicsSettings:
         """Return the physics experiment of `tier`; an unknown tier raises `UserError`."""
         return tier_settings(tier, self.config, self._folder).physics
+
+    @remembered
+    def materials(self, tier: str) -> MaterialsSettings:
+        """Return the materials experiment of `tier`; an unknown tier raises `UserError`."""
+        return tier_settings(tier, self.config, self._folder).materials
 
     def viewpoints(self, tier: str) -> ViewpointsSettings:
         """Return the viewpoints experiment of `tier`; an unknown tier raises `UserError`."""

@@ -13,16 +13,23 @@ from rerender.core.errors import UserError, unknown_name
 from rerender.papers.envmaps import grid as envmaps_grid
 from rerender.papers.envmaps.settings import MODES
 from rerender.papers.metamers import grid
-from rerender.workflow import envmaps, metamers, physics, viewpoints
+from rerender.workflow import envmaps, materials, metamers, physics, viewpoints
 from rerender.workflow.session import Session
 
-PAPERS = ("metamers", "envmaps", "physics", "viewpoints")
-PAPER_MODULES = {"metamers": metamers, "envmaps": envmaps, "physics": physics, "viewpoints": viewpoints}
+PAPERS = ("metamers", "envmaps", "physics", "viewpoints", "materials")
+PAPER_MODULES = {
+    "metamers": metamers,
+    "envmaps": envmaps,
+    "physics": physics,
+    "viewpoints": viewpoints,
+    "materials": materials,
+}
 KINDS: Mapping[str, Sequence[str]] = {
     "metamers": ("tables", "figures", "videos", "runs", "evaluations", "references"),
     "envmaps": ("tables", "figures", "runs", "fits", "transport", "user_edits"),
     "physics": ("tables", "figures", "runs", "landscape"),
     "viewpoints": ("tables", "figures", "runs", "scenes", "stills", "basins", "gradients", "views"),
+    "materials": ("tables", "figures", "runs", "fine", "scenes", "lights", "captures"),
 }
 TARGETS = (
     *("all", "all_tables", "all_figures", "all_videos", "verdicts"),
@@ -121,6 +128,8 @@ class _Check:
             self.physics_part(tier, kind, names)
         elif rest[0] == "viewpoints":
             self.viewpoints_part(tier, kind, names)
+        elif rest[0] == "materials":
+            self.materials_part(tier, kind, names)
         elif kind == "videos":
             self.video(names, [path.rpartition("/")[2][:-4] for path in metamers.mosaics(self.session, tier)])
         elif len(names) >= 2:
@@ -183,6 +192,13 @@ class _Check:
                 "views": ("json", "npz"),
             }
             self.artefact("scene", names[0], scenes, suffixes[kind])
+
+    def materials_part(self, tier: str, kind: str, names: Sequence[str]) -> None:
+        if kind not in ("runs", "fine"):
+            return
+        jobs = materials.jobs(self.session, tier)
+        for what, name in zip(("experiment", "scene", "envmap", "method"), names, strict=False):
+            self.known(what, name, dict.fromkeys(getattr(job, what) for job in jobs))
 
     def artefact(self, kind: str, name: str, stems: Iterable[str], suffixes: Iterable[str]) -> None:
         stem, _, suffix = name.rpartition(".")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from rerender.papers.materials.schedules import CURVES, StageSchedule, ramp
@@ -29,7 +31,7 @@ def test_short_runs_pass_through_the_same_curve(shape: str) -> None:
 @pytest.mark.parametrize("shape", CURVES)
 def test_curves_have_no_jump(shape: str) -> None:
     steps = [StageSchedule(shape, 1000)(i) for i in range(1001)]  # type: ignore[arg-type]
-    assert max(abs(b - a) for a, b in zip(steps, steps[1:], strict=False)) < 0.0101
+    assert max(abs(b - a) for a, b in itertools.pairwise(steps)) < 0.0101
 
 
 def test_regularisers_are_ramped_over_the_first_half() -> None:

@@ -15,20 +15,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rerender.catalogue.origins import read_origin
 from rerender.core.cameras import Camera, random_cameras, turntable_cameras
-from rerender.core.files import Tree, load_tree, save_tree
+from rerender.core.errors import UserError
+from rerender.core.files import Tree, load_tree, save_tree, write_json
 from rerender.core.meshes import Mesh, bounding_box, sample_faces, vertex_normals
 from rerender.core.seeds import derive_seed
 from rerender.papers.materials.fields import Maps
 from rerender.papers.materials.fit import shade_maps
-from rerender.papers.materials.scenes import TexturedObject
+from rerender.papers.materials.scenes import TexturedObject, load_object
 from rerender.papers.materials.settings import CaptureSettings
-from rerender.papers.materials.sources import bilinear
 from rerender.papers.materials.textures import SurfaceMaps, regions
 from rerender.papers.materials.views import Views, surface_from, surface_tree
+from rerender.rendering.bitmaps import read_image
 from rerender.rendering.filtered_light import LightLevels
 from rerender.rendering.gbuffers import GBuffer, tangents, trace
 from rerender.rendering.sightlines import count_views
+from rerender.rendering.split_sum import world_normals
+from rerender.rendering.variants import start_variant
 
 BOX_MARGIN = 0.01
 """The box of the hash grids is the object's bounding box, larger by this share of its diagonal."""
@@ -39,7 +43,8 @@ class Capture:
     """What fits read: training and held-out views, held-out targets under another light, lights, points of judgement.
 
     `samples` is a G-buffer of M surface points seen along their normals, `truth` their materials, `inside` which points
-    belong to each region. `radiance` is the light itself, (H, 2 H, 3). `box` has two corners, (2, 3).
+    belong to each region. `radiance` is the light itself, (H, 2 H, 3). `box` has two corners, (2, 3). `truth_heldout` are
+    the true materials behind the held-out views.
     """
 
     train: Views
@@ -52,6 +57,7 @@ class Capture:
     truth: SurfaceMaps
     inside: Mapping[str, np.ndarray]
     box: np.ndarray
+    truth_heldout: Maps
 
     def save(self, path: Path) -> None:
         """Write all of it to one file."""
@@ -68,6 +74,7 @@ class Capture:
                 "truth": self.truth.tree(),
                 "inside": dict(self.inside),
                 "box": self.box,
+                "truth_heldout": {name: value.numpy() for name, value in self.truth_heldout.items()},
             },
         )
 
@@ -86,6 +93,7 @@ class Capture:
             SurfaceMaps(**tree["truth"]),
             tree["inside"],
             tree["box"],
+            {name: torch.from_numpy(value) for name, value in tree["truth_heldout"].items()},
         )
 
 
@@ -107,7 +115,9 @@ def captured(
     training, turntable = cameras_of(scene, settings)
     light = LightLevels.from_latlong(radiance, name="light")
     other = LightLevels.from_latlong(relight, name="relight")
-    train, heldout = (trace(thing.mesh, cameras, settings.size, name=scene) for cameras in (training, turntable))
+    train, heldout = (
+        trace(thing.mesh, cameras, settings.size, name=scene) for cameras in (training, turntable)
+    )
     rng = np.random.default_rng(derive_seed("materials", "samples", scene))
     samples = surface_points(thing.mesh, settings.samples, rng)
     truth = surface_maps(samples, thing.maps(samples.uv))
@@ -115,10 +125,11 @@ def captured(
     low, high = bounding_box(thing.mesh)
     margin = BOX_MARGIN * np.linalg.norm(high - low)
     shaded = shade_maps(train, thing.maps(train.uv), light, flat=True) if targets is None else targets
+    true = {name: value.contiguous() for name, value in thing.maps(heldout.uv).items()}
     return Capture(
         Views(train, shaded),
-        Views(heldout, shade_maps(heldout, thing.maps(heldout.uv), light, flat=True)),
-        shade_maps(heldout, thing.maps(heldout.uv), other, flat=True),
+        Views(heldout, shade_maps(heldout, true, light, flat=True)),
+        shade_maps(heldout, true, other, flat=True),
         light,
         other,
         radiance.astype(np.float32),
@@ -126,6 +137,7 @@ def captured(
         truth,
         regions(truth, seen),
         np.stack([low - margin, high + margin]),
+        true,
     )
 
 
@@ -173,8 +185,6 @@ def uv_directions(mesh: Mesh) -> np.ndarray:
 
 def surface_maps(samples: GBuffer, maps: Maps, *, flat: bool = True) -> SurfaceMaps:
     """Return channels at surface points as arrays, with unit world-space normals; `flat` takes the surface's own."""
-    from rerender.rendering.split_sum import world_normals
-
     normal = samples.normals if flat else world_normals(samples, maps["normal"])
     return SurfaceMaps(
         maps["albedo"].detach().numpy(),
@@ -182,3 +192,25 @@ def surface_maps(samples: GBuffer, maps: Maps, *, flat: bool = True) -> SurfaceM
         maps["metallic"].detach().numpy()[:, 0],
         normal.detach().numpy(),
     )
+
+
+def make_capture(
+    reference: str,
+    scene: str,
+    files: Mapping[str, Path],
+    settings: CaptureSettings,
+    out: Path,
+    sidecar: Path,
+    *,
+    variant: str,
+    threads: int,
+) -> None:
+    """Make a capture from the files of a scene and its lights, and say beside it where they come from."""
+    torch.set_num_threads(threads)
+    start_variant(variant, threads=threads)
+    thing = load_object(files["scene"])
+    radiance, relight = (read_image(files[name]) for name in ("light", "relight"))
+    if reference != "self":
+        raise UserError(f"targets by '{reference}' are not to be had yet", "Use reference: self.")
+    captured(scene, thing, radiance, relight, settings).save(out)
+    write_json(sidecar, {"origin": read_origin(files["scene_origin"], files["light_origin"])})

@@ -25,9 +25,10 @@ from rerender.fitting.problem import FitResult, LoopSettings
 from rerender.papers.materials.capture import Capture, surface_maps
 from rerender.papers.materials.fields import GridSettings, MaterialField
 from rerender.papers.materials.fit import MaterialFit
-from rerender.papers.materials.judge import image_errors, light_errors, surface_errors
+from rerender.papers.materials.judge import image_errors, light_errors, light_scale, surface_errors
 from rerender.papers.materials.methods import Method, method_for
 from rerender.papers.materials.normals import NormalError
+from rerender.papers.materials.pictures import pictures, target_pictures
 from rerender.papers.materials.settings import (
     ExperimentSettings,
     HashSettings,
@@ -99,10 +100,14 @@ def run_fits(
     identity = run_id(parameters(request), code.fingerprint, hash_files(inputs), stack)
     capture, method = Capture.load(request.capture), method_for(request.method, request.scene)
     state = state_root / identity
-    fitted = [fit_one(request, capture, method, seed, identity, state) for seed in range(1, request.settings.seeds + 1)]
+    fitted = [
+        fit_one(request, capture, method, seed, identity, state)
+        for seed in range(1, request.settings.seeds + 1)
+    ]
     context = row_context(request, "field", identity, code, stack)
     files = JobFiles(folder)
-    save_tree(files.final, {"seeds": {str(one.seed): final_tree(one, capture, method) for one in fitted}})
+    found = {str(one.seed): final_tree(one, capture, method) for one in fitted}
+    save_tree(files.final, {"seeds": found, "target": target_pictures(capture), "light": capture.radiance})
     with atomic_path(files.trace) as partial:
         trace(fitted).write_parquet(partial)
     write_rows(files.metrics, [row for one in fitted for row in fit_rows(context, one, capture, method)])
@@ -144,7 +149,9 @@ def fit_one(
         seeds,
         error,
     )
-    result, cpu_s = run_stage(problem, stage, state / f"s{seed}", f"{identity}-s{seed}", seeds.child("coarse"))
+    result, cpu_s = run_stage(
+        problem, stage, state / f"s{seed}", f"{identity}-s{seed}", seeds.child("coarse")
+    )
     with torch.no_grad():
         light = capture.light if learned is None else learned.levels()
     base = None if learned is None else learned.base.detach().numpy()
@@ -170,7 +177,13 @@ def fit_rows(context: RowContext, one: Fitted, capture: Capture, method: Method)
         maps = one.field(capture.samples.positions)
         found = surface_maps(capture.samples, maps, flat=method.normals == "truth")
         rows = surface_errors(own, found, capture)
-        rows += image_errors(own, lambda surface: one.field(surface.positions), capture, one.light, flat=method.normals == "truth")
+        rows += image_errors(
+            own,
+            lambda surface: one.field(surface.positions),
+            capture,
+            one.light,
+            flat=method.normals == "truth",
+        )
     if one.base is not None:
         rows += light_errors(own, one.base, capture.radiance)
     return [*rows, *cost_rows(own, one.result, one.cpu_s, one.field.count())]
@@ -196,8 +209,12 @@ def final_tree(one: Fitted, capture: Capture, method: Method) -> Tree:
     with torch.no_grad():
         maps = one.field(capture.samples.positions)
     found = surface_maps(capture.samples, maps, flat=method.normals == "truth")
-    light = {} if one.base is None else {"light": one.base}
-    return {"weights": one.field.arrays(), "samples": found.tree(), **light}
+    light = {}
+    if one.base is not None:
+        light = {"light": one.base, "light_scale": light_scale(one.base, capture.radiance)}
+    flat = method.normals == "truth"
+    shown = pictures(lambda surface: one.field(surface.positions), capture, one.light, flat=flat)
+    return {"weights": one.field.arrays(), "samples": found.tree(), "pictures": shown, **light}
 
 
 def trace(fitted: Sequence[Fitted]) -> pl.DataFrame:

@@ -7,6 +7,7 @@ frame with (0, 0, 1) the surface's own; it need not have unit length.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ class BranchField(nn.Module):
         sizes = (int(self.grid.width), branch.hidden, branch.hidden, len(low))
         self.layers = nn.ParameterList(
             kaiming(rows, columns, generator).to(device)
-            for columns, rows in zip(sizes, sizes[1:], strict=False)
+            for columns, rows in itertools.pairwise(sizes)
         )
         self.register_buffer("low", torch.tensor(low, device=device), persistent=False)
         self.register_buffer("span", torch.tensor(high, device=device) - self.low, persistent=False)

@@ -203,7 +203,9 @@ class MaterialFit:
             self.learned.base.copy_(torch.from_numpy(np.asarray(tree["light"])))
 
 
-def shade_maps(surface: GBuffer, maps: Mapping[Channel, Tensor], light: LightLevels, *, flat: bool = False) -> Tensor:
+def shade_maps(
+    surface: GBuffer, maps: Mapping[Channel, Tensor], light: LightLevels, *, flat: bool = False
+) -> Tensor:
     """Return radiance (N, 3) of surface points with channels `maps`; `flat` leaves the surface's own normals."""
     normal = maps["normal"]
     if flat:

@@ -60,12 +60,18 @@ def image_errors(
         context.row("mse", error, n=len(heldout)),
         context.row("psnr", psnr_of_mse(error), n=len(heldout)),
         context.row("psnr_masked", psnr_of_mse(seen.mean()), n=len(train)),
-        context.row("heldout_psnr_masked", psnr_of_mse(whole.mean()), n=len(heldout), unit="dB", better="higher"),
-        context.row("relit_psnr_masked", psnr_of_mse(relit.mean()), n=len(heldout), unit="dB", better="higher"),
+        context.row(
+            "heldout_psnr_masked", psnr_of_mse(whole.mean()), n=len(heldout), unit="dB", better="higher"
+        ),
+        context.row(
+            "relit_psnr_masked", psnr_of_mse(relit.mean()), n=len(heldout), unit="dB", better="higher"
+        ),
     ]
 
 
-def shaded_error(views: Views, found: FoundAt, target: Tensor, light: LightLevels, *, flat: bool) -> np.ndarray:
+def shaded_error(
+    views: Views, found: FoundAt, target: Tensor, light: LightLevels, *, flat: bool
+) -> np.ndarray:
     """Return squared errors (N, 3) of display values at the covered pixels of all views."""
     image = shade_maps(views.surface, found(views.surface), light, flat=flat)
     return np.square(display(image) - display(target))

@@ -85,6 +85,7 @@ _ALL = (
         title="One network, both losses",
         branches=_one(coarse=_SUMMED, fine=(*LOGL1_FIRST, *B_FINE)),
     ),
+    replace(_TWO, id="two_divided", title="Two branches, gradient divided by 8", divisor=8.0),
     replace(_TWO, id="two_isolated", title="Two branches, isolated gradients", gradients="isolated"),
     replace(
         _TWO,

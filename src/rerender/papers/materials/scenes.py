@@ -1,14 +1,15 @@
-"""Objects with known materials: a mesh with texture coordinates, and its true maps."""
+"""Objects with known materials: a mesh with texture coordinates and its true maps, and the file that holds them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from rerender.catalogue.material_objects import TrueMaterials
 from rerender.core.files import load_tree, save_tree
 from rerender.core.meshes import Mesh
 from rerender.papers.materials.fields import Maps
@@ -25,10 +26,22 @@ class TexturedObject:
     metallic: np.ndarray
 
     def maps(self, uv: Tensor) -> Maps:
-        """Return the materials at texture coordinates (N, 2)."""
+        """Return the materials at texture coordinates (N, 2), with flat normals."""
         return {
             "albedo": bilinear(torch.from_numpy(self.albedo), uv),
             "roughness": bilinear(torch.from_numpy(self.roughness[..., None]), uv),
             "metallic": bilinear(torch.from_numpy(self.metallic[..., None]), uv),
             "normal": torch.tensor([0.0, 0.0, 1.0]).expand(len(uv), 3),
         }
+
+
+def save_object(path: Path | str, found: TrueMaterials) -> None:
+    """Write an object of the catalogue to one file."""
+    maps = {name: value for name, value in vars(found).items() if name != "mesh"}
+    save_tree(path, {"mesh": asdict(found.mesh), **maps})
+
+
+def load_object(path: Path | str) -> TexturedObject:
+    """Read what `save_object` wrote."""
+    tree = load_tree(path)
+    return TexturedObject(Mesh(**tree.pop("mesh")), **tree)

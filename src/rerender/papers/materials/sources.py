@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from rerender.papers.materials.fields import RANGES, MaterialField, Maps
+from rerender.papers.materials.fields import RANGES, Maps, MaterialField
 from rerender.papers.materials.methods import Branch, Channel, Method
 from rerender.papers.materials.views import Batch
 
@@ -57,12 +57,18 @@ class FieldSource:
         step = NEAR[kind] * torch.randn(places.shape, generator=generator)
         near = self.field.branch(number, places + step.to(places))
         names = smoothed(branch)
-        return torch.cat([maps[name][chosen] for name in names], dim=1), torch.cat([near[name] for name in names], dim=1)
+        return torch.cat([maps[name][chosen] for name in names], dim=1), torch.cat(
+            [near[name] for name in names], dim=1
+        )
 
 
 def smoothed(branch: Branch) -> tuple[Channel, ...]:
     """Return the channels of a branch that are kept smooth."""
-    return tuple(name for name in REFLECTANCE if name in branch.channels) if is_reflectance(branch) else ("albedo",)
+    return (
+        tuple(name for name in REFLECTANCE if name in branch.channels)
+        if is_reflectance(branch)
+        else ("albedo",)
+    )
 
 
 def draw(count: int, share: float, generator: torch.Generator) -> Tensor:

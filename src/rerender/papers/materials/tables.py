@@ -326,7 +326,9 @@ def build_levels(results: Results, settings: MaterialsSettings, names: Names) ->
             results.cell(job, "psnr_masked"),
         )
         rows.append(
-            Row((str(level), METHODS[job.method].title), cells, group=job.method, ids=(str(level), job.method))
+            Row(
+                (str(level), METHODS[job.method].title), cells, group=job.method, ids=(str(level), job.method)
+            )
         )
     rows.sort(key=lambda row: (row.ids[1], int(row.ids[0])))
     return Table(
@@ -437,7 +439,10 @@ def build_losses(results: Results, settings: MaterialsSettings, names: Names) ->
         for branch, letter in zip(METHODS[name].branches, ("A", "B"), strict=False):
             mixes = (branch.coarse, branch.fine)
             texts = [" + ".join(f"{weight:g} {loss}" for loss, weight in mix) for mix in mixes]
-            cells = (*(Cell(text=text) for text in texts), Cell(text=f"{branch.coarse_schedule}, {branch.fine_schedule}"))
+            cells = (
+                *(Cell(text=text) for text in texts),
+                Cell(text=f"{branch.coarse_schedule}, {branch.fine_schedule}"),
+            )
             channels = captions.join_words(branch.channels)
             title = METHODS[name].title if name == "joint" else f"{METHODS[name].title}: {letter}"
             rows.append(Row((title, channels), cells, ids=(f"{name}.{letter}", channels)))
@@ -469,9 +474,7 @@ def _number(results: Results, job: Job, metric: str, stage: Stage) -> Cell:
     return cell
 
 
-def _closing(
-    results: Results, settings: MaterialsSettings, names: Names, experiments: Iterable[str]
-) -> str:
+def _closing(results: Results, settings: MaterialsSettings, names: Names, experiments: Iterable[str]) -> str:
     """Say that geometry is known, the lights, the tier, and which inputs were real."""
     asked = dict.fromkeys(experiments)
     used = [one for name, one in settings.experiments.items() if name in asked]

@@ -1,0 +1,61 @@
+"""Pictures of recovered and true materials from the held-out views: radiance, the maps, and the radiance under another light."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from rerender.papers.materials.capture import Capture
+from rerender.papers.materials.fields import Maps
+from rerender.papers.materials.fit import shade_maps
+from rerender.rendering.filtered_light import LightLevels
+from rerender.rendering.gbuffers import GBuffer
+from rerender.rendering.split_sum import world_normals
+
+SHOWN = 2
+"""Held-out views that are kept as pictures."""
+KINDS = ("render", "relit", "albedo", "roughness", "metallic", "normal")
+
+
+@torch.no_grad()
+def pictures(
+    found: Callable[[GBuffer], Maps], capture: Capture, light: LightLevels, *, flat: bool
+) -> dict[str, np.ndarray]:
+    """Return pictures (views, H, W, 3) float32 of materials `found` at surface points.
+
+    `render` and `relit` are linear radiance, `albedo` linear, `roughness` and `metallic` grey, `normal` world-space as
+    (n + 1) / 2. The background is NaN.
+    """
+    surface = capture.heldout.surface.select(_shown(capture))
+    maps = found(surface)
+    normal = world_normals(
+        surface, torch.tensor([0.0, 0.0, 1.0]).expand_as(maps["normal"]) if flat else maps["normal"]
+    )
+    values = {
+        "render": shade_maps(surface, maps, light, flat=flat),
+        "relit": shade_maps(surface, maps, capture.relight, flat=flat),
+        "albedo": maps["albedo"],
+        "roughness": maps["roughness"].expand(-1, 3),
+        "metallic": maps["metallic"].expand(-1, 3),
+        "normal": 0.5 * (normal + 1.0),
+    }
+    return {name: surface.images(value, float("nan")).numpy() for name, value in values.items()}
+
+
+def _shown(capture: Capture) -> list[int]:
+    """Return the views that are shown, spread over the turntable."""
+    count = len(capture.heldout)
+    return [number * count // SHOWN for number in range(min(SHOWN, count))]
+
+
+@torch.no_grad()
+def target_pictures(capture: Capture) -> dict[str, np.ndarray]:
+    """Return the same pictures of the true materials."""
+    views = _shown(capture)
+    part = [capture.heldout.surface.of_view(view) for view in views]
+    true: Maps = {
+        name: torch.cat([value[one] for one in part]) for name, value in capture.truth_heldout.items()
+    }
+    return pictures(lambda surface: true, capture, capture.light, flat=True)
