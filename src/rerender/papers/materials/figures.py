@@ -88,7 +88,7 @@ def draw_rates(shown: Shown) -> tuple[Figure, pl.DataFrame]:
             ]
         axes.set(xlabel="iteration", ylabel="factor on the rate" if index == 0 else "", ylim=(0.0, 1.05))
         axes.set_title(f"{stage} stage", fontsize=8)
-        axes.legend(frameon=False, fontsize=6.5, loc="lower right")
+        axes.legend(frameon=False, fontsize=6.5, loc="lower center")
     style.add_footnote(figure, note)
     return figure, pl.DataFrame(records)
 
