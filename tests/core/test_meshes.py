@@ -163,3 +163,14 @@ def test_vertex_normals_are_shared_across_a_seam() -> None:
     apart = Mesh(ball.vertices[ball.faces].reshape(-1, 3), np.arange(3 * len(ball.faces)).reshape(-1, 3))
     cosine = np.einsum("ij,ij->i", meshes.vertex_normals(apart), apart.vertices)
     assert cosine.min() > 0.99
+
+
+def test_texture_directions_follow_the_first_coordinate() -> None:
+    vertices = np.array([(0, 0, 0), (2, 0, 0), (0, 0, 3)], dtype=float)
+    faces = np.array([(0, 1, 2)])
+    plain = Mesh(vertices, faces, np.array([(0, 0), (1, 0), (0, 1)], dtype=float))
+    assert np.allclose(meshes.texture_directions(plain), [(2, 0, 0)])
+    turned = Mesh(vertices, faces, np.array([(0, 0), (0, 1), (0.5, 0)], dtype=float))
+    assert np.allclose(meshes.texture_directions(turned), [(0, 0, 6)])
+    assert not meshes.texture_directions(Mesh(vertices, faces)).any()
+    assert not meshes.texture_directions(Mesh(vertices, faces, np.zeros((3, 2)))).any()
