@@ -5,6 +5,7 @@ import pytest
 
 from rerender.core import meshes
 from rerender.core.meshes import Mesh
+from rerender.core.primitives import globe
 
 
 def tetrahedron() -> Mesh:
@@ -174,3 +175,15 @@ def test_texture_directions_follow_the_first_coordinate() -> None:
     assert np.allclose(meshes.texture_directions(turned), [(0, 0, 6)])
     assert not meshes.texture_directions(Mesh(vertices, faces)).any()
     assert not meshes.texture_directions(Mesh(vertices, faces, np.zeros((3, 2)))).any()
+
+
+def test_tangents_of_vertices_run_around_a_globe() -> None:
+    mesh = globe(12, 24)
+    found, normals = meshes.vertex_tangents(mesh), meshes.vertex_normals(mesh)
+    assert np.allclose((found * normals).sum(axis=1), 0.0, atol=1e-9)
+    level = np.abs(mesh.vertices[:, 1]) < 0.9
+    around = np.stack([mesh.vertices[:, 2], np.zeros(len(found)), -mesh.vertices[:, 0]], axis=1)[level]
+    around /= np.linalg.norm(around, axis=1, keepdims=True)
+    assert ((found[level] * around).sum(axis=1) > 0.98).all()
+    # N x T points up, as v does
+    assert (np.cross(normals, found)[level][:, 1] > 0.0).all()

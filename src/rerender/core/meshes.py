@@ -96,6 +96,26 @@ def texture_directions(mesh: Mesh) -> np.ndarray:
     return np.asarray(found)
 
 
+def tangents(along: np.ndarray, normals: np.ndarray) -> np.ndarray:
+    """Make directions (n, 3) orthogonal to unit normals and of length 1; any tangent where they are parallel or zero."""
+    flat = along - (along * normals).sum(axis=1, keepdims=True) * normals
+    length = np.linalg.norm(flat, axis=1)
+    lost = ~(length > 1e-6 * np.maximum(np.linalg.norm(along, axis=1), 1e-30))
+    if lost.any():
+        axes = np.eye(3)[np.abs(normals[lost]).argmin(axis=1)]
+        flat[lost] = np.cross(normals[lost], axes)
+    return _unit(flat)
+
+
+def vertex_tangents(mesh: Mesh) -> np.ndarray:
+    """Return unit tangents along the first texture coordinate, orthogonal to `vertex_normals`, averaged by area, (V, 3)."""
+    total = np.zeros_like(mesh.vertices)
+    along = texture_directions(mesh) * face_areas(mesh)[:, None]
+    for corner in range(3):
+        np.add.at(total, mesh.faces[:, corner], along)
+    return tangents(total, vertex_normals(mesh))
+
+
 def edges_directed(mesh: Mesh) -> np.ndarray:
     """Return the three directed edges of every face, shape (3F, 2)."""
     return np.concatenate([mesh.faces[:, [0, 1]], mesh.faces[:, [1, 2]], mesh.faces[:, [2, 0]]])

@@ -17,7 +17,7 @@ import torch
 from rerender.core.cameras import Camera
 from rerender.core.errors import UserError
 from rerender.core.meshchecks import check_finite
-from rerender.core.meshes import Mesh, face_normals, texture_directions, vertex_normals
+from rerender.core.meshes import Mesh, face_normals, tangents, texture_directions, vertex_normals
 from rerender.rendering.compat import mitsuba_mesh
 from rerender.rendering.pinholes import Pinholes
 from rerender.rendering.scenes import Film
@@ -172,17 +172,6 @@ def on_surface(
         faces=torch.from_numpy(np.asarray(faces, dtype=np.int64)),
         **{key: torch.from_numpy(np.ascontiguousarray(value, np.float32)) for key, value in arrays.items()},
     )
-
-
-def tangents(along: np.ndarray, normals: np.ndarray) -> np.ndarray:
-    """Make directions (n, 3) orthogonal to unit normals and of length 1; any tangent where they are parallel or zero."""
-    flat = along - (along * normals).sum(axis=1, keepdims=True) * normals
-    length = np.linalg.norm(flat, axis=1)
-    lost = ~(length > 1e-6 * np.maximum(np.linalg.norm(along, axis=1), 1e-30))
-    if lost.any():
-        axes = np.eye(3)[np.abs(normals[lost]).argmin(axis=1)]
-        flat[lost] = np.cross(normals[lost], axes)
-    return _unit(flat)
 
 
 def _pixel_rays(cameras: Sequence[Camera], film: Film) -> Any:

@@ -1,8 +1,8 @@
 """Textured meshes as glTF 2.0 binaries (.glb) with a metallic-roughness material: one file that any viewer opens.
 
 The layout is the standard's: base colour sRGB; occlusion, roughness and metallic in the red, green and blue of one raw image; normals of
-tangent space, y up, mapped from [-1, 1] to [0, 255]. Our tangent-space y points down (`split_sum.world_normals`), so it
-is turned. v of texture coordinates runs downwards in the file.
+tangent space mapped from [-1, 1] to [0, 255]. Their second axis is N x T on both sides, which the tangents in the file say, so mirrored
+charts need no care. v of texture coordinates runs downwards in the file.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 
 from rerender.core.files import atomic_path
 from rerender.core.images import srgb_encode, to_uint8
-from rerender.core.meshes import Mesh, vertex_normals
+from rerender.core.meshes import Mesh, vertex_normals, vertex_tangents
 
 FLOAT, UNSIGNED_INT = 5126, 5125
 VERTICES, INDICES = 34962, 34963
@@ -45,9 +45,9 @@ def packed_orm(maps: PbrMaps) -> np.ndarray:
 
 
 def normal_image(normals: np.ndarray) -> np.ndarray:
-    """Return tangent-space normals as glTF's image, y up; uint8 (H, W, 3)."""
+    """Return tangent-space normals as glTF's image; uint8 (H, W, 3)."""
     unit = normals / np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-12)
-    return to_uint8(0.5 + 0.5 * unit * np.array([1.0, -1.0, 1.0]))
+    return to_uint8(0.5 + 0.5 * unit)
 
 
 def write_glb(path: Path | str, mesh: Mesh, maps: PbrMaps, *, name: str = "object") -> None:
@@ -60,6 +60,7 @@ def write_glb(path: Path | str, mesh: Mesh, maps: PbrMaps, *, name: str = "objec
         "POSITION": parts.floats(mesh.vertices, bounds=True),
         "NORMAL": parts.floats(_unit_normals(mesh)),
         "TEXCOORD_0": parts.floats(flipped),
+        "TANGENT": parts.floats(np.concatenate([vertex_tangents(mesh), np.ones((len(flipped), 1))], axis=1)),
     }
     indices = parts.indices(mesh.faces)
     colour = parts.image(to_uint8(srgb_encode(np.clip(maps.albedo, 0.0, 1.0))))
@@ -100,7 +101,7 @@ class _Parts:
         self.images: list[dict[str, Any]] = []
 
     def floats(self, values: np.ndarray, *, bounds: bool = False) -> int:
-        """Add vectors (N, 2) or (N, 3); return their accessor."""
+        """Add vectors (N, 2) to (N, 4); return their accessor."""
         single = np.ascontiguousarray(values, dtype="<f4")
         accessor = {"componentType": FLOAT, "count": len(single), "type": f"VEC{single.shape[1]}"}
         if bounds:
