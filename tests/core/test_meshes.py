@@ -5,6 +5,7 @@ import pytest
 
 from rerender.core import meshes
 from rerender.core.meshes import Mesh
+from rerender.core.primitives import globe
 
 
 def tetrahedron() -> Mesh:
@@ -163,3 +164,26 @@ def test_vertex_normals_are_shared_across_a_seam() -> None:
     apart = Mesh(ball.vertices[ball.faces].reshape(-1, 3), np.arange(3 * len(ball.faces)).reshape(-1, 3))
     cosine = np.einsum("ij,ij->i", meshes.vertex_normals(apart), apart.vertices)
     assert cosine.min() > 0.99
+
+
+def test_texture_directions_follow_the_first_coordinate() -> None:
+    vertices = np.array([(0, 0, 0), (2, 0, 0), (0, 0, 3)], dtype=float)
+    faces = np.array([(0, 1, 2)])
+    plain = Mesh(vertices, faces, np.array([(0, 0), (1, 0), (0, 1)], dtype=float))
+    assert np.allclose(meshes.texture_directions(plain), [(2, 0, 0)])
+    turned = Mesh(vertices, faces, np.array([(0, 0), (0, 1), (0.5, 0)], dtype=float))
+    assert np.allclose(meshes.texture_directions(turned), [(0, 0, 6)])
+    assert not meshes.texture_directions(Mesh(vertices, faces)).any()
+    assert not meshes.texture_directions(Mesh(vertices, faces, np.zeros((3, 2)))).any()
+
+
+def test_tangents_of_vertices_run_around_a_globe() -> None:
+    mesh = globe(12, 24)
+    found, normals = meshes.vertex_tangents(mesh), meshes.vertex_normals(mesh)
+    assert np.allclose((found * normals).sum(axis=1), 0.0, atol=1e-9)
+    level = np.abs(mesh.vertices[:, 1]) < 0.9
+    around = np.stack([mesh.vertices[:, 2], np.zeros(len(found)), -mesh.vertices[:, 0]], axis=1)[level]
+    around /= np.linalg.norm(around, axis=1, keepdims=True)
+    assert ((found[level] * around).sum(axis=1) > 0.98).all()
+    # N x T points up, as v does
+    assert (np.cross(normals, found)[level][:, 1] > 0.0).all()

@@ -9,8 +9,8 @@ from tests.rendering.worlds import CAMERAS, sphere_scene, uv_sphere
 
 from rerender.core.cameras import project, random_cameras, turntable_cameras
 from rerender.core.errors import UserError
-from rerender.core.meshes import Mesh, icosphere
-from rerender.rendering.gbuffers import GBuffer, tangents, trace
+from rerender.core.meshes import Mesh, icosphere, tangents
+from rerender.rendering.gbuffers import GBuffer, trace
 from rerender.rendering.visibility import silhouettes
 
 SIZE = 32

@@ -110,8 +110,8 @@ def test_a_flat_normal_map_gives_the_smooth_normals(sphere: GBuffer) -> None:
     assert (found.norm(dim=-1) - 1.0).abs().max() < 1e-9
 
 
-def test_tangent_space_is_right_handed_with_its_second_axis_down(sphere: GBuffer) -> None:
-    """x leans along the tangent, y against T x N."""
+def test_tangent_space_is_right_handed(sphere: GBuffer) -> None:
+    """x leans along the tangent, y along N x T."""
     facing = _some(sphere, 50)
     for axis, direction in (
         (0, facing.tangents),

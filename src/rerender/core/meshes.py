@@ -80,6 +80,42 @@ def vertex_normals(mesh: Mesh) -> np.ndarray:
     return np.asarray(_unit(total)[index])
 
 
+def texture_directions(mesh: Mesh) -> np.ndarray:
+    """Return dp/du of every face, (F, 3): where the first texture coordinate grows; zero where there are no coordinates.
+
+    A face whose corners lie on one line of the texture has none either.
+    """
+    if mesh.texcoords is None:
+        return np.zeros((len(mesh.faces), 3))
+    a, b, c = (mesh.vertices[mesh.faces[:, corner]] for corner in range(3))
+    p, q, r = (mesh.texcoords[mesh.faces[:, corner]] for corner in range(3))
+    first, second = q - p, r - p
+    area = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
+    along = second[:, 1:] * (b - a) - first[:, 1:] * (c - a)
+    found = np.divide(along, area[:, None], out=np.zeros_like(along), where=np.abs(area[:, None]) > 1e-20)
+    return np.asarray(found)
+
+
+def tangents(along: np.ndarray, normals: np.ndarray) -> np.ndarray:
+    """Make directions (n, 3) orthogonal to unit normals and of length 1; any tangent where they are parallel or zero."""
+    flat = along - (along * normals).sum(axis=1, keepdims=True) * normals
+    length = np.linalg.norm(flat, axis=1)
+    lost = ~(length > 1e-6 * np.maximum(np.linalg.norm(along, axis=1), 1e-30))
+    if lost.any():
+        axes = np.eye(3)[np.abs(normals[lost]).argmin(axis=1)]
+        flat[lost] = np.cross(normals[lost], axes)
+    return _unit(flat)
+
+
+def vertex_tangents(mesh: Mesh) -> np.ndarray:
+    """Return unit tangents along the first texture coordinate, orthogonal to `vertex_normals`, averaged by area, (V, 3)."""
+    total = np.zeros_like(mesh.vertices)
+    along = texture_directions(mesh) * face_areas(mesh)[:, None]
+    for corner in range(3):
+        np.add.at(total, mesh.faces[:, corner], along)
+    return tangents(total, vertex_normals(mesh))
+
+
 def edges_directed(mesh: Mesh) -> np.ndarray:
     """Return the three directed edges of every face, shape (3F, 2)."""
     return np.concatenate([mesh.faces[:, [0, 1]], mesh.faces[:, [1, 2]], mesh.faces[:, [2, 0]]])

@@ -1,8 +1,8 @@
 """G-buffers: what pixel-centre rays of some cameras hit first on one mesh, as flat torch tensors over the covered pixels.
 
 Traced once for known geometry; shading then needs no ray tracing. Normals are interpolated from area-weighted normals of
-welded vertices, so texture seams do not show. The tangent is Mitsuba's dp/du made orthogonal to the normal, as in its
-`normalmap`; without texture coordinates it is any direction of the surface.
+welded vertices, so texture seams do not show. The tangent is dp/du of the face made orthogonal to the normal, as in
+Mitsuba's `normalmap`; without texture coordinates it is any direction of the surface.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 from rerender.core.cameras import Camera
 from rerender.core.errors import UserError
 from rerender.core.meshchecks import check_finite
-from rerender.core.meshes import Mesh, vertex_normals
+from rerender.core.meshes import Mesh, face_normals, tangents, texture_directions, vertex_normals
 from rerender.rendering.compat import mitsuba_mesh
 from rerender.rendering.pinholes import Pinholes
 from rerender.rendering.scenes import Film
@@ -112,8 +112,7 @@ def trace(
     scene = mi.load_dict({"type": "scene", "object": shape})
     rays = _pixel_rays(cameras, film)
     first = scene.ray_intersect_preliminary(rays)
-    found = first.compute_surface_interaction(rays)
-    hit = np.array(found.is_valid()).astype(bool)
+    hit = np.array(first.is_valid()).astype(bool)
     views = (len(cameras), film.height, film.width)
     if not hit.any():
         raise UserError(
@@ -124,43 +123,55 @@ def trace(
     faces = np.array(first.prim_index)[hit].astype(np.int64)
     second, third = np.array(first.prim_uv).astype(np.float64)[:, hit]
     weights = np.stack([1.0 - second - third, second, third], axis=1)
-    corners = mesh.faces[faces]
-    normals = _unit(np.einsum("nk,nkd->nd", weights, vertex_normals(mesh)[corners]))
-    along = np.array(found.dp_du).T[hit].astype(np.float64)
-    positions = np.einsum("nk,nkd->nd", weights, mesh.vertices[corners])
-    uv = (
-        np.zeros((len(faces), 2))
-        if mesh.texcoords is None
-        else np.einsum("nk,nkd->nd", weights, mesh.texcoords[corners])
-    )
-    arrays = {
-        "positions": positions,
-        "geometric": np.array(found.n).T[hit],
-        "normals": normals,
-        "tangents": tangents(along, normals),
-        "toward": -np.array(rays.d).T[hit],
-        "uv": uv,
-        "barycentric": weights,
-    }
     counts = hit.reshape(len(cameras), -1).sum(axis=1)
+    return on_surface(
+        mesh,
+        faces,
+        weights,
+        toward=-np.array(rays.d).T[hit],
+        shape=views,
+        starts=(0, *map(int, np.cumsum(counts))),
+        pixels=np.flatnonzero(hit),
+    )
+
+
+def on_surface(
+    mesh: Mesh,
+    faces: np.ndarray,
+    barycentric: np.ndarray,
+    *,
+    toward: np.ndarray | None = None,
+    shape: tuple[int, int, int] | None = None,
+    starts: tuple[int, ...] | None = None,
+    pixels: np.ndarray | None = None,
+) -> GBuffer:
+    """Return points of a mesh, given by face (N,) and barycentric coordinates (N, 3), as a G-buffer.
+
+    Without `toward` they are seen along their normals; without `shape` they are a picture of one row.
+    """
+    corners = mesh.faces[faces]
+
+    def across(values: np.ndarray) -> np.ndarray:
+        return np.asarray(np.einsum("nk,nkd->nd", barycentric, values[corners]))
+
+    normals = _unit(across(vertex_normals(mesh)))
+    arrays = {
+        "positions": across(mesh.vertices),
+        "geometric": face_normals(mesh)[faces],
+        "normals": normals,
+        "tangents": tangents(texture_directions(mesh)[faces], normals),
+        "toward": normals if toward is None else toward,
+        "uv": np.zeros((len(faces), 2)) if mesh.texcoords is None else across(mesh.texcoords),
+        "barycentric": barycentric,
+    }
+    count = len(faces)
     return GBuffer(
-        views,
-        (0, *map(int, np.cumsum(counts))),
-        torch.from_numpy(np.flatnonzero(hit)),
-        faces=torch.from_numpy(faces),
+        shape or (1, 1, count),
+        starts or (0, count),
+        torch.arange(count) if pixels is None else torch.from_numpy(pixels),
+        faces=torch.from_numpy(np.asarray(faces, dtype=np.int64)),
         **{key: torch.from_numpy(np.ascontiguousarray(value, np.float32)) for key, value in arrays.items()},
     )
-
-
-def tangents(along: np.ndarray, normals: np.ndarray) -> np.ndarray:
-    """Make directions (n, 3) orthogonal to unit normals and of length 1; any tangent where they are parallel or zero."""
-    flat = along - (along * normals).sum(axis=1, keepdims=True) * normals
-    length = np.linalg.norm(flat, axis=1)
-    lost = ~(length > 1e-6 * np.maximum(np.linalg.norm(along, axis=1), 1e-30))
-    if lost.any():
-        axes = np.eye(3)[np.abs(normals[lost]).argmin(axis=1)]
-        flat[lost] = np.cross(normals[lost], axes)
-    return _unit(flat)
 
 
 def _pixel_rays(cameras: Sequence[Camera], film: Film) -> Any:

@@ -60,3 +60,10 @@ def world_normals(gbuffer: GBuffer, tangent_normals: torch.Tensor) -> torch.Tens
     shading, geometric = shading * side, gbuffer.geometric * side
     share = ((shading * gbuffer.toward).sum(dim=-1, keepdim=True) / BEND).clamp(0.0, 1.0)
     return torch.nn.functional.normalize(torch.lerp(geometric, shading, share), dim=-1)
+
+
+def tangent_normals(gbuffer: GBuffer, normals: torch.Tensor) -> torch.Tensor:
+    """Express normals of the world (N, 3) in the frame of `world_normals`, of front faces and without its bend."""
+    bitangent = torch.nn.functional.normalize(torch.linalg.cross(gbuffer.tangents, gbuffer.normals), dim=-1)
+    axes = (gbuffer.tangents, -bitangent, gbuffer.normals)
+    return torch.stack([(axis * normals).sum(dim=-1) for axis in axes], dim=-1)
