@@ -65,8 +65,7 @@ class BranchField(nn.Module):
         high = [value for name in branch.channels for value in RANGES[name][1]]
         sizes = (int(self.grid.width), branch.hidden, branch.hidden, len(low))
         self.layers = nn.ParameterList(
-            kaiming(rows, columns, generator).to(device)
-            for columns, rows in itertools.pairwise(sizes)
+            kaiming(rows, columns, generator).to(device) for columns, rows in itertools.pairwise(sizes)
         )
         self.register_buffer("low", torch.tensor(low, device=device), persistent=False)
         self.register_buffer("span", torch.tensor(high, device=device) - self.low, persistent=False)

@@ -17,10 +17,12 @@ from rerender.papers.materials.settings import (
 _LEVELS = (2, 4, 8, 16)
 
 
-def _levels(scene: str, seeds: int) -> dict[str, ExperimentSettings]:
+def _levels(scene: str, seeds: int, steps: int | None = None) -> dict[str, ExperimentSettings]:
     """Return the ablation of the number of nested grids; each is refined, so that both stages are timed."""
     return {
-        f"levels_{levels}": ExperimentSettings(scenes=(scene,), seeds=seeds, levels=levels, fine=True)
+        f"levels_{levels}": ExperimentSettings(
+            scenes=(scene,), seeds=seeds, levels=levels, steps=steps, fine=True
+        )
         for levels in _LEVELS
     }
 
@@ -45,7 +47,7 @@ _LAPTOP = MaterialsSettings(
     captures={"spots_ball": _BALL, "grey_ball": _BALL},
     experiments={
         "known": ExperimentSettings(scenes=("cow", "spots_ball", "grey_ball", "duck"), seeds=3, fine=True),
-        "roughness": ExperimentSettings(scenes=("cow_r010", "cow_r020", "cow_r030"), seeds=3),
+        "roughness": ExperimentSettings(scenes=("cow_r010", "cow_r030"), seeds=2),
         "ablation": ExperimentSettings(
             scenes=("cow",),
             methods=(
@@ -60,13 +62,12 @@ _LAPTOP = MaterialsSettings(
         ),
         "learned": ExperimentSettings(scenes=("cow", "grey_ball"), lighting="learned", steps=400, seeds=2),
         "perturbed": ExperimentSettings(scenes=("cow",), normal_error=0.3, seeds=2),
-        "mitsuba": ExperimentSettings(scenes=("spots_ball",), reference="mitsuba", seeds=2),
-        **_levels("cow", 1),
+        **_levels("cow", 1, 200),
     },
 )
 
 _PAPER_BALL = CaptureSettings(
-    size=512, views=200, heldout=50, light_height=512, map_size=1024, samples=200_000
+    size=512, views=100, heldout=50, light_height=512, map_size=1024, samples=200_000
 )
 
 _PAPER = MaterialsSettings(
@@ -92,7 +93,6 @@ _PAPER = MaterialsSettings(
         ),
         "learned": ExperimentSettings(scenes=("cow", "grey_ball"), lighting="learned", seeds=5),
         "perturbed": ExperimentSettings(scenes=("cow", "spots_ball"), normal_error=0.3, seeds=5),
-        "mitsuba": ExperimentSettings(scenes=("cow", "spots_ball"), reference="mitsuba", seeds=5),
         **_levels("cow", 3),
     },
     pictures=PictureSettings(size=512, spp=256, frames=120),
