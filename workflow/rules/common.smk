@@ -344,6 +344,15 @@ def material_fit_params(wildcards):
     return materials.fit_params(SESSION, wildcards.tier, wildcards)
 
 
+def material_refine_inputs(wildcards):
+    """The object, the capture and the finished fits of a fine stage."""
+    return materials.refine_inputs(SESSION, wildcards.tier, wildcards)
+
+
+def material_refine_params(wildcards):
+    return materials.refine_params(SESSION, wildcards.tier, wildcards)
+
+
 def material_metric_files(wildcards):
     """Metric rows of every job of fits of the tier."""
     return materials.metric_files(SESSION, wildcards.tier)

@@ -110,6 +110,38 @@ rule materials_fit:
         "../scripts/materials_fit.py"
 
 
+rule materials_refine:
+    input:
+        unpack(material_refine_inputs),
+    output:
+        final=ensure(
+            "<results>/{tier}/materials/fine/{experiment}/{scene}/{envmap}/{mode}/final.npz",
+            non_empty=True,
+        ),
+        trace="<results>/{tier}/materials/fine/{experiment}/{scene}/{envmap}/{mode}/trace.parquet",
+        metrics="<results>/{tier}/materials/fine/{experiment}/{scene}/{envmap}/{mode}/metrics.json",
+        manifest="<results>/{tier}/materials/fine/{experiment}/{scene}/{envmap}/{mode}/manifest.json",
+        glb="<results>/{tier}/materials/fine/{experiment}/{scene}/{envmap}/{mode}/object.glb",
+    log:
+        "<logs>/{tier}/materials/fine/{experiment}/{scene}/{envmap}/{mode}.log",
+    benchmark:
+        "<benchmarks>/{tier}/materials/fine/{experiment}/{scene}/{envmap}/{mode}.tsv"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=120,
+    params:
+        settings=material_refine_params,
+        variant=VARIANT,
+        code=code("rerender.papers.materials.refine"),
+        stack=stack("rerender.papers.materials.refine"),
+    message:
+        "Textures of {wildcards.scene} by {wildcards.mode} ({wildcards.experiment})"
+    script:
+        "../scripts/materials_refine.py"
+
+
 rule materials_metrics:
     input:
         material_metric_files,

@@ -219,6 +219,7 @@ def _materials_jobs(session: Session, tier: str) -> dict[str, int]:
         "lights": len(materials.lights(session, tier)),
         "captures": len(grid.captures(settings)),
         "runs": len(materials.jobs(session, tier)),
+        "fine": len(grid.fine_jobs(settings)),
         "tables": len(materials.table_names(session, tier)),
         "figures": len(materials.figure_names(session, tier)),
     }

@@ -10,7 +10,7 @@ from typing import Any
 
 from rerender.catalogue.material_specs import INTERIOR, WORKSHOP, material_object
 from rerender.catalogue.registry import envmaps
-from rerender.core.errors import unknown_name
+from rerender.core.errors import UserError, unknown_name
 from rerender.papers.materials import grid
 from rerender.papers.materials.grid import Capture, Job
 from rerender.workflow.session import Session, remembered
@@ -94,7 +94,11 @@ def run_files(session: Session, tier: str, name: str) -> list[str]:
 
 def metric_files(session: Session, tier: str) -> list[str]:
     """Return every file of metric rows of a tier."""
-    return run_files(session, tier, "metrics.json")
+    fine = grid.fine_jobs(session.materials(tier))
+    return [
+        *run_files(session, tier, "metrics.json"),
+        *(at(tier, "fine", one.path, "metrics.json") for one in fine),
+    ]
 
 
 def scene_params(session: Session, tier: str, scene: str) -> dict[str, Any]:
@@ -180,6 +184,31 @@ def _fit_params(session: Session, tier: str, experiment: str) -> dict[str, Any]:
 def fit_params(session: Session, tier: str, wildcards: Mapping[str, str]) -> dict[str, Any]:
     """Return what a job of fits needs besides its capture."""
     return _fit_params(session, tier, job(session, tier, wildcards).experiment)
+
+
+def refine_inputs(session: Session, tier: str, wildcards: Mapping[str, str]) -> dict[str, str]:
+    """Return the scene, the capture and the finished fits of a fine stage."""
+    one = job(session, tier, wildcards)
+    return {
+        **fit_inputs(session, tier, wildcards),
+        "scene": at(tier, "scenes", f"{one.scene}.npz"),
+        "final": at(tier, "runs", one.path, "final.npz"),
+    }
+
+
+def refine_params(session: Session, tier: str, wildcards: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a fine stage needs besides its inputs. Raises `UserError` where the experiment has none."""
+    settings, one = session.materials(tier), job(session, tier, wildcards)
+    if not settings.experiments[one.experiment].fine:
+        raise UserError(
+            f"the materials experiment '{one.experiment}' has no fine stage",
+            f"Set tiers.{tier}.materials.experiments.{one.experiment}.fine: true.",
+        )
+    return {
+        **_fit_params(session, tier, one.experiment),
+        "stage": settings.fine.model_dump(),
+        "resolution": settings.capture_of(one.scene).map_size,
+    }
 
 
 def figure_jobs(session: Session, tier: str, name: str) -> list[Job]:

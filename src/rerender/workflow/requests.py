@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rerender.papers.envmaps.experiment import RunRequest
     from rerender.papers.envmaps.own_edits import EditRequest
     from rerender.papers.materials.experiment import FitRequest
+    from rerender.papers.materials.refine import RefineRequest
     from rerender.papers.metamers.world import SceneFiles
     from rerender.papers.viewpoints.experiment import SearchRequest
 
@@ -134,6 +135,19 @@ def search_request(snakemake: Any) -> SearchRequest:
         tier=names.tier,
         variant=snakemake.params.variant,
         threads=snakemake.threads,
+    )
+
+
+def refine_request(snakemake: Any) -> RefineRequest:
+    """Return the request of a fine stage."""
+    from rerender.papers.materials.refine import RefineRequest
+
+    return RefineRequest(
+        fit=materials_request(snakemake),
+        scene=Path(snakemake.input.scene),
+        final=Path(snakemake.input.final),
+        resolution=snakemake.params.settings["resolution"],
+        variant=snakemake.params.variant,
     )
 
 

@@ -19,7 +19,7 @@ from rerender.catalogue.origins import read_origin
 from rerender.core.cameras import Camera, random_cameras, turntable_cameras
 from rerender.core.errors import UserError
 from rerender.core.files import Tree, load_tree, save_tree, write_json
-from rerender.core.meshes import Mesh, bounding_box, sample_faces, vertex_normals
+from rerender.core.meshes import bounding_box, sample_faces
 from rerender.core.seeds import derive_seed
 from rerender.papers.materials.fields import Maps
 from rerender.papers.materials.fit import shade_maps
@@ -29,7 +29,7 @@ from rerender.papers.materials.textures import SurfaceMaps, regions
 from rerender.papers.materials.views import Views, surface_from, surface_tree
 from rerender.rendering.bitmaps import read_image
 from rerender.rendering.filtered_light import LightLevels
-from rerender.rendering.gbuffers import GBuffer, tangents, trace
+from rerender.rendering.gbuffers import GBuffer, on_surface, trace
 from rerender.rendering.sightlines import count_views
 from rerender.rendering.split_sum import world_normals
 from rerender.rendering.variants import start_variant
@@ -119,7 +119,7 @@ def captured(
         trace(thing.mesh, cameras, settings.size, name=scene) for cameras in (training, turntable)
     )
     rng = np.random.default_rng(derive_seed("materials", "samples", scene))
-    samples = surface_points(thing.mesh, settings.samples, rng)
+    samples = on_surface(thing.mesh, *sample_faces(thing.mesh, settings.samples, rng))
     truth = surface_maps(samples, thing.maps(samples.uv))
     seen = count_views(thing.mesh, training, samples.positions.numpy().astype(float), samples.normals.numpy())
     low, high = bounding_box(thing.mesh)
@@ -139,48 +139,6 @@ def captured(
         np.stack([low - margin, high + margin]),
         true,
     )
-
-
-def surface_points(mesh: Mesh, count: int, rng: np.random.Generator) -> GBuffer:
-    """Return points drawn uniformly by area as a G-buffer that looks along their normals."""
-    faces, weights = sample_faces(mesh, count, rng)
-    corners = mesh.faces[faces]
-
-    def across(values: np.ndarray) -> np.ndarray:
-        return np.einsum("nk,nkd->nd", weights, values[corners])
-
-    normals = across(vertex_normals(mesh))
-    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
-    uv = across(mesh.texcoords) if mesh.texcoords is not None else np.zeros((count, 2))
-    along = uv_directions(mesh)[faces]
-    values = {
-        "positions": across(mesh.vertices),
-        "geometric": normals,
-        "normals": normals,
-        "tangents": tangents(along, normals),
-        "toward": normals,
-        "uv": uv,
-        "barycentric": weights,
-    }
-    return GBuffer(
-        (1, 1, count),
-        (0, count),
-        torch.arange(count),
-        faces=torch.from_numpy(faces.astype(np.int64)),
-        **{name: torch.from_numpy(value.astype(np.float32)) for name, value in values.items()},
-    )
-
-
-def uv_directions(mesh: Mesh) -> np.ndarray:
-    """Return dp/du of every face, (F, 3): where the first texture coordinate grows; zeros without coordinates."""
-    if mesh.texcoords is None:
-        return np.zeros((len(mesh.faces), 3))
-    a, b, c = (mesh.vertices[mesh.faces[:, corner]] for corner in range(3))
-    s, t, w = (mesh.texcoords[mesh.faces[:, corner]] for corner in range(3))
-    first, second = t - s, w - s
-    area = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
-    along = second[:, 1:] * (b - a) - first[:, 1:] * (c - a)
-    return np.asarray(along / np.where(np.abs(area) < 1e-20, np.inf, area)[:, None])
 
 
 def surface_maps(samples: GBuffer, maps: Maps, *, flat: bool = True) -> SurfaceMaps:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -109,7 +109,7 @@ def run_fits(
     found = {str(one.seed): final_tree(one, capture, method) for one in fitted}
     save_tree(files.final, {"seeds": found, "target": target_pictures(capture), "light": capture.radiance})
     with atomic_path(files.trace) as partial:
-        trace(fitted).write_parquet(partial)
+        histories((one.seed, one.result) for one in fitted).write_parquet(partial)
     write_rows(files.metrics, [row for one in fitted for row in fit_rows(context, one, capture, method)])
     write_manifest(
         files.manifest,
@@ -217,9 +217,9 @@ def final_tree(one: Fitted, capture: Capture, method: Method) -> Tree:
     return {"weights": one.field.arrays(), "samples": found.tree(), "pictures": shown, **light}
 
 
-def trace(fitted: Sequence[Fitted]) -> pl.DataFrame:
-    """Return the histories of all fits, one row a step, with their seed."""
-    parts = [one.result.history.with_columns(pl.lit(one.seed).alias("seed")) for one in fitted]
+def histories(results: Iterable[tuple[int, FitResult]]) -> pl.DataFrame:
+    """Return the histories of fits by seed, one row a step."""
+    parts = [result.history.with_columns(pl.lit(seed).alias("seed")) for seed, result in results]
     return pl.concat(parts, how="diagonal")
 
 

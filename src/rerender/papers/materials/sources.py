@@ -11,6 +11,7 @@ from torch import Tensor
 from rerender.papers.materials.fields import RANGES, Maps, MaterialField
 from rerender.papers.materials.methods import Branch, Channel, Method
 from rerender.papers.materials.views import Batch
+from rerender.rendering.gbuffers import GBuffer
 
 NEAR: Mapping[str, float] = {"albedo": 0.01, "reflectance": 0.003}
 """Standard deviation [scene units] of the neighbours that a network's values are compared with."""
@@ -89,20 +90,17 @@ class TextureSource:
         return {name: (value, owner[name], False) for name, value in self.textures.items()}
 
     def bounds(self, name: str) -> tuple[float | None, float | None]:
-        """Return the range of a channel; normals are bounded axis by axis when they are read."""
+        """Return the range of a channel; a normal's third axis is clamped at 0 by shading."""
         low, high = RANGES[name]  # type: ignore[index]
         return min(low), max(high)
 
     def maps(self, batch: Batch) -> Maps:
-        """Return all channels at the covered pixels, bilinearly."""
-        return {name: self.read(name, batch.surface.uv) for name in self.textures}
+        """Return all channels at the covered pixels."""
+        return self.at(batch.surface)
 
-    def read(self, name: Channel, uv: Tensor) -> Tensor:
-        """Return a channel at texture coordinates (N, 2)."""
-        values = bilinear(self.textures[name], uv)
-        if name == "normal":
-            values = torch.cat([values[:, :2], values[:, 2:].clamp_min(0.0)], dim=1)
-        return values
+    def at(self, surface: GBuffer) -> Maps:
+        """Return all channels at surface points, bilinearly."""
+        return {name: bilinear(value, surface.uv) for name, value in self.textures.items()}
 
     def pairs(
         self, batch: Batch, maps: Maps, number: int, share: float, generator: torch.Generator
@@ -113,7 +111,7 @@ class TextureSource:
         chosen = draw(len(batch.surface), share, generator)
         uv = batch.surface.uv[chosen]
         step = NEAR_TEXTURE * torch.randn(uv.shape, generator=generator)
-        return maps["albedo"][chosen], self.read("albedo", uv + step.to(uv))
+        return maps["albedo"][chosen], bilinear(self.textures["albedo"], uv + step.to(uv))
 
 
 def bilinear(texture: Tensor, uv: Tensor) -> Tensor:
