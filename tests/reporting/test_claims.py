@@ -69,6 +69,9 @@ def test_our_ledger_uses_names_that_exist() -> None:
     from rerender.papers.envmaps.settings import EXPERIMENTS, noise_variant
     from rerender.papers.envmaps.specs import representation_ids
     from rerender.papers.envmaps.tiers import TIERS
+    from rerender.papers.materials.derived import BOTH
+    from rerender.papers.materials.methods import METHODS as MATERIAL_METHODS
+    from rerender.papers.materials.tiers import TIERS as MATERIALS_TIERS
     from rerender.papers.physics.grid import CONTROL_FEM, ESTIMATES
     from rerender.papers.physics.landscape import SELECTIONS
     from rerender.papers.physics.specs import METHODS as PHYSICS_METHODS
@@ -103,6 +106,13 @@ def test_our_ledger_uses_names_that_exist() -> None:
             "method": {*METHODS, *VIEW_SETS, "full", "interior"},
             "seed": set(cameras.views.counts),
         },
+    }
+    materials = MATERIALS_TIERS["laptop"].experiments
+    known["materials"] = {
+        "experiment": set(materials),
+        "scene": {scene for one in materials.values() for scene in one.scenes},
+        "method": {*MATERIAL_METHODS, BOTH},
+        "representation": {"field", "texture"},
     }
     for claim in load_all_claims(CLAIMS):
         for selector in claim.selectors:

@@ -156,12 +156,12 @@ rule materials_metrics:
         mem_mb=2000,
         runtime=10,
     params:
-        code=code("rerender.reporting.rows"),
-        stack=stack("rerender.reporting.rows"),
+        code=code("rerender.papers.materials.derived"),
+        stack=stack("rerender.papers.materials.derived"),
     message:
         "Collect the metric rows of materials ({wildcards.tier})"
     script:
-        "../scripts/collect_metrics.py"
+        "../scripts/materials_metrics.py"
 
 
 rule materials_table:
