@@ -12,11 +12,12 @@ import numpy as np
 from rerender.core.meshes import Mesh
 
 VERTEX_POSITIONS = "vertex_positions"
+VERTEX_NORMALS = "vertex_normals"
 FACES = "faces"
 
 
-def mitsuba_mesh(name: str, mesh: Mesh, bsdf: Any) -> Any:
-    """Return a `mi.Mesh` with smooth normals, that carries the BSDF and any texture coordinates.
+def mitsuba_mesh(name: str, mesh: Mesh, bsdf: Any, normals: np.ndarray | None = None) -> Any:
+    """Return a `mi.Mesh` with smooth normals, its own or `normals` (V, 3), that carries the BSDF and any texture coordinates.
 
     V of Mitsuba's UVs runs downwards from the top row of a bitmap as loaded from memory; Wavefront's
     runs upwards. The flip happens here, so texture arrays have their first row at v = 1.
@@ -40,6 +41,9 @@ def mitsuba_mesh(name: str, mesh: Mesh, bsdf: Any) -> Any:
         flipped = np.stack([mesh.texcoords[:, 0], 1.0 - mesh.texcoords[:, 1]], axis=1)
         parameters["vertex_texcoords"] = mi.Float(flat32(flipped))
     parameters.update()
+    if normals is not None:  # a second update: that of positions makes Mitsuba's own
+        parameters[VERTEX_NORMALS] = mi.Float(flat32(normals))
+        parameters.update()
     return result
 
 

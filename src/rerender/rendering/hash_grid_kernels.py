@@ -44,7 +44,7 @@ def hash_grid_kernels(dtype: torch.dtype, features: int) -> SimpleNamespace:
             wp.clamp(point[2], zero, one) * scale + half,
         )
 
-    @wp.kernel
+    @wp.kernel(enable_backward=False)
     def gather(
         points: wp.array(dtype=vec3),
         table: wp.array(dtype=row),
@@ -70,7 +70,7 @@ def hash_grid_kernels(dtype: torch.dtype, features: int) -> SimpleNamespace:
             total += (wx * wy * wz) * table[first + slot(x + i, y + j, z + k, resolution, size, dense)]
         result[index, level] = total
 
-    @wp.kernel
+    @wp.kernel(enable_backward=False)
     def scatter(
         points: wp.array(dtype=vec3),
         scales: wp.array(dtype=real),
@@ -96,7 +96,7 @@ def hash_grid_kernels(dtype: torch.dtype, features: int) -> SimpleNamespace:
             where = first + slot(x + i, y + j, z + k, resolution, size, dense)
             wp.atomic_add(table_grad, where, (wx * wy * wz) * incoming)
 
-    @wp.kernel
+    @wp.kernel(enable_backward=False)
     def push(
         points: wp.array(dtype=vec3),
         table: wp.array(dtype=row),

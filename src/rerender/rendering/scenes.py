@@ -33,11 +33,12 @@ class Film:
 
 @dataclass(frozen=True)
 class Shape:
-    """A mesh in world space with its BSDF."""
+    """A mesh in world space with its BSDF; `normals` (V, 3) replace the smooth ones that Mitsuba makes."""
 
     id: str
     mesh: Mesh
     bsdf: Plugin
+    normals: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,8 @@ def build_scene(scene: Scene) -> Any:
 
     content: dict[str, Any] = {"type": "scene", "integrator": dict(scene.integrator)}
     for shape in scene.shapes:
-        content[shape.id] = compat.mitsuba_mesh(shape.id, shape.mesh, mi.load_dict(_plugin(shape.bsdf)))
+        bsdf = mi.load_dict(_plugin(shape.bsdf))
+        content[shape.id] = compat.mitsuba_mesh(shape.id, shape.mesh, bsdf, shape.normals)
     for index, light in enumerate(scene.lights):
         content[f"light{index}"] = _light(light)
     sensors = {f"camera{i:03d}": _sensor(camera, scene.film) for i, camera in enumerate(scene.cameras)}
