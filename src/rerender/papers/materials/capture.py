@@ -17,7 +17,6 @@ from torch import Tensor
 
 from rerender.catalogue.origins import read_origin
 from rerender.core.cameras import Camera, random_cameras, turntable_cameras
-from rerender.core.errors import UserError
 from rerender.core.files import Tree, load_tree, save_tree, write_json
 from rerender.core.meshes import bounding_box, sample_faces
 from rerender.core.seeds import derive_seed
@@ -28,6 +27,7 @@ from rerender.papers.materials.settings import CaptureSettings
 from rerender.papers.materials.textures import SurfaceMaps, regions
 from rerender.papers.materials.views import Views, surface_from, surface_tree
 from rerender.rendering.bitmaps import read_image
+from rerender.rendering.deferred_shading import DeferredShader
 from rerender.rendering.filtered_light import LightLevels
 from rerender.rendering.gbuffers import GBuffer, on_surface, trace
 from rerender.rendering.sightlines import count_views
@@ -109,9 +109,13 @@ def captured(
     radiance: np.ndarray,
     relight: np.ndarray,
     settings: CaptureSettings,
-    targets: Tensor | None = None,
+    reference_spp: int | None = None,
 ) -> Capture:
-    """Trace all views and shade their targets; `targets` (N, 3) replaces those of the training views. Needs a Mitsuba variant."""
+    """Trace all views and shade their targets. Needs a Mitsuba variant.
+
+    With `reference_spp` the training targets are Mitsuba's, shadows included, by so many samples a pixel; held-out and relit ones
+    are shaded by the model that is fitted in any case.
+    """
     training, turntable = cameras_of(scene, settings)
     light = LightLevels.from_latlong(radiance, name="light")
     other = LightLevels.from_latlong(relight, name="relight")
@@ -124,7 +128,15 @@ def captured(
     seen = count_views(thing.mesh, training, samples.positions.numpy().astype(float), samples.normals.numpy())
     low, high = bounding_box(thing.mesh)
     margin = BOX_MARGIN * np.linalg.norm(high - low)
-    shaded = shade_maps(train, thing.maps(train.uv), light, flat=True) if targets is None else targets
+    materials = thing.maps(train.uv)
+    if reference_spp is None:
+        shaded = shade_maps(train, materials, light, flat=True)
+    else:
+        seed = derive_seed("materials", "targets", scene)
+        channels = (materials["albedo"], materials["roughness"], materials["metallic"])
+        normals = world_normals(train, materials["normal"])
+        path_tracer = DeferredShader(thing.mesh, radiance)
+        shaded = path_tracer.shade(train, *channels, normals, seed=seed, spp=reference_spp)
     true = {name: value.contiguous() for name, value in thing.maps(heldout.uv).items()}
     return Capture(
         Views(train, shaded),
@@ -168,7 +180,6 @@ def make_capture(
     start_variant(variant, threads=threads)
     thing = load_object(files["scene"])
     radiance, relight = (read_image(files[name]) for name in ("light", "relight"))
-    if reference != "self":
-        raise UserError(f"targets by '{reference}' are not to be had yet", "Use reference: self.")
-    captured(scene, thing, radiance, relight, settings).save(out)
+    path_traced = settings.reference_spp if reference == "mitsuba" else None
+    captured(scene, thing, radiance, relight, settings, path_traced).save(out)
     write_json(sidecar, {"origin": read_origin(files["scene_origin"], files["light_origin"])})
