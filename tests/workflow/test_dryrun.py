@@ -13,12 +13,15 @@ from rerender.catalogue import registry
 from rerender.papers.envmaps import grid as envmaps_grid
 from rerender.papers.envmaps.settings import EXPERIMENTS, split_place
 from rerender.papers.envmaps.tiers import TIERS as ENVMAPS_TIERS
+from rerender.papers.materials import grid as materials_grid
+from rerender.papers.materials.tiers import TIERS as MATERIALS_TIERS
 from rerender.papers.metamers.tiers import TIERS
 from rerender.papers.physics import grid as physics_grid
 from rerender.papers.physics.tiers import TIERS as PHYSICS_TIERS
 from rerender.papers.viewpoints import grid as viewpoints_grid
 from rerender.papers.viewpoints.tiers import TIERS as VIEWPOINTS_TIERS
-from rerender.workflow import envmaps, physics
+from rerender.workflow import envmaps, materials, physics
+from rerender.workflow.session import Session
 
 pytestmark = pytest.mark.workflow
 
@@ -53,7 +56,29 @@ def expected_counts(tier: str) -> dict[str, int]:
 
 def expected_papers_counts(tier: str) -> dict[str, int]:
     """Count the jobs of the other papers."""
-    return expected_envmaps_counts(tier) | expected_physics_counts(tier) | expected_viewpoints_counts(tier)
+    return (
+        expected_envmaps_counts(tier)
+        | expected_physics_counts(tier)
+        | expected_viewpoints_counts(tier)
+        | expected_materials_counts(tier)
+    )
+
+
+def expected_materials_counts(tier: str) -> dict[str, int]:
+    """Count the jobs of the materials part of a tier from its settings."""
+    settings = MATERIALS_TIERS[tier]
+    session = Session({"tier": tier})
+    jobs = materials_grid.jobs(settings)
+    return {
+        "materials_scene": len({job.scene for job in jobs}),
+        "materials_light": len({job.envmap for job in jobs} | {settings.pictures.relight}),
+        "materials_capture": len(materials_grid.captures(settings)),
+        "materials_fit": len(jobs),
+        "materials_refine": len(materials_grid.fine_jobs(settings)),
+        "materials_metrics": 1,
+        "materials_table": len(materials.table_names(session, tier)),
+        "materials_figure": len(materials.figure_names(session, tier)),
+    }
 
 
 def expected_viewpoints_counts(tier: str) -> dict[str, int]:
@@ -141,7 +166,7 @@ def test_an_own_edit_reuses_the_sky_and_bakes_its_own_place(workspace: Workspace
     "target",
     [
         *("metamers_videos", "all_figures", "verdicts", "report", "fetch"),
-        *("metamers", "envmaps", "physics", "viewpoints"),
+        *("metamers", "envmaps", "physics", "viewpoints", "materials"),
     ],
 )
 def test_every_target_resolves(workspace: Workspace, target: str) -> None:
@@ -189,13 +214,14 @@ def test_outputs_can_be_redirected(workspace: Workspace) -> None:
 def test_parsing_loads_no_numerical_library(workspace: Workspace) -> None:
     probe = (
         "import sys\n"
-        "from rerender.workflow import assets, envmaps, metamers, targets, viewpoints\n"
+        "from rerender.workflow import assets, envmaps, materials, metamers, targets, viewpoints\n"
         "from rerender.workflow.session import Session\n"
         "session = Session({'tier': 'paper'})\n"
         "metamers.grid_params(session, 'paper'), session.code('rerender.papers.metamers.optimise')\n"
         "session.stack('rerender.papers.metamers.optimise'), metamers.evaluate_params(session, 'paper', 'suzanne')\n"
         "envmaps.grid_params(session, 'paper'), envmaps.metric_files(session, 'paper')\n"
         "viewpoints.grid_params(session, 'paper'), viewpoints.metric_files(session, 'paper')\n"
+        "materials.grid_params(session, 'paper'), materials.metric_files(session, 'paper')\n"
         "envmaps.fit_params(session, 'paper', 'mud_road_puresky'), session.code('rerender.papers.envmaps.experiment')\n"
         "heavy = {'numpy', 'torch', 'mitsuba', 'drjit', 'polars', 'pandas', 'scipy', 'matplotlib', 'skimage'}\n"
         "print(sorted(heavy & sys.modules.keys()))\n"

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
-PREFIXES = ("asset_", "metamers_", "envmaps_", "physics_", "viewpoints_", "aggregate_")
+PREFIXES = ("asset_", "metamers_", "envmaps_", "physics_", "viewpoints_", "materials_", "aggregate_")
 UNPREFIXED = {"report", "fetch"}
 TARGETS = {
     *("all", "all_tables", "all_figures", "all_videos", "metamers", "verdicts"),
@@ -17,6 +17,7 @@ TARGETS = {
     *("envmaps", "envmaps_tables", "envmaps_figures", "envmaps_videos", "envmaps_edits"),
     *("physics", "physics_tables", "physics_figures", "physics_videos"),
     *("viewpoints", "viewpoints_tables", "viewpoints_figures", "viewpoints_videos"),
+    *("materials", "materials_tables", "materials_figures", "materials_videos"),
 }
 
 
@@ -80,6 +81,7 @@ def test_only_renderers_ask_for_a_gpu() -> None:
         "envmaps_edit",
         "envmaps_own_edit",
         *(f"viewpoints_{name}" for name in ("search", "present", "stills", "basins", "gradients", "views")),
+        *(f"materials_{name}" for name in ("capture", "fit", "refine")),
     }
 
 
@@ -99,6 +101,7 @@ def test_every_table_figure_and_video_is_in_the_report() -> None:
         *("envmaps_table", "envmaps_figure"),
         *("physics_table", "physics_figure", "physics_video"),
         *("viewpoints_table", "viewpoints_figure", "viewpoints_present", "viewpoints_stills"),
+        *("materials_table", "materials_figure"),
         "aggregate_verdicts",
     }
 

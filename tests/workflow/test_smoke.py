@@ -46,6 +46,10 @@ VIEWPOINTS_AFTER_SEARCH = {
     ),
     *("aggregate_metrics", "aggregate_verdicts", "all"),
 }
+MATERIALS_AFTER_FIT = {
+    *("materials_fit", "materials_refine", "materials_metrics", "materials_table", "materials_figure"),
+    *("aggregate_metrics", "aggregate_verdicts", "all"),
+}
 ENVMAPS_AFTER_FIT = ENVMAPS_AFTER_INVERT | {"envmaps_fit"}
 PHYSICS_AFTER_RUN = {
     *("physics_metrics", "physics_table", "physics_video"),
@@ -111,6 +115,17 @@ def test_every_artefact_is_there(finished: Workspace) -> None:
             f"viewpoints/stills/room_00/{name}"
             for name in ("single_view.png", "turntable.mp4", "turntable.gif")
         ),
+        *(
+            f"materials/tables/{name}.{ext}"
+            for name in ("textures", "runs", "light", "cost", "metric", "losses")
+            for ext in ("csv", "parquet", "tex", "md", "html")
+        ),
+        *(
+            f"materials/figures/{name}.{ext}"
+            for name in ("rates", "unpack", "light", "metric", "compare_spots_ball")
+            for ext in ("png", "pdf", "parquet")
+        ),
+        *(f"materials/fine/known/spots_ball/interior/{name}/object.glb" for name in ("joint", "two")),
         *("metrics.parquet", "verdicts.csv", "verdicts.md", "verdicts.html"),
     ]
     assert [name for name in wanted if not (folder / name).is_file()] == []
@@ -134,6 +149,7 @@ def test_finished_runs_leave_no_state_and_nothing_half_written(finished: Workspa
     assert not list((folder / "metamers" / "state").glob("*"))
     assert not list((folder / "envmaps" / "state").glob("*"))
     assert not list((folder / "physics" / "state").glob("*"))
+    assert not list((folder / "materials" / "state").glob("*"))
     assert not [path for path in finished.folder.rglob("*.part*") if ".snakemake" not in path.parts]
 
 
@@ -169,7 +185,12 @@ def test_a_comment_or_a_docstring_reruns_nothing(finished: Workspace) -> None:
         ("src/rerender/papers/metamers/optimise.py", AFTER_OPTIMISE),
         (
             "src/rerender/fitting/loop.py",
-            AFTER_OPTIMISE | ENVMAPS_AFTER_FIT | PHYSICS_RUNS | PHYSICS_AFTER_RUN | VIEWPOINTS_AFTER_SEARCH,
+            AFTER_OPTIMISE
+            | ENVMAPS_AFTER_FIT
+            | PHYSICS_RUNS
+            | PHYSICS_AFTER_RUN
+            | VIEWPOINTS_AFTER_SEARCH
+            | MATERIALS_AFTER_FIT,
         ),
         ("src/rerender/papers/physics/lame.py", PHYSICS_AFTER_RUN | {"physics_lame"}),
         ("src/rerender/papers/physics/tiers.py", set()),
@@ -180,6 +201,9 @@ def test_a_comment_or_a_docstring_reruns_nothing(finished: Workspace) -> None:
         ("src/rerender/papers/viewpoints/descent.py", VIEWPOINTS_AFTER_SEARCH),
         ("src/rerender/papers/viewpoints/figures.py", {"viewpoints_figure", "all"}),
         ("src/rerender/papers/viewpoints/tiers.py", set()),
+        ("src/rerender/papers/materials/experiment.py", MATERIALS_AFTER_FIT),
+        ("src/rerender/papers/materials/figures.py", {"materials_figure", "all"}),
+        ("src/rerender/papers/materials/tiers.py", set()),
         ("src/rerender/papers/metamers/references.py", AFTER_OPTIMISE | {"metamers_references"}),
         ("src/rerender/catalogue/scenes.py", set()),
         ("src/rerender/papers/metamers/tiers.py", set()),

@@ -16,12 +16,8 @@ rule materials_scene:
     params:
         settings=material_scene_params,
         variant=VARIANT,
-        code=code(
-            "rerender.catalogue.material_objects", "rerender.papers.materials.scenes"
-        ),
-        stack=stack(
-            "rerender.catalogue.material_objects", "rerender.papers.materials.scenes"
-        ),
+        code=code("rerender.papers.materials.scenes"),
+        stack=stack("rerender.papers.materials.scenes"),
     message:
         "True materials of {wildcards.scene}"
     script:

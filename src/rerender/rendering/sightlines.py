@@ -31,9 +31,7 @@ def count_views(mesh: Mesh, cameras: Sequence[Camera], points: np.ndarray, norma
         rays = mi.Ray3f(
             mi.Point3f(*start.T.astype(np.float32)),
             mi.Vector3f(*away[wanted].T.astype(np.float32)),
-            1.0 - 2.0 * LIFT,
-            0.0,
-            [],
         )
+        rays.maxt = mi.Float(1.0 - 2.0 * LIFT)
         seen[wanted[~np.array(scene.ray_test(rays)).astype(bool)]] += 1
     return seen

@@ -29,6 +29,9 @@ RANGES: Mapping[Channel, tuple[tuple[float, ...], tuple[float, ...]]] = {
 }
 """Lowest and highest value of each channel; the least roughness is the paper's configuration, not upstream's default."""
 
+FEATURES = 2
+"""Features a level."""
+
 Maps = dict[Channel, Tensor]
 """Values of channels at N points, each of shape (N, width of the channel)."""
 
@@ -46,6 +49,9 @@ class GridSettings:
 class BranchField(nn.Module):
     """A hash grid and a network of two hidden layers without biases; a sigmoid brings its outputs into their ranges."""
 
+    low: Tensor
+    span: Tensor
+
     def __init__(
         self, branch: Branch, grid: GridSettings, seed: int, device: torch.device | str = "cpu"
     ) -> None:
@@ -58,12 +64,13 @@ class BranchField(nn.Module):
             log2_table=grid.log2_table,
             finest=grid.finest,
             base_resolution=grid.base_resolution,
+            features=FEATURES,
             generator=generator,
             device=device,
         )
         low = [value for name in branch.channels for value in RANGES[name][0]]
         high = [value for name in branch.channels for value in RANGES[name][1]]
-        sizes = (int(self.grid.width), branch.hidden, branch.hidden, len(low))
+        sizes = (grid.levels * FEATURES, branch.hidden, branch.hidden, len(low))
         self.layers = nn.ParameterList(
             kaiming(rows, columns, generator).to(device) for columns, rows in itertools.pairwise(sizes)
         )
@@ -78,7 +85,7 @@ class BranchField(nn.Module):
             values = torch.relu(values @ weight.T)
         values = torch.sigmoid(values @ last.T) * self.span + self.low
         widths = [len(RANGES[name][0]) for name in self.channels]
-        return dict(zip(self.channels, values.split(widths, dim=1), strict=True))
+        return dict(zip(self.channels, torch.split(values, widths, dim=1), strict=True))
 
 
 def kaiming(rows: int, columns: int, generator: torch.Generator) -> Tensor:
@@ -89,6 +96,9 @@ def kaiming(rows: int, columns: int, generator: torch.Generator) -> Tensor:
 
 class MaterialField(nn.Module):
     """The branches of a method over one box, `low` and `high` (3,), which is mapped to the unit cube."""
+
+    corner: Tensor
+    extent: Tensor
 
     def __init__(
         self,

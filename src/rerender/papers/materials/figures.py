@@ -98,12 +98,12 @@ def draw_compare(shown: Shown) -> tuple[Figure, pl.DataFrame]:
     scene = shown.files[0][0].scene
     seed = _typical_seed(shown.files)
     trees = [load_tree(path) for _, path in shown.files]
-    rows = [("target", trees[0]["target"], None)]
+    rows = [("target", trees[0]["target"])]
     for (job, _), tree in zip(shown.files, trees, strict=True):
-        rows.append((METHODS[job.method].title, tree["seeds"][seed]["pictures"], job.method))
+        rows.append((METHODS[job.method].title, tree["seeds"][seed]["pictures"]))
     return _picture_rows(
         shown,
-        [(label, shots) for label, shots, _ in rows],
+        rows,
         tuple(TITLE),
         f"{shown.names.scene(scene)}, seed {seed} of {len(trees[0]['seeds'])}, after the coarse stage. {GREYS}",
     )
@@ -111,7 +111,7 @@ def draw_compare(shown: Shown) -> tuple[Figure, pl.DataFrame]:
 
 def _typical_seed(files: Sequence[tuple[Job, Path]]) -> str:
     """Return the first seed: pictures are not chosen by how well they look."""
-    return min(load_tree(files[0][1], "seeds")["seeds"], key=int)
+    return str(min(load_tree(files[0][1], "seeds")["seeds"], key=int))
 
 
 def draw_issue(shown: Shown) -> tuple[Figure, pl.DataFrame]:

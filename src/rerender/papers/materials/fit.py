@@ -161,7 +161,7 @@ class MaterialFit:
     def backward(self, totals: Sequence[Tensor]) -> None:
         """Leave gradients by the method's rule, with upstream's factors on encodings and light."""
         if self.method.gradients == "summed":
-            torch.stack(list(totals)).sum().backward()
+            torch.autograd.backward(torch.stack(list(totals)).sum())
         else:
             for number, total in enumerate(totals):
                 own = [tensor for tensor, branch, _ in self.leaves.values() if branch == number]

@@ -74,7 +74,7 @@ def shaded_error(
 ) -> np.ndarray:
     """Return squared errors (N, 3) of display values at the covered pixels of all views."""
     image = shade_maps(views.surface, found(views.surface), light, flat=flat)
-    return np.square(display(image) - display(target))
+    return np.asarray(np.square(display(image) - display(target)))
 
 
 def display(radiance: Tensor) -> np.ndarray:

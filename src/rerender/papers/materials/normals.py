@@ -35,7 +35,7 @@ class NormalError:
     def at(self, places: Tensor) -> Tensor:
         """Return the field at places (N, 3), shape (N, 3)."""
         waves = torch.sin(places @ self.frequencies.T + self.phases)
-        return (2.0 / WAVES) ** 0.5 * waves @ self.directions
+        return float((2.0 / WAVES) ** 0.5) * waves @ self.directions
 
     def applied(self, surface: GBuffer, done: float) -> GBuffer:
         """Return the surface with wrong shading normals when a share `done` of the fit is over; tangents stay at right angles."""

@@ -196,7 +196,7 @@ def bake(field: MaterialField, meshes: tuple[Mesh, Mesh], resolution: int) -> Ma
 
 def _from_frame(surface: GBuffer, normal: Tensor) -> Tensor:
     """Return tangent-space normals (N, 3) in the world, unit."""
-    x, y, z = normal.split(1, dim=-1)
+    x, y, z = torch.split(normal, 1, dim=-1)
     across = torch.linalg.cross(surface.tangents, surface.normals)
     mixed = surface.tangents * x - across * y + surface.normals * z.clamp_min(0.0)
     return torch.nn.functional.normalize(mixed, dim=-1)

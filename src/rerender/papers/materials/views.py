@@ -63,4 +63,4 @@ def surface_from(tree: Tree) -> GBuffer:
         name: torch.from_numpy(np.asarray(value)) if isinstance(value, np.ndarray) else tuple(value)
         for name, value in tree.items()
     }
-    return GBuffer(**values)
+    return GBuffer(**values)  # type: ignore[arg-type]
