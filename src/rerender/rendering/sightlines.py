@@ -32,6 +32,6 @@ def count_views(mesh: Mesh, cameras: Sequence[Camera], points: np.ndarray, norma
             mi.Point3f(*start.T.astype(np.float32)),
             mi.Vector3f(*away[wanted].T.astype(np.float32)),
         )
-        rays.maxt = mi.Float(1.0 - 2.0 * LIFT)
+        rays.maxt = 1.0 - 2.0 * LIFT  # type: ignore[assignment]
         seen[wanted[~np.array(scene.ray_test(rays)).astype(bool)]] += 1
     return seen

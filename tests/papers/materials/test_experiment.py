@@ -36,7 +36,7 @@ CONTEXT = RowContext(
     paper="materials",
     experiment="known",
     scene="cow",
-    envmap="interior",
+    envmap="venice_sunset",
     method="joint",
     representation="field",
     seed=1,
@@ -175,7 +175,7 @@ def test_the_metric_caveat_is_told_for_every_pair(
 ) -> None:
     write_rows(tmp_path / "metrics.json", pair_rows(joint, two))
     frame = read_rows(tmp_path / "metrics.json")
-    first, second = (Job("known", "cow", "interior", name) for name in ("joint", "two"))
+    first, second = (Job("known", "cow", "venice_sunset", name) for name in ("joint", "two"))
     assert order_of(results_of(frame, "smoke"), first, second, 1) == told
     (row,) = derived_rows(frame)
     assert row.metric == "disagreement" and row.method == "both"
