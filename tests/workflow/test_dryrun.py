@@ -78,6 +78,7 @@ def expected_materials_counts(tier: str) -> dict[str, int]:
         "materials_metrics": 1,
         "materials_table": len(materials.table_names(session, tier)),
         "materials_figure": len(materials.figure_names(session, tier)),
+        "materials_video": len(materials.videos(session, tier)),
     }
 
 

@@ -81,7 +81,7 @@ def test_only_renderers_ask_for_a_gpu() -> None:
         "envmaps_edit",
         "envmaps_own_edit",
         *(f"viewpoints_{name}" for name in ("search", "present", "stills", "basins", "gradients", "views")),
-        *(f"materials_{name}" for name in ("capture", "fit", "refine")),
+        *(f"materials_{name}" for name in ("capture", "fit", "refine", "video")),
     }
 
 
@@ -101,7 +101,7 @@ def test_every_table_figure_and_video_is_in_the_report() -> None:
         *("envmaps_table", "envmaps_figure"),
         *("physics_table", "physics_figure", "physics_video"),
         *("viewpoints_table", "viewpoints_figure", "viewpoints_present", "viewpoints_stills"),
-        *("materials_table", "materials_figure"),
+        *("materials_table", "materials_figure", "materials_video"),
         "aggregate_verdicts",
     }
 

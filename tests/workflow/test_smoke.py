@@ -47,7 +47,14 @@ VIEWPOINTS_AFTER_SEARCH = {
     *("aggregate_metrics", "aggregate_verdicts", "all"),
 }
 MATERIALS_AFTER_FIT = {
-    *("materials_fit", "materials_refine", "materials_metrics", "materials_table", "materials_figure"),
+    *(
+        "materials_fit",
+        "materials_refine",
+        "materials_metrics",
+        "materials_table",
+        "materials_figure",
+        "materials_video",
+    ),
     *("aggregate_metrics", "aggregate_verdicts", "all"),
 }
 ENVMAPS_AFTER_FIT = ENVMAPS_AFTER_INVERT | {"envmaps_fit"}
@@ -125,6 +132,7 @@ def test_every_artefact_is_there(finished: Workspace) -> None:
             for name in ("rates", "unpack", "light", "metric", "compare_spots_ball")
             for ext in ("png", "pdf", "parquet")
         ),
+        "materials/videos/spots_ball.mp4",
         *(f"materials/fine/known/spots_ball/interior/{name}/object.glb" for name in ("joint", "two")),
         *("metrics.parquet", "verdicts.csv", "verdicts.md", "verdicts.html"),
     ]

@@ -353,6 +353,15 @@ def material_refine_params(wildcards):
     return materials.refine_params(SESSION, wildcards.tier, wildcards)
 
 
+def material_video_inputs(wildcards):
+    """The object, its lights, and the refined textures of a turntable."""
+    return materials.video_inputs(SESSION, wildcards.tier, wildcards.scene)
+
+
+def material_video_params(wildcards):
+    return materials.video_params(SESSION, wildcards.tier, wildcards.scene)
+
+
 def material_metric_files(wildcards):
     """Metric rows of every job of fits of the tier."""
     return materials.metric_files(SESSION, wildcards.tier)

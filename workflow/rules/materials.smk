@@ -228,6 +228,37 @@ rule materials_figure:
         "../scripts/materials_figure.py"
 
 
+rule materials_video:
+    input:
+        unpack(material_video_inputs),
+    output:
+        report(
+            "<results>/{tier}/materials/videos/{scene}.mp4",
+            caption="../report/materials_video.rst",
+            category="materials",
+            subcategory="videos",
+            labels={"video": "turntable of {scene}", "tier": "{tier}"},
+        ),
+    log:
+        "<logs>/{tier}/materials/videos/{scene}.log",
+    benchmark:
+        "<benchmarks>/{tier}/materials/videos/{scene}.tsv"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=material_video_params,
+        variant=VARIANT,
+        code=code("rerender.papers.materials.videos"),
+        stack=stack("rerender.papers.materials.videos"),
+    message:
+        "Turntable of {wildcards.scene}"
+    script:
+        "../scripts/materials_video.py"
+
+
 rule materials_tables:
     input:
         materials.tables(SESSION, TIER),

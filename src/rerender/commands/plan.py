@@ -222,6 +222,7 @@ def _materials_jobs(session: Session, tier: str) -> dict[str, int]:
         "fine": len(grid.fine_jobs(settings)),
         "tables": len(materials.table_names(session, tier)),
         "figures": len(materials.figure_names(session, tier)),
+        "videos": len(materials.videos(session, tier)),
     }
 
 

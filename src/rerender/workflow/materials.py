@@ -68,8 +68,38 @@ def figures(session: Session, tier: str) -> list[str]:
 
 
 def videos(session: Session, tier: str) -> list[str]:
-    """Return the videos of a tier."""
-    return []
+    """Return the videos of a tier: turntables of the scenes that both methods refined."""
+    scenes = dict.fromkeys(one.scene for one in _shown(session, tier))
+    return [at(tier, "videos", f"{scene}.mp4") for scene in scenes]
+
+
+def _shown(session: Session, tier: str) -> list[Job]:
+    """Return the refined jobs of the experiment `known`."""
+    return [one for one in grid.fine_jobs(session.materials(tier)) if one.experiment == "known"]
+
+
+def video_inputs(session: Session, tier: str, scene: str) -> dict[str, str | list[str]]:
+    """Return the object, its light, another one, and the refined textures of its turntable."""
+    found = [one for one in _shown(session, tier) if one.scene == scene and one.method in ("joint", "two")]
+    if not found:
+        scenes = dict.fromkeys(one.scene for one in _shown(session, tier))
+        raise unknown_name("scene of a materials video", scene, scenes)
+    return {
+        "scene": at(tier, "scenes", f"{scene}.npz"),
+        "light": at(tier, "lights", f"{found[0].envmap}.exr"),
+        "relight": at(tier, "lights", f"{session.materials(tier).pictures.relight}.exr"),
+        "finals": [at(tier, "fine", one.path, "final.npz") for one in found],
+    }
+
+
+def video_params(session: Session, tier: str, scene: str) -> dict[str, Any]:
+    """Return how a turntable is shown."""
+    settings = session.materials(tier)
+    return {
+        "title": material_object(scene).title,
+        "resolution": settings.capture_of(scene).map_size,
+        "pictures": settings.pictures.model_dump(),
+    }
 
 
 @remembered

@@ -29,7 +29,7 @@ KINDS: Mapping[str, Sequence[str]] = {
     "envmaps": ("tables", "figures", "runs", "fits", "transport", "user_edits"),
     "physics": ("tables", "figures", "runs", "landscape"),
     "viewpoints": ("tables", "figures", "runs", "scenes", "stills", "basins", "gradients", "views"),
-    "materials": ("tables", "figures", "runs", "fine", "scenes", "lights", "captures"),
+    "materials": ("tables", "figures", "videos", "runs", "fine", "scenes", "lights", "captures"),
 }
 TARGETS = (
     *("all", "all_tables", "all_figures", "all_videos", "verdicts"),
@@ -194,6 +194,9 @@ class _Check:
             self.artefact("scene", names[0], scenes, suffixes[kind])
 
     def materials_part(self, tier: str, kind: str, names: Sequence[str]) -> None:
+        if kind == "videos":
+            stems = [path.rpartition("/")[2][:-4] for path in materials.videos(self.session, tier)]
+            self.artefact("video", names[0], stems, ["mp4"])
         if kind not in ("runs", "fine"):
             return
         jobs = materials.jobs(self.session, tier)

@@ -123,23 +123,24 @@ def run_refinement(
 
 def on_atlas(capture: Capture, atlas: Mesh) -> Capture:
     """Return the capture with the texture coordinates and tangents of an atlas, which has the same faces in the same order."""
-
-    def moved(surface: GBuffer) -> GBuffer:
-        return on_surface(
-            atlas,
-            surface.faces.numpy(),
-            surface.barycentric.numpy().astype(np.float64),
-            toward=surface.toward.numpy(),
-            shape=surface.shape,
-            starts=surface.starts,
-            pixels=surface.pixels.numpy(),
-        )
-
     return replace(
         capture,
-        train=Views(moved(capture.train.surface), capture.train.target),
-        heldout=Views(moved(capture.heldout.surface), capture.heldout.target),
-        samples=moved(capture.samples),
+        train=Views(moved_to(atlas, capture.train.surface), capture.train.target),
+        heldout=Views(moved_to(atlas, capture.heldout.surface), capture.heldout.target),
+        samples=moved_to(atlas, capture.samples),
+    )
+
+
+def moved_to(atlas: Mesh, surface: GBuffer) -> GBuffer:
+    """Return the same points of a surface with an atlas's texture coordinates and tangents."""
+    return on_surface(
+        atlas,
+        surface.faces.numpy(),
+        surface.barycentric.numpy().astype(np.float64),
+        toward=surface.toward.numpy(),
+        shape=surface.shape,
+        starts=surface.starts,
+        pixels=surface.pixels.numpy(),
     )
 
 
