@@ -11,7 +11,7 @@ import numpy as np
 
 from rerender.core.errors import unknown_name
 from rerender.core.files import Tree, load_tree
-from rerender.core.images import srgb_encode
+from rerender.core.images import srgb_encode, tonemap
 from rerender.papers.materials.grid import Job
 from rerender.papers.materials.methods import METHODS
 from rerender.papers.materials.results import results_of
@@ -143,7 +143,7 @@ def draw_unpack(shown: Shown) -> tuple[Figure, pl.DataFrame]:
         shown,
         rows,
         ("albedo", "normal", "packed", "roughness", "metallic"),
-        f"Packed: red is occlusion, which is not learned and 1, green roughness, blue metallic, as glTF has them. {GREYS}",
+        f"Packed: red is occlusion, which is not learned and 1, green roughness, blue metallic, as glTF has them; shown raw. {GREYS}",
     )
 
 
@@ -173,8 +173,8 @@ def _picture_rows(
 
 
 def displayed(kind: str, picture: np.ndarray) -> np.ndarray:
-    """Return a picture (H, W, 3) as display values; its NaN background is white. Normals are shown as they are."""
-    values = picture if kind == "normal" else srgb_encode(np.clip(picture, 0.0, 1.0))
+    """Return a picture (H, W, 3) as display values; its NaN background is white. Normals and packed maps are shown raw."""
+    values = picture if kind in ("normal", "packed") else srgb_encode(np.clip(picture, 0.0, 1.0))
     return np.where(np.isnan(picture), BACKGROUND, np.clip(values, 0.0, 1.0)).astype(np.float32)
 
 
@@ -187,7 +187,7 @@ def draw_light(shown: Shown) -> tuple[Figure, pl.DataFrame]:
     width = 2.1
     count = sum(1 + sum(job.scene == scene for job, _ in shown.files) for scene in scenes)
     note = shown.note(
-        f"First seed. Lights are scaled by the factor that brings them nearest to the true one, and encoded as sRGB. {GREYS}"
+        f"First seed. Lights are scaled by the factor that brings them nearest to the true one, and tone-mapped. {GREYS}"
     )
     figure = style.new_figure(HEAD + count * (CELL + GAP) + 0.1 + style.footnote_height(note))
     records, row = [], 0
@@ -202,7 +202,7 @@ def draw_light(shown: Shown) -> tuple[Figure, pl.DataFrame]:
         for label, shots, light, scale in entries:
             top = HEAD + row * (CELL + GAP)
             text_at(figure, 0.08, top + CELL / 2, label.replace(" ", "\n", 1), fontsize=6.5, va="center")
-            sky = srgb_encode(np.clip(scale * light, 0.0, 1.0)).astype(np.float32)
+            sky = tonemap(scale * light).astype(np.float32)
             images = {kind: displayed(kind, shots[kind][0]) for kind in kinds} | {"light": sky}
             for column, (kind, image) in enumerate(images.items()):
                 place = (LEFT + column * (CELL + GAP), top, width if kind == "light" else CELL, CELL)

@@ -36,7 +36,9 @@ _SMOKE = MaterialsSettings(
     fine=StageSettings(steps=30, lr=0.003),
     experiments={
         "known": ExperimentSettings(scenes=("spots_ball",), envmap="interior", seeds=1, fine=True),
-        "learned": ExperimentSettings(scenes=("spots_ball",), envmap="interior", seeds=1, lighting="learned"),
+        "learned": ExperimentSettings(
+            scenes=("spots_ball",), envmap="interior", methods=("two",), seeds=1, lighting="learned"
+        ),
     },
     pictures=PictureSettings(size=48, spp=4, frames=2, relight="constant"),
 )
