@@ -1,11 +1,11 @@
-"""The fit of a map by a SIREN, ours against plain modules: python benchmarks/siren_fit.py [--steps 1000] [--width 128] [--batch 1024]
+"""The fit of a map by a SIREN, ours against plain modules: python benchmarks/siren_fit.py [--steps 1000] [--width 128] [--batch 1024] [--device cuda]
 
 Both start from the same weights and make the same number of Adam steps on the same loss (Eq. 4) with the same cosine.
 The plain one is what one would write first: `nn.Linear` and `torch.sin` in modules, autograd, `torch.optim.Adam`, and
 for `--gamma` a second network with an Adam of its own. Ours goes through the fitting loop as in the pipeline, with all
 that the loop does besides. With `--batch`, ours looks at a part of the texels in a step, so quality is what to compare
 as well: the plain one makes the paper's full-batch steps. They take turns in blocks of steps, so that other load on the machine hits both; what counts
-is CPU time, which waiting for a core does not add to.
+is CPU time, which waiting for a core does not add to; on a GPU, the time until its queue is empty.
 
 Without --map, the map is an artificial sky with a sun. Prints the CPU time of a step of both (the median over blocks),
 their ratio (the median of neighbouring blocks'), and how good both final maps are. Writes benchmarks/out/siren_fit.json.
@@ -71,7 +71,9 @@ def plain_fit(problem: FitProblem) -> Iterator[np.ndarray | None]:
     y, x = torch.meshgrid(torch.linspace(-1, 1, height), torch.linspace(-1, 1, width), indexing="ij")
     points = torch.stack([x, y], dim=-1).reshape(-1, 2)
     target, codes, peak = radiance.reshape(-1, 3), n.normalise(radiance).reshape(-1, 3), radiance.max()
-    net = module(problem)
+    device = problem.weights.device
+    points, target, codes, peak = (part.to(device) for part in (points, target, codes, peak))
+    net = module(problem).to(device)
     proxy = copy.deepcopy(net)
     optimisers = [torch.optim.Adam(net.parameters(), s.lr), torch.optim.Adam(proxy.parameters(), s.proxy_lr)]
     cosines = [torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(o, s.iterations) for o in optimisers]
@@ -104,7 +106,7 @@ def plain_fit(problem: FitProblem) -> Iterator[np.ndarray | None]:
             cosine.step()
         yield None
     with torch.no_grad():
-        yield n.radiance(net(points)).reshape(height, width, 3).numpy()
+        yield n.radiance(net(points)).reshape(height, width, 3).cpu().numpy()
 
 
 class Blocks:
@@ -115,7 +117,14 @@ class Blocks:
         self.plain = plain_fit(problem)
         self.result: np.ndarray | None = None
         self.ms: dict[str, list[float]] = {"ours": [], "plain": []}
-        self.began = time.process_time()
+        self.began = self.now()
+
+    def now(self) -> float:
+        """Return the clock [s]: of this process, or of a GPU that has done all it was asked."""
+        if self.problem.weights.device.type == "cpu":
+            return time.process_time()
+        torch.cuda.synchronize()
+        return time.perf_counter()
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.problem, name)
@@ -124,17 +133,17 @@ class Blocks:
         """At the start of a block, stop our clock and let the plain one do as many steps."""
         if iteration % self.block == 0:
             self.stop()
-            began = time.process_time()
+            began = self.now()
             for _ in range(self.block):
                 next(self.plain)
-            self.ms["plain"].append(1000 * (time.process_time() - began) / self.block)
-            self.began = time.process_time()
+            self.ms["plain"].append(1000 * (self.now() - began) / self.block)
+            self.began = self.now()
         return self.problem.step(iteration, seeds)
 
     def stop(self) -> None:
         """Note the time of our block that just ended, if there was one."""
         if len(self.ms["ours"]) < len(self.ms["plain"]):
-            self.ms["ours"].append(1000 * (time.process_time() - self.began) / self.block)
+            self.ms["ours"].append(1000 * (self.now() - self.began) / self.block)
 
 
 def artificial_sky(height: int, width: int) -> np.ndarray:
@@ -161,9 +170,9 @@ def read_map(path: Path, height: int, width: int) -> np.ndarray:
     return resize_area(read_image(path), 2 * height, width)[:height]
 
 
-def compare(radiance: np.ndarray, spec: RepresentationSpec) -> dict[str, float]:
+def compare(radiance: np.ndarray, spec: RepresentationSpec, device: str) -> dict[str, float]:
     """Fit both ways and return times and qualities."""
-    problem = FitProblem(radiance, spec, seed=1)
+    problem = FitProblem(radiance, spec, seed=1, device=device)
     blocks = Blocks(problem, BLOCK)
     settings = LoopSettings(iterations=problem.settings.iterations, lr_schedule=problem.schedule)
     with tempfile.TemporaryDirectory() as folder:
@@ -193,18 +202,19 @@ def main() -> None:
     parser.add_argument(
         "--batch", type=int, help="texels of one of our steps; the plain one looks at all of them"
     )
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     args = parser.parse_args()
     limit_threads(1)
     radiance = read_map(args.map, *args.size) if args.map else artificial_sky(*args.size)
     steps = BLOCK * math.ceil(args.steps / BLOCK)
     fit_settings = {"iterations": steps, "lr": args.lr, "gamma": args.gamma, "batch": args.batch}
     spec = representation_spec("siren").changed(network={"width": args.width}, fit=fit_settings)
-    numbers = compare(radiance, spec)
+    numbers = compare(radiance, spec, args.device)
     print(
         f"{args.size[1]} x {args.size[0]} texels, width {args.width}, {steps} steps, gamma {args.gamma:g}, batch {args.batch}"
     )
     print(
-        f"CPU time of a step: plain {numbers['plain_ms']:.2f} ms, ours {numbers['ours_ms']:.2f} ms, "
+        f"time of a step ({args.device}): plain {numbers['plain_ms']:.2f} ms, ours {numbers['ours_ms']:.2f} ms, "
         f"ratio {numbers['ratio']:.2f}"
     )
     for name in ("plain", "ours"):

@@ -62,7 +62,7 @@ def test_levels_are_those_of_the_paper() -> None:
     assert levels[-1].first + levels[-1].rows == sum(level.rows for level in levels)
 
 
-@pytest.mark.parametrize("features", [1, 2, 4])
+@pytest.mark.parametrize("features", [2, 4])
 def test_features_and_both_gradients_are_those_of_the_twin(features: int) -> None:
     own, leaf = grid(features=features), points().requires_grad_()
     weights = torch.linspace(0.0, 9.0, 40 * own.width, dtype=torch.float64).sin().reshape(40, -1)

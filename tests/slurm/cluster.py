@@ -4,6 +4,7 @@ Real daemons of the distribution's packages, on free ports and below one folder:
 privileges. Nodes `c1`, … have CPUs, nodes `g1`, … also fake GPUs, which are links to /dev/null. Partitions: `cpu`
 (default), `gpu`, and `urgent` over the GPU nodes, whose jobs send those of `gpu` back to the queue and cancel those
 of `scavenge`. Waits are short where a site's are long: a node is given up after 15 s, SIGKILL follows SIGTERM after 5.
+With accounting, jobs are also kept in a database (slurmdbd over MariaDB), and the controller forgets them at once.
 """
 
 from __future__ import annotations
@@ -17,16 +18,17 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun")
+ACCOUNTING = ("slurmdbd", "mariadbd", "mariadb-install-db", "sacct")
 PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
 
 
-def missing() -> list[str]:
+def missing(programs: Sequence[str] = PROGRAMS) -> list[str]:
     """Return the programs that this machine lacks for a cluster."""
-    return [name for name in PROGRAMS if shutil.which(name, path=PATH) is None]
+    return [name for name in programs if shutil.which(name, path=PATH) is None]
 
 
 def free_ports(count: int) -> list[int]:
@@ -38,6 +40,12 @@ def free_ports(count: int) -> list[int]:
     for one in sockets:
         one.close()
     return ports
+
+
+def is_open(port: int) -> bool:
+    """Tell whether something listens on a port of the loopback interface."""
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 def until(holds: Callable[[], object], seconds: float = 60.0, what: str = "") -> None:
@@ -54,8 +62,10 @@ class Cluster:
     cpus, memory_mb, gpus = 8, 8000, 2
     cpu_nodes, gpu_nodes = ("c1", "c2"), ("g1", "g2")
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, accounting: bool = False) -> None:
         self.folder = folder.resolve()
+        self.accounting = accounting
+        self.database_port, self.dbd_port = free_ports(2) if accounting else (0, 0)
         self.config = self.folder / "etc/slurm.conf"
         self.daemons: dict[str, subprocess.Popen[bytes]] = {}
         self.user = pwd.getpwuid(os.getuid()).pw_name
@@ -78,11 +88,39 @@ class Cluster:
             *(f"--log-file={self.folder}/log/munged.log", f"--socket={self.folder}/run/munge.socket"),
         )
         until((self.folder / "run/munge.socket").exists, what="for munged")
+        if self.accounting:
+            self.start_accounting()
         self.start_controller()
         for node in self.nodes:
             self.start_node(node)
         until(lambda: set(self.states().values()) == {"idle"}, seconds, "for idle nodes")
         return self
+
+    def start_accounting(self) -> None:
+        """Start an empty MariaDB and slurmdbd over it, and enter this cluster."""
+        data = self.folder / "db"
+        install = shutil.which("mariadb-install-db", path=PATH)
+        assert install is not None
+        options = ("--no-defaults", f"--datadir={data}", f"--user={self.user}")
+        done = subprocess.run(
+            [install, *options, "--skip-test-db", "--auth-root-authentication-method=normal"],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        self._spawn(
+            *("mariadbd", *options, "--skip-grant-tables", "--bind-address=127.0.0.1"),
+            *(f"--port={self.database_port}", f"--socket={self.folder}/run/db.socket"),
+            *("--innodb-buffer-pool-size=32M", "--innodb-lock-wait-timeout=900"),
+        )
+        until(lambda: is_open(self.database_port), what="for MariaDB")
+        self.start_dbd()
+        until(lambda: self.run("sacctmgr", "-n", "show", "configuration", check=False), what="for accounting")
+        self.run("sacctmgr", "-i", "add", "cluster", "toy")
+
+    def start_dbd(self) -> None:
+        self._spawn("slurmdbd", "-D")
+        until(lambda: is_open(self.dbd_port), what="for slurmdbd")
 
     def start_controller(self) -> None:
         self._spawn("slurmctld", "-D")
@@ -205,9 +243,31 @@ class Cluster:
         gres = f"NodeName={','.join(self.gpu_nodes)} Name=gpu Type=h200 File={self.folder}/dev/gpu[0-{self.gpus - 1}]\n"
         (self.folder / "etc/gres.conf").write_text(gres)
         (self.folder / "etc/cgroup.conf").write_text("")
+        if self.accounting:
+            database = self.folder / "etc/slurmdbd.conf"
+            database.write_text(self._database_configuration())
+            database.chmod(0o600)
         key = self.folder / "etc/munge.key"
         key.write_bytes(os.urandom(128))
         key.chmod(0o600)
+
+    def _accounting_lines(self) -> tuple[str, ...]:
+        return (
+            "AccountingStorageType=accounting_storage/slurmdbd",
+            "AccountingStorageHost=127.0.0.1",
+            f"AccountingStoragePort={self.dbd_port}",
+            f"AccountingStoragePass={self.folder}/run/munge.socket",
+        )
+
+    def _database_configuration(self) -> str:
+        lines = (
+            *("DbdHost=localhost", "DbdAddr=127.0.0.1", f"DbdPort={self.dbd_port}", f"SlurmUser={self.user}"),
+            *("AuthType=auth/munge", f"AuthInfo=socket={self.folder}/run/munge.socket"),
+            *(f"LogFile={self.folder}/log/slurmdbd.log", f"PidFile={self.folder}/run/slurmdbd.pid"),
+            *("StorageType=accounting_storage/mysql", "StorageHost=127.0.0.1", "StorageUser=root"),
+            *(f"StoragePort={self.database_port}", "StorageLoc=accounting"),
+        )
+        return "\n".join(lines) + "\n"
 
     def _configuration(self) -> str:
         host = socket.gethostname().split(".")[0]
@@ -230,13 +290,19 @@ class Cluster:
             # without cgroups this polling is the only thing that enforces a memory limit
             *("JobAcctGatherType=jobacct_gather/linux", "JobAcctGatherFrequency=2"),
             "JobAcctGatherParams=OverMemoryKill",
-            *("AccountingStorageType=accounting_storage/none", "SwitchType=switch/none"),
+            *(
+                self._accounting_lines()
+                if self.accounting
+                else ("AccountingStorageType=accounting_storage/none",)
+            ),
+            "SwitchType=switch/none",
             *("SelectType=select/cons_tres", "SelectTypeParameters=CR_Core_Memory", "DefMemPerCPU=500"),
             # a request that no node can meet is refused at once instead of waiting for ever
             *("EnforcePartLimits=ALL", "GresTypes=gpu"),
             # nodes may claim more cores than this machine has
             "SlurmdParameters=config_overrides",
-            *("ReturnToService=2", "MinJobAge=3600", "KillWait=5", "SlurmdTimeout=15"),
+            f"MinJobAge={2 if self.accounting else 3600}",
+            *("ReturnToService=2", "KillWait=5", "SlurmdTimeout=15"),
             *("PreemptType=preempt/partition_prio", "PreemptMode=REQUEUE"),
             "SchedulerParameters=batch_sched_delay=0,sched_interval=2,sched_min_interval=0,bf_interval=2",
         ]

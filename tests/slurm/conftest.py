@@ -6,13 +6,13 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import yaml
-from tests.slurm.cluster import Cluster, missing, until
+from tests.slurm.cluster import ACCOUNTING, PROGRAMS, Cluster, missing, until
 
 SRC = Path(__file__).resolve().parents[2] / "src"
 
@@ -20,19 +20,36 @@ SRC = Path(__file__).resolve().parents[2] / "src"
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """A running cluster."""
-    if lacking := missing():
-        words = f"{', '.join(lacking)} not installed (apt-get install slurmctld slurmd slurm-client munge)"
+    demand(PROGRAMS, "slurmctld slurmd slurm-client munge")
+    yield from running(accounting=False)
+
+
+@pytest.fixture(scope="session")
+def accounting_cluster() -> Iterator[Cluster]:
+    """A running cluster with an accounting database, whose controller forgets jobs that ended."""
+    demand((*PROGRAMS, *ACCOUNTING), "slurmctld slurmd slurm-client munge slurmdbd mariadb-server")
+    yield from running(accounting=True)
+
+
+def demand(programs: Sequence[str], packages: str) -> None:
+    """Skip the test, or fail where Slurm is required, if a program is not installed."""
+    if lacking := missing(programs):
+        words = f"{', '.join(lacking)} not installed (apt-get install {packages})"
         if os.environ.get("REQUIRE_SLURM"):
             pytest.fail(words)
         pytest.skip(words)
+
+
+def running(*, accounting: bool) -> Iterator[Cluster]:
+    """Start a cluster, and stop it at the end."""
     # a short path: Slurm puts sockets below it, whose names have 108 characters at most
     with tempfile.TemporaryDirectory(prefix="slurm-") as folder:
-        running = Cluster(Path(folder))
+        one = Cluster(Path(folder), accounting=accounting)
         try:
-            yield running.start()
+            yield one.start()
         finally:
-            running.stop()
-        assert not running.processes()
+            one.stop()
+        assert not one.processes()
 
 
 POLL = "1"

@@ -69,13 +69,14 @@ def test_a_fingerprint_and_a_stack_name_the_same_modules(name: str) -> None:
     assert code[1].split() == stack[1].split()
 
 
-def test_only_renderers_ask_for_a_gpu() -> None:
+def test_only_renderers_and_networks_ask_for_a_gpu() -> None:
     asking = {name for name, text in RULE_TEXTS.items() if "gpu=" in text}
     assert asking == {
         "metamers_references",
         "metamers_optimise_geometry",
         "metamers_optimise_material",
         "metamers_evaluate",
+        "envmaps_fit",
         "envmaps_bake",
         "envmaps_invert",
         "envmaps_edit",

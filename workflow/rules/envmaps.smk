@@ -63,10 +63,12 @@ rule envmaps_fit:
         "<benchmarks>/{tier}/envmaps/fits/{envmap}/s{seed}.tsv"
     threads: 1
     resources:
+        gpu=1,
         mem_mb=3000,
         runtime=120,
     params:
         settings=fit_params,
+        variant=VARIANT,
         code=code("rerender.papers.envmaps.fits"),
         stack=stack("rerender.papers.envmaps.fits"),
     message:

@@ -12,6 +12,7 @@ with script(snakemake):
     from rerender.papers.envmaps.fits import FitRequest, fit_sky
     from rerender.papers.envmaps.settings import spec_of
     from rerender.provenance.manifest import Code
+    from rerender.runtime.device import choose_variant, torch_device
 
     settings, folder = snakemake.params.settings, Path(snakemake.output.fits).parent
     request = FitRequest(
@@ -24,6 +25,7 @@ with script(snakemake):
         max_refits=settings["max_refits"],
         tier=snakemake.wildcards.tier,
         threads=snakemake.threads,
+        device=torch_device(choose_variant(snakemake.params.variant)),
     )
     fit_sky(
         request,

@@ -15,6 +15,7 @@ from rerender.catalogue.prepare import (
     PreparedImage,
     Provenance,
     ReadImage,
+    generated,
     prepare_envmap,
     prepare_texture,
     target_mesh,
@@ -52,7 +53,7 @@ def true_materials(
     spec = material_object(name)
     if spec.is_ball:
         mesh = globe(BALL_ROWS, 2 * BALL_ROWS)
-        provenance = _drawn(name, f"a ball of radius 1; {_reflectance_note(spec)}")
+        provenance = generated(name, name, "standin", f"a ball of radius 1; {_reflectance_note(spec)}")
         pixels, width = _ball_albedo(spec, height), 2 * height
     else:
         mesh, provenance = target_mesh(spec, settings)
@@ -77,8 +78,7 @@ def material_light(
     The room stands in for the workshop where that is not at hand. Raises `UserError` for an unknown name and a broken map.
     """
     if name == INTERIOR:
-        provenance = replace(_drawn(name, "a procedural room"), origin="original", standin=False)
-        return PreparedImage(interior_light(height), provenance)
+        return PreparedImage(interior_light(height), generated(name, name, "original", "a procedural room"))
     if name != WORKSHOP:
         if name not in envmaps():
             raise unknown_name("light", name, (INTERIOR, WORKSHOP, *envmaps()))
@@ -87,7 +87,8 @@ def material_light(
     if not is_at_hand(assets, WORKSHOP, settings):
         if not settings.allow_standins:
             raise missing(assets[WORKSHOP])
-        return PreparedImage(interior_light(height), _drawn(name, "a procedural room with windows"))
+        note = "a procedural room with windows"
+        return PreparedImage(interior_light(height), generated(name, WORKSHOP, "standin", note))
     resolved = resolve(WORKSHOP, settings, assets)
     assert resolved.path is not None
     pixels = read_image(resolved.path)
@@ -140,18 +141,4 @@ def _within_unit(mesh: Mesh, texture: np.ndarray) -> tuple[Mesh, np.ndarray]:
 def _reflectance_note(spec: MaterialObject) -> str:
     return (
         "seeded roughness and metallic" if spec.reflectance == "standin" else f"roughness {spec.roughness:g}"
-    )
-
-
-def _drawn(name: str, note: str) -> Provenance:
-    return Provenance(
-        id=name,
-        asset=name,
-        origin="standin",
-        source="standin",
-        sha256=None,
-        url=None,
-        licence="MIT (this project)",
-        standin=True,
-        note=note,
     )

@@ -181,7 +181,7 @@ def _ground(scene_id: str, settings: AssetSettings) -> tuple[Mesh, Provenance]:
         check_finite(mesh, own)
         return mesh, _provenance(scene_id, resolved, assets, "original", [])
     note = f"a square of {2 * spec.ground.half_size:g} units"
-    return ground_square(spec.ground.half_size), _generated(scene_id, own or scene_id, "standin", note)
+    return ground_square(spec.ground.half_size), generated(scene_id, own or scene_id, "standin", note)
 
 
 def place(mesh: Mesh, placement: Placement) -> Mesh:
@@ -216,7 +216,7 @@ def prepare_envmap(
     if spec.radiance is not None:
         pixels = np.full((height, 2 * height, 3), spec.radiance, dtype=np.float32)
         return PreparedImage(
-            pixels, _generated(envmap_id, envmap_id, "original", f"constant radiance {spec.radiance:g}")
+            pixels, generated(envmap_id, envmap_id, "original", f"constant radiance {spec.radiance:g}")
         )
     assert spec.sky is not None
     assets = load_ledger(settings)
@@ -241,7 +241,7 @@ def prepare_envmap(
     pixels = np.asarray(bake_sky(**asdict(spec.sky), height=height), dtype=np.float32)
     check_radiance(pixels, f"the baked sky of '{envmap_id}'")
     sky = f"analytic sky, sun at {spec.sky.sun_elevation_deg:g} degrees, turbidity {spec.sky.turbidity:g}"
-    return PreparedImage(pixels, _generated(envmap_id, spec.asset or envmap_id, "standin", sky))
+    return PreparedImage(pixels, generated(envmap_id, spec.asset or envmap_id, "standin", sky))
 
 
 def prepare_upper_half(
@@ -263,7 +263,7 @@ def prepare_upper_half(
         note = "a procedural sky with clouds"
         return PreparedImage(
             bake_upper(height),
-            replace(_generated(asset_id, asset_id, "standin", note), source=resolved.source),
+            replace(generated(asset_id, asset_id, "standin", note), source=resolved.source),
         )
     path = _path(resolved)
     pixels = upper_of_file(read_image(path), path, height)
@@ -360,7 +360,7 @@ def _provenance(
     asset = resolved.asset
     if resolved.standin is not None:
         note = "; ".join([assets[resolved.standin].note, *notes])
-        return replace(_generated(name, asset.id, "standin", note), source=resolved.source)
+        return replace(generated(name, asset.id, "standin", note), source=resolved.source)
     holder = asset if asset.archive is None else assets[asset.archive]
     return Provenance(
         id=name,
@@ -375,7 +375,8 @@ def _provenance(
     )
 
 
-def _generated(name: str, asset: str, origin: str, note: str) -> Provenance:
+def generated(name: str, asset: str, origin: str, note: str) -> Provenance:
+    """Return the provenance of something that was computed: `origin` is `standin`, or `original` where it is the thing itself."""
     return Provenance(
         id=name,
         asset=asset,

@@ -20,7 +20,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from fnmatch import fnmatchcase
 from importlib.util import cache_from_source
 from pathlib import Path
@@ -54,6 +54,7 @@ class CodeTree:
 
     package: str
     modules: Mapping[str, FileCode]
+    _imported: dict[str, tuple[str, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def read(cls, root: Path = PACKAGE_ROOT, cache: Path | None = None) -> CodeTree:
@@ -99,19 +100,24 @@ class CodeTree:
         waiting = deque(found)
         while waiting:
             module = waiting.popleft()
+            for target in self._targets(module):
+                if target not in found:
+                    found[target] = module
+                    waiting.append(target)
+        return found
+
+    def _targets(self, module: str) -> tuple[str, ...]:
+        """Return the modules that one module imports, each once; found once, as every stage walks the same ones."""
+        known = self._imported.get(module)
+        if known is None:
             code = self.modules[module]
             if code.error:
                 raise UserError(
                     f"cannot read module {module}: {code.error}", "Mend the syntax and run again."
                 )
-            for target in (
-                *self._parents(module),
-                *(target for name in code.imports for target in self._resolve(name)),
-            ):
-                if target not in found:
-                    found[target] = module
-                    waiting.append(target)
-        return found
+            named = (target for name in code.imports for target in self._resolve(name))
+            known = self._imported[module] = tuple(dict.fromkeys((*self._parents(module), *named)))
+        return known
 
     def digests(self, *entries: str) -> dict[str, str]:
         """Map every reachable module to the digest of its statements, sorted by name."""

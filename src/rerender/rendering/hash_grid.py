@@ -87,9 +87,11 @@ class HashGrid(torch.nn.Module):
         start = torch.rand(last.first + last.rows, features, generator=generator, device=generator.device)
         self.table = torch.nn.Parameter(((2.0 * start - 1.0) * INITIAL).to(device, dtype))
         scales = torch.tensor([level.scale for level in self.levels], dtype=dtype, device=device)
-        shape = [(level.first, level.rows, level.resolution, int(level.dense)) for level in self.levels]
+        layout = [(level.first, level.rows, level.resolution, int(level.dense)) for level in self.levels]
         self.register_buffer("scales", scales, persistent=False)
-        self.register_buffer("shape", torch.tensor(shape, dtype=torch.int32, device=device), persistent=False)
+        self.register_buffer(
+            "layout", torch.tensor(layout, dtype=torch.int32, device=device), persistent=False
+        )
 
     @property
     def width(self) -> int:
@@ -101,7 +103,7 @@ class HashGrid(torch.nn.Module):
 
         Differentiable in the table and in the points (piecewise: the slope jumps at cell faces).
         """
-        found: torch.Tensor = _Encode.apply(points, self.table, self.scales, self.shape)  # type: ignore[no-untyped-call]
+        found: torch.Tensor = _Encode.apply(points, self.table, self.scales, self.layout)  # type: ignore[no-untyped-call]
         return found
 
 
@@ -173,34 +175,38 @@ class _Encode(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, points: torch.Tensor, table: torch.Tensor, scales: torch.Tensor, shape: torch.Tensor
+        ctx: Any, points: torch.Tensor, table: torch.Tensor, scales: torch.Tensor, layout: torch.Tensor
     ) -> torch.Tensor:
         if points.dtype != table.dtype:
             raise TypeError(f"points are {points.dtype}, the table is {table.dtype}")
         points = points.contiguous()
-        ctx.save_for_backward(points, table, scales, shape)
+        ctx.save_for_backward(points, table, scales, layout)
         levels, features = len(scales), table.shape[1]
         result = points.new_empty(len(points), levels, features)
         kernels, size = hash_grid_kernels(table.dtype, features), (levels, len(points))
-        inputs = [*_wrapped(points, kernels, table), *_layout(scales, shape), shared(result, kernels.row)]
+        inputs = [
+            *_wrapped(points, kernels, table),
+            *_levels(scales, layout, kernels),
+            shared(result, kernels.row),
+        ]
         launch(kernels.gather, size, inputs, device=device_name(table))
         return result.flatten(1)
 
     @staticmethod
     def backward(ctx: Any, grad: torch.Tensor) -> Any:
-        points, table, scales, shape = ctx.saved_tensors
+        points, table, scales, layout = ctx.saved_tensors
         levels, features = len(scales), table.shape[1]
         kernels, size = hash_grid_kernels(table.dtype, features), (levels, len(points))
         incoming = shared(grad.reshape(len(points), levels, features).contiguous(), kernels.row)
-        layout, device = _layout(scales, shape), device_name(table)
+        levelled, device = _levels(scales, layout, kernels), device_name(table)
         to_points = to_table = None
         if ctx.needs_input_grad[1]:
             to_table = torch.zeros_like(table)
-            inputs = [*_wrapped(points, kernels), *layout, incoming, shared(to_table, kernels.row)]
+            inputs = [*_wrapped(points, kernels), *levelled, incoming, shared(to_table, kernels.row)]
             launch(kernels.scatter, size, inputs, device=device)
         if ctx.needs_input_grad[0]:
             to_points = torch.zeros_like(points)
-            inputs = [*_wrapped(points, kernels, table), *layout, incoming, *_wrapped(to_points, kernels)]
+            inputs = [*_wrapped(points, kernels, table), *levelled, incoming, *_wrapped(to_points, kernels)]
             launch(kernels.push, size, inputs, device=device)
         return to_points, to_table, None, None
 
@@ -211,5 +217,5 @@ def _wrapped(points: torch.Tensor, kernels: Any, table: torch.Tensor | None = No
     return arrays if table is None else [*arrays, shared(table, kernels.row)]
 
 
-def _layout(scales: torch.Tensor, shape: torch.Tensor) -> list[Any]:
-    return [shared(scales), shared(shape)]
+def _levels(scales: torch.Tensor, layout: torch.Tensor, kernels: Any) -> list[Any]:
+    return [shared(scales), shared(layout, kernels.layout)]

@@ -22,18 +22,9 @@ def hash_grid_kernels(dtype: torch.dtype, features: int) -> SimpleNamespace:
     types = precision(dtype)
     real, vec3 = types.real, types.vec3
     row = wp.types.vector(length=features, dtype=real)
+    layout = wp.types.vector(length=4, dtype=int)  # first row, rows, vertices along a side, whether dense
     zero, one, half = real(0.0), real(1.0), real(0.5)
     prime_y, prime_z = wp.constant(wp.uint32(PRIME_Y)), wp.constant(wp.uint32(PRIME_Z))
-
-    @wp.func
-    def slot(x: wp.uint32, y: wp.uint32, z: wp.uint32, resolution: int, size: int, dense: int) -> int:
-        """Return the row of a grid vertex within its level."""
-        if dense != 0:
-            index = int(x) + resolution * (int(y) + resolution * int(z))
-            if index >= size:  # beyond the last vertex; less than twice the size, so this is the modulo
-                index -= size
-            return index
-        return int((x ^ (y * prime_y) ^ (z * prime_z)) & wp.uint32(size - 1))  # a power of two
 
     @wp.func
     def place(point: vec3, scale: real) -> vec3:
@@ -44,90 +35,105 @@ def hash_grid_kernels(dtype: torch.dtype, features: int) -> SimpleNamespace:
             wp.clamp(point[2], zero, one) * scale + half,
         )
 
+    @wp.func
+    def slot(at: vec3, corner: int, level: layout) -> int:
+        """Return the row of a corner of the cell around a place; bits 0, 1, 2 of `corner` say which."""
+        x, y, z = (
+            int(at[0]) + (corner & 1),
+            int(at[1]) + ((corner >> 1) & 1),
+            int(at[2]) + ((corner >> 2) & 1),
+        )
+        size, side = level[1], level[2]
+        if level[3] != 0:  # dense
+            index = x + side * (y + side * z)
+            if index >= size:  # beyond the last vertex; less than twice the size, so this is the modulo
+                index -= size
+            return level[0] + index
+        key = wp.uint32(x) ^ (wp.uint32(y) * prime_y) ^ (wp.uint32(z) * prime_z)
+        return level[0] + int(key & wp.uint32(size - 1))  # a power of two
+
+    @wp.func
+    def inside(at: vec3) -> vec3:
+        """Return where in its cell a place is."""
+        return vec3(at[0] - wp.floor(at[0]), at[1] - wp.floor(at[1]), at[2] - wp.floor(at[2]))
+
+    @wp.func
+    def shares(part: vec3, corner: int) -> vec3:
+        """Return a corner's weights along each axis."""
+        fx, fy, fz = part[0], part[1], part[2]
+        if (corner & 1) == 0:
+            fx = one - fx
+        if (corner & 2) == 0:
+            fy = one - fy
+        if (corner & 4) == 0:
+            fz = one - fz
+        return vec3(fx, fy, fz)
+
     @wp.kernel(enable_backward=False)
     def gather(
         points: wp.array(dtype=vec3),
         table: wp.array(dtype=row),
         scales: wp.array(dtype=real),
-        shape: wp.array2d(dtype=int),
+        levels: wp.array(dtype=layout),
         result: wp.array2d(dtype=row),
     ) -> None:
         level, index = wp.tid()
-        at = place(points[index], scales[level])
-        x, y, z = wp.uint32(at[0]), wp.uint32(at[1]), wp.uint32(at[2])
-        fx, fy, fz = at[0] - real(x), at[1] - real(y), at[2] - real(z)
-        first, size, resolution, dense = shape[level, 0], shape[level, 1], shape[level, 2], shape[level, 3]
+        at, rows = place(points[index], scales[level]), levels[level]
+        part = inside(at)
         total = row()
         for corner in range(8):
-            i, j, k = wp.uint32(corner & 1), wp.uint32((corner >> 1) & 1), wp.uint32((corner >> 2) & 1)
-            wx, wy, wz = fx, fy, fz
-            if (corner & 1) == 0:
-                wx = one - fx
-            if (corner & 2) == 0:
-                wy = one - fy
-            if (corner & 4) == 0:
-                wz = one - fz
-            total += (wx * wy * wz) * table[first + slot(x + i, y + j, z + k, resolution, size, dense)]
+            share = shares(part, corner)
+            total += (share[0] * share[1] * share[2]) * table[slot(at, corner, rows)]
         result[index, level] = total
 
     @wp.kernel(enable_backward=False)
     def scatter(
         points: wp.array(dtype=vec3),
         scales: wp.array(dtype=real),
-        shape: wp.array2d(dtype=int),
+        levels: wp.array(dtype=layout),
         grad: wp.array2d(dtype=row),
         table_grad: wp.array(dtype=row),
     ) -> None:
         level, index = wp.tid()
-        at = place(points[index], scales[level])
-        x, y, z = wp.uint32(at[0]), wp.uint32(at[1]), wp.uint32(at[2])
-        fx, fy, fz = at[0] - real(x), at[1] - real(y), at[2] - real(z)
-        first, size, resolution, dense = shape[level, 0], shape[level, 1], shape[level, 2], shape[level, 3]
+        at, rows = place(points[index], scales[level]), levels[level]
+        part = inside(at)
         incoming = grad[index, level]
         for corner in range(8):
-            i, j, k = wp.uint32(corner & 1), wp.uint32((corner >> 1) & 1), wp.uint32((corner >> 2) & 1)
-            wx, wy, wz = fx, fy, fz
-            if (corner & 1) == 0:
-                wx = one - fx
-            if (corner & 2) == 0:
-                wy = one - fy
-            if (corner & 4) == 0:
-                wz = one - fz
-            where = first + slot(x + i, y + j, z + k, resolution, size, dense)
-            wp.atomic_add(table_grad, where, (wx * wy * wz) * incoming)
+            share = shares(part, corner)
+            weighted = (share[0] * share[1] * share[2]) * incoming
+            wp.atomic_add(table_grad, slot(at, corner, rows), weighted)
 
     @wp.kernel(enable_backward=False)
     def push(
         points: wp.array(dtype=vec3),
         table: wp.array(dtype=row),
         scales: wp.array(dtype=real),
-        shape: wp.array2d(dtype=int),
+        levels: wp.array(dtype=layout),
         grad: wp.array2d(dtype=row),
         points_grad: wp.array(dtype=vec3),
     ) -> None:
         level, index = wp.tid()
         scale = scales[level]
-        at = place(points[index], scale)
-        x, y, z = wp.uint32(at[0]), wp.uint32(at[1]), wp.uint32(at[2])
-        fx, fy, fz = at[0] - real(x), at[1] - real(y), at[2] - real(z)
-        first, size, resolution, dense = shape[level, 0], shape[level, 1], shape[level, 2], shape[level, 3]
+        at, rows = place(points[index], scale), levels[level]
+        part = inside(at)
         incoming = grad[index, level]
         slope = vec3()
         for corner in range(8):
-            i, j, k = wp.uint32(corner & 1), wp.uint32((corner >> 1) & 1), wp.uint32((corner >> 2) & 1)
-            wx, wy, wz = fx, fy, fz
-            sx, sy, sz = one, one, one
+            share = shares(part, corner)
+            value = wp.dot(incoming, table[slot(at, corner, rows)])
+            sx = value * share[1] * share[2]
+            sy = value * share[0] * share[2]
+            sz = value * share[0] * share[1]
             if (corner & 1) == 0:
-                wx, sx = one - fx, -one
+                sx = -sx
             if (corner & 2) == 0:
-                wy, sy = one - fy, -one
+                sy = -sy
             if (corner & 4) == 0:
-                wz, sz = one - fz, -one
-            value = wp.dot(incoming, table[first + slot(x + i, y + j, z + k, resolution, size, dense)])
-            slope += value * vec3(sx * wy * wz, wx * sy * wz, wx * wy * sz)
+                sz = -sz
+            slope += vec3(sx, sy, sz)
         for axis in range(3):
             if points[index][axis] < zero or points[index][axis] > one:
                 slope[axis] = zero
         wp.atomic_add(points_grad, index, scale * slope)
 
-    return SimpleNamespace(gather=gather, scatter=scatter, push=push, row=row)
+    return SimpleNamespace(gather=gather, scatter=scatter, push=push, row=row, layout=layout)

@@ -16,7 +16,14 @@ from rerender.catalogue.ledger import Asset
 from rerender.catalogue.resolve import AssetSettings as AssetPlaces
 from rerender.catalogue.resolve import file_hash, is_at_hand, load_ledger, locate
 from rerender.catalogue.specs import EnvmapSpec, SceneSpec, VisionModelSpec
-from rerender.config import TIER_FOLDER, Config, asset_settings, load_config, tier_settings
+from rerender.config import (
+    TIER_FOLDER,
+    Config,
+    TierSettings,
+    asset_settings,
+    load_config,
+    tier_settings,
+)
 from rerender.papers.envmaps.settings import EnvmapsSettings
 from rerender.papers.materials.settings import MaterialsSettings
 from rerender.papers.metamers import grid
@@ -86,19 +93,21 @@ class Session:
         return load_ledger(self.places)
 
     @remembered
+    def tier(self, name: str) -> TierSettings:
+        """Return every experiment of a tier; an unknown tier raises `UserError`."""
+        return tier_settings(name, self.config, self._folder)
+
     def metamers(self, tier: str) -> MetamersSettings:
         """Return the metamers experiment of `tier`; an unknown tier raises `UserError`."""
-        return tier_settings(tier, self.config, self._folder).metamers
+        return self.tier(tier).metamers
 
-    @remembered
     def envmaps(self, tier: str) -> EnvmapsSettings:
         """Return the envmaps experiment of `tier`; an unknown tier raises `UserError`."""
-        return tier_settings(tier, self.config, self._folder).envmaps
+        return self.tier(tier).envmaps
 
-    @remembered
     def physics(self, tier: str) -> PhysicsSettings:
         """Return the physics experiment of `tier`; an unknown tier raises `UserError`."""
-        return tier_settings(tier, self.config, self._folder).physics
+        return self.tier(tier).physics
 
     @remembered
     def materials(self, tier: str) -> MaterialsSettings:
@@ -107,7 +116,7 @@ class Session:
 
     def viewpoints(self, tier: str) -> ViewpointsSettings:
         """Return the viewpoints experiment of `tier`; an unknown tier raises `UserError`."""
-        return tier_settings(tier, self.config, self._folder).viewpoints
+        return self.tier(tier).viewpoints
 
     @remembered
     def scene(self, name: str) -> SceneSpec:

@@ -27,7 +27,6 @@ from rerender.provenance.stack import stack_fingerprint
 from rerender.rendering.bitmaps import read_image
 from rerender.reporting.rows import MetricRow, RowContext, write_rows
 
-BACKEND = "torch_cpu"
 SCALARS: Mapping[str, tuple[str, str]] = {
     "psnr_log": ("dB", "higher"),
     "psnr_srgb": ("dB", "higher"),
@@ -49,6 +48,12 @@ class FitRequest:
     max_refits: int
     tier: str
     threads: int = 1
+    device: str = "cpu"
+
+    @property
+    def backend(self) -> str:
+        """What rows call the place of the computation."""
+        return f"torch_{self.device}"
 
 
 def fit_sky(
@@ -74,6 +79,7 @@ def fit_sky(
             run_id=f"{identity}-{spec.id}",
             seeds=seeds.child("fit"),
             max_refits=request.max_refits,
+            device=request.device,
         )
         fits[spec.id] = fitted
         histories.append(result.history.with_columns(representation=pl.lit(spec.id)))
@@ -95,8 +101,8 @@ def fit_sky(
         code=code,
         stack=stack,
         seeds={"fit": list(seeds.child("fit").keys)},
-        backend=BACKEND,
-        cost=watch.stop(),
+        backend=request.backend,
+        cost=watch.stop(gpus=int(request.device == "cuda")),
         assets=read_origin(request.map.with_suffix(".json")),
         notes={name: fitted.complaint for name, fitted in fits.items() if fitted.complaint},
     )
@@ -133,8 +139,8 @@ def row_context(
         representation=representation,
         seed=request.seed,
         tier=request.tier,
-        backend=BACKEND,
-        device="cpu",
+        backend=request.backend,
+        device=request.device,
         run_id=identity,
         code=code.fingerprint,
         stack=stack_fingerprint(stack),

@@ -32,6 +32,7 @@ from rerender.provenance.manifest import Code, hash_files, run_id
 from rerender.rendering.bitmaps import read_image, write_exr
 from rerender.rendering.transport import BakeProgress
 from rerender.rendering.variants import start_variant
+from rerender.runtime.device import torch_device
 
 REPORT_SECONDS = 2.0
 
@@ -53,7 +54,7 @@ def prepare(
     anything is written.
     """
     edit = own.spec()
-    start_variant(variant, threads=threads)
+    device = torch_device(start_variant(variant, threads=threads))
     size = settings.render.image_size
     if edit.picture is not None:
         read_painted(Path(edit.picture), (size, size))
@@ -78,7 +79,7 @@ def prepare(
         base(spec.id): settings.representation(base(spec.id)) for spec in specs if spec.kind == "network"
     }
     fits = tuple(
-        fitted(spec, own_map, settings.fit.max_refits, cache, progress) for spec in networks.values()
+        fitted(spec, own_map, settings.fit.max_refits, cache, device, progress) for spec in networks.values()
     )
     return EditRequest(
         name=f"{name}-{sky}-{edit.id}",
@@ -127,7 +128,12 @@ def baked(place: Place, samples: int, cache: Path) -> Path:
 
 
 def fitted(
-    spec: RepresentationSpec, sky: Path, max_refits: int, cache: Path, progress: Callable[[str], Progress]
+    spec: RepresentationSpec,
+    sky: Path,
+    max_refits: int,
+    cache: Path,
+    device: str,
+    progress: Callable[[str], Progress],
 ) -> Path:
     """Return the network of a sky, fitted now if it was not."""
     code = Code.of("rerender.papers.envmaps.fit").fingerprint
@@ -142,6 +148,7 @@ def fitted(
             run_id=identity,
             seeds=SeedStream(("envmaps", sky.stem, SEED)).child("fit"),
             max_refits=max_refits,
+            device=device,
             progress=progress(f"fit of {spec.title}"),
         )
         save_tree(path, {spec.id: network.state()})
