@@ -95,17 +95,25 @@ class PaintedViews:
 
     def first_faces(self, camera: Camera) -> np.ndarray:
         """Return the face that each pixel's centre sees, int (H, W); -1 where there is none."""
+        found: np.ndarray = self.first_faces_of([camera])[0]
+        return found
+
+    def first_faces_of(self, cameras: Sequence[Camera]) -> np.ndarray:
+        """Return `first_faces` of several cameras, int (N, H, W), all in one kernel."""
         import drjit as dr
         import mitsuba as mi
 
-        index = dr.arange(mi.UInt32, self.width * self.height)
-        row = index // self.width
+        pixels = self.width * self.height
+        index = dr.arange(mi.UInt32, len(cameras) * pixels)
+        slot = index // pixels
+        inside = index - slot * pixels
+        row = inside // self.width
         where = mi.Point2f(
-            (mi.Float(index - row * self.width) + 0.5) / self.width, (mi.Float(row) + 0.5) / self.height
+            (mi.Float(inside - row * self.width) + 0.5) / self.width, (mi.Float(row) + 0.5) / self.height
         )
-        hit = self.scene.ray_intersect_preliminary(self._lens(camera).ray(where))
+        hit = self.scene.ray_intersect_preliminary(Pinholes(cameras, self.film).select(slot).ray(where))
         found = np.where(np.array(hit.is_valid()), np.array(hit.prim_index).astype(np.int64), -1)
-        return found.reshape(self.height, self.width)
+        return found.reshape(len(cameras), self.height, self.width)
 
     def jacobian(
         self, orbit: Orbit, unknowns: Sequence[Unknown], *, spp: int, seed: int, part: Part = "full"
