@@ -62,7 +62,7 @@ def test_what_is_read_of_a_room(room: PaintedMesh) -> None:
     assert inputs[:3] == pytest.approx(0.5 * (own.min(axis=0) + own.max(axis=0)), abs=0.1)
     heights = inputs[6:].reshape(CELLS)
     # walls stand at -x and -z, higher than all furniture
-    assert heights[0].min() > 0.5 and heights[:, 0].min() > 0.5 and heights[-1, -1] < 0.5
+    assert heights[0].min() > 0.5 and heights[:, 0].min() > 0.5 and np.median(heights) < 0.5
 
 
 def test_an_example_is_better_than_its_grid(room: PaintedMesh) -> None:

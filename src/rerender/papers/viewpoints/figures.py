@@ -11,6 +11,7 @@ import numpy as np
 
 from rerender.core.errors import UserError, unknown_name
 from rerender.core.files import Tree, load_tree
+from rerender.core.orbits import Orbit, view_angle
 from rerender.papers.viewpoints.grid import Job
 from rerender.papers.viewpoints.methods import EXACT_DEGREES, LEVELS, METHODS, PREDICTIONS, VIEW_SETS
 from rerender.papers.viewpoints.results import Results, results_of
@@ -196,22 +197,26 @@ def draw_matches(shown: Shown) -> tuple[Figure, pl.DataFrame]:
 
     runs = [(job, path) for job, path in shown.files if job.experiment in shown.settings.runs]
     note = shown.note(
-        "The pictures at the last size of the search. Errors: mean absolute difference of display values."
+        "Pictures of the last size of the search, cut to what start, result and target show; beside: the angle between the found view direction and "
+        "the target's. Errors: mean absolute difference of display values."
     )
     cell, gap, left = 1.45, 0.08, 1.55
     figure = style.new_figure(0.3 + len(runs) * (cell + gap) + 0.4 + style.footnote_height(note))
     records = []
     for row, (job, path) in enumerate(runs):
-        found = load_tree(path)["pictures"]
+        tree = load_tree(path)
+        found = tree["pictures"]
         top = 0.3 + row * (cell + gap)
         titles = {"start": "start", "found": "found", "target": "target", "error": "error"}
-        clean = {name: np.clip(picture, 0.0, 1.0) for name, picture in found.items()}
+        window = _window(list(found.values()))
+        clean = {name: np.clip(picture[window], 0.0, 1.0) for name, picture in found.items()}
+        angle = view_angle(*(Orbit(*tree[name][0].tolist()) for name in ("found", "truth")))
         clean["error"] = colour_error(error_map(clean["found"], clean["target"]))
         text_at(
             figure,
             0.1,
             top + cell / 2,
-            f"{job.experiment}\n{METHODS[job.method].title}",
+            f"{job.experiment}\n{METHODS[job.method].title}\n{angle:.3f}° off",
             fontsize=7,
             va="center",
         )
@@ -226,6 +231,20 @@ def draw_matches(shown: Shown) -> tuple[Figure, pl.DataFrame]:
     error_bar(figure, (left + 3 * (cell + gap), 0.3 + len(runs) * (cell + gap) + 0.02, cell, 0.08), "error")
     style.add_footnote(figure, note)
     return figure, pl.DataFrame(records)
+
+
+def _window(pictures: Sequence[np.ndarray]) -> tuple[slice, slice]:
+    """Return the smallest square, with a margin, outside which all pictures (H, W, 3) show the white background."""
+    drawn = np.any([(picture < 0.99).any(axis=-1) for picture in pictures], axis=0)
+    if not drawn.any():
+        return slice(None), slice(None)
+    ends = [np.flatnonzero(drawn.any(axis=axis))[[0, -1]] for axis in (1, 0)]
+    side = min(int(1.1 * max(np.ptp(one) for one in ends)) + 2, *drawn.shape)
+    starts = [
+        int(np.clip(one.mean() - side / 2, 0, size - side))
+        for one, size in zip(ends, drawn.shape, strict=True)
+    ]
+    return slice(starts[0], starts[0] + side), slice(starts[1], starts[1] + side)
 
 
 def draw_views(shown: Shown) -> tuple[Figure, pl.DataFrame]:
