@@ -229,7 +229,7 @@ def build_predictor(results: Results, settings: ViewpointsSettings, names: Names
     for name, title in PREDICTIONS.items():
         for key in sorted(key for key in results.predictions if key[0] == name):
             cell = mean_cell(results.predictions[key], [NOT_RUN])
-            rows.append(Row((title, str(key[1])), (cell,), group=name, ids=(name, str(key[1]))))
+            rows.append(Row((title, str(key[1])), (cell,), group="", ids=(name, str(key[1]))))
     preset = settings.predictor
     return Table(
         "predictor",
