@@ -15,6 +15,7 @@ from rerender.core.files import load_tree, save_tree, write_json
 from rerender.papers.materials.capture import Capture
 from rerender.papers.materials.derived import collect, derived_rows
 from rerender.papers.materials.experiment import FitRequest, run_fits
+from rerender.papers.materials.figures import DRAWERS, Shown, make_figure
 from rerender.papers.materials.grid import Job, check_names, jobs
 from rerender.papers.materials.judge import light_errors
 from rerender.papers.materials.refine import RefineRequest, run_refinement
@@ -29,6 +30,7 @@ from rerender.papers.materials.settings import (
 from rerender.papers.materials.tables import BUILDERS, make_table, order_of
 from rerender.papers.materials.tiers import TIERS
 from rerender.provenance.manifest import Code
+from rerender.reporting.captions import Names
 from rerender.reporting.rows import RowContext, read_rows, write_rows
 
 CODE = Code(("test",), {}, "0" * 16)
@@ -130,6 +132,23 @@ def test_seeds_differ_and_pictures_are_kept(folder: Path) -> None:
         "roughness": 1,
         "metallic": 1,
     }
+
+
+def test_every_figure_is_drawn(folder: Path, tmp_path: Path) -> None:
+    write_rows(tmp_path / "metrics.json", pair_rows(measured(30.0, 0.2, 0.2), measured(31.0, 0.1, 0.1)))
+    collect([tmp_path / "metrics.json"], tmp_path / "metrics.parquet")
+    final = folder / "run" / "final.npz"
+    known = [(Job("known", "cow", "venice_sunset", name), final) for name in ("joint", "two")]
+    levels = [(Job(f"levels_{n}", "cow", "venice_sunset", "two"), final) for n in (4, 2)]
+    for name in (*DRAWERS, "compare_cow"):
+        files = levels if name == "levels" else known
+        shown = Shown(files, tmp_path / "metrics.parquet", "smoke", TIERS["laptop"], Names())
+        png, pdf, data = make_figure(name, shown, tmp_path / name)
+        assert png.stat().st_size > 5000 and pdf.is_file() and pl.read_parquet(data).height > 0
+    rows = pl.read_parquet(tmp_path / "levels.parquet")["row"].unique(maintain_order=True).to_list()
+    assert [row.split()[-2] for row in rows] == ["2", "4"]
+    with pytest.raises(UserError, match="compare"):
+        make_figure("comparison", Shown(known, None, "smoke", TIERS["laptop"], Names()), tmp_path / "x")
 
 
 def test_a_light_is_compared_after_one_factor() -> None:

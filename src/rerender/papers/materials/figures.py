@@ -59,7 +59,7 @@ def make_figure(figure_id: str, shown: Shown, out_stem: Path | str) -> tuple[Pat
     """Draw a figure of `DRAWERS`, or `compare_{scene}`, and write `out_stem` + `.png`, `.pdf`, `.parquet`."""
     drawer = draw_compare if figure_id.startswith("compare_") else DRAWERS.get(figure_id)
     if drawer is None:
-        raise unknown_name("materials figure", figure_id, DRAWERS)
+        raise unknown_name("materials figure", figure_id, (*DRAWERS, "compare_{scene}"))
     with style.look():
         figure, data = drawer(shown)
         return style.save_figure(figure, out_stem, data)

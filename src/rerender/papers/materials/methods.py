@@ -99,6 +99,8 @@ _ALL = (
         title="Two branches, one network's loss",
         branches=tuple(replace(one, coarse=BASELINE, fine=BASELINE) for one in (_A, _B)),
     ),
+    replace(_JOINT, id="joint_late_normals", title="One network, normals from half time", normals_from=0.5),
+    replace(_TWO, id="two_late_normals", title="Two branches, normals from half time", normals_from=0.5),
     replace(_JOINT, id="joint_true_normals", title="One network, true normals", normals="truth"),
     replace(_TWO, id="two_true_normals", title="Two branches, true normals", normals="truth"),
 )
