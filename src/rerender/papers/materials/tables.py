@@ -129,7 +129,7 @@ def build_ablation(results: Results, settings: MaterialsSettings, names: Names) 
         job
         for scene in scenes
         for job in every
-        if job.scene == scene and job.experiment in ("known", "ablation", "beyond")
+        if job.scene == scene and job.experiment in ("known", "ablation", "normals")
     ]
     return _runs_table(
         results,
@@ -138,7 +138,7 @@ def build_ablation(results: Results, settings: MaterialsSettings, names: Names) 
         shown,
         "ablation",
         "What makes the difference: networks, schedules, losses, gradients, normals.",
-        "Every method is described in docs/known-differences.md; one network's loss is the paper's baseline, relMSE.",
+        "One thing is changed at a time. One network's loss is the paper's baseline, relMSE.",
     )
 
 

@@ -17,11 +17,13 @@ from rerender.papers.materials.settings import (
 _LEVELS = (2, 4, 8, 16)
 
 
-def _levels(scene: str, seeds: int, steps: int | None = None) -> dict[str, ExperimentSettings]:
-    """Return the ablation of the number of nested grids; each is refined, so that both stages are timed."""
+def _levels(
+    scene: str, seeds: int, steps: int | None = None, *, fine: bool = False
+) -> dict[str, ExperimentSettings]:
+    """Return the ablation of the number of nested grids."""
     return {
         f"levels_{levels}": ExperimentSettings(
-            scenes=(scene,), seeds=seeds, levels=levels, steps=steps, fine=True
+            scenes=(scene,), seeds=seeds, levels=levels, steps=steps, fine=fine
         )
         for levels in _LEVELS
     }
@@ -45,25 +47,18 @@ _SMOKE = MaterialsSettings(
 
 _BALL = CaptureSettings(size=96, views=24)
 
+_ABLATION = ("joint_summed", "two_isolated", "two_same_schedule", "two_same_loss")
+_NORMALS = ("joint_true_normals", "two_true_normals")
+
 _LAPTOP = MaterialsSettings(
     captures={"spots_ball": _BALL, "grey_ball": _BALL},
     experiments={
         "known": ExperimentSettings(scenes=("cow", "spots_ball", "grey_ball", "duck"), seeds=3, fine=True),
-        "roughness": ExperimentSettings(scenes=("cow_r010", "cow_r030"), seeds=2),
-        "ablation": ExperimentSettings(
-            scenes=("cow",),
-            methods=(
-                "joint_summed",
-                "two_isolated",
-                "two_same_schedule",
-                "two_same_loss",
-                "joint_true_normals",
-                "two_true_normals",
-            ),
-            seeds=2,
-        ),
-        "learned": ExperimentSettings(scenes=("cow", "grey_ball"), lighting="learned", steps=400, seeds=2),
-        "perturbed": ExperimentSettings(scenes=("cow",), normal_error=0.3, seeds=2),
+        "roughness": ExperimentSettings(scenes=("cow_r010", "cow_r030"), seeds=1),
+        "ablation": ExperimentSettings(scenes=("cow",), methods=_ABLATION, seeds=2),
+        "normals": ExperimentSettings(scenes=("cow",), methods=_NORMALS, seeds=1),
+        "learned": ExperimentSettings(scenes=("cow", "grey_ball"), lighting="learned", steps=300, seeds=2),
+        "perturbed": ExperimentSettings(scenes=("cow",), normal_error=0.3, seeds=1),
         **_levels("cow", 1, 200),
     },
 )
@@ -81,21 +76,17 @@ _PAPER = MaterialsSettings(
         "known": ExperimentSettings(scenes=("cow", "duck", "grey_ball", "spots_ball"), seeds=5, fine=True),
         "roughness": ExperimentSettings(scenes=("cow_r010", "cow_r020", "cow_r030"), seeds=5),
         "ablation": ExperimentSettings(
+            scenes=("cow", "spots_ball"), methods=("joint_undivided", "two_divided", *_ABLATION), seeds=5
+        ),
+        "normals": ExperimentSettings(
             scenes=("cow", "spots_ball"),
-            methods=(
-                "joint_undivided",
-                "joint_summed",
-                "two_isolated",
-                "two_same_schedule",
-                "two_same_loss",
-                "joint_true_normals",
-                "two_true_normals",
-            ),
+            methods=("joint_late_normals", "two_late_normals", *_NORMALS),
             seeds=5,
         ),
         "learned": ExperimentSettings(scenes=("cow", "grey_ball"), lighting="learned", seeds=5),
         "perturbed": ExperimentSettings(scenes=("cow", "spots_ball"), normal_error=0.3, seeds=5),
-        **_levels("cow", 3),
+        "mitsuba": ExperimentSettings(scenes=("cow", "spots_ball"), reference="mitsuba", seeds=5),
+        **_levels("cow", 3, fine=True),
     },
     pictures=PictureSettings(size=512, spp=256, frames=120),
 )
