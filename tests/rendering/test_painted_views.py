@@ -100,6 +100,17 @@ def test_gradients_hold_for_a_real_mesh(asset_mirror: Path) -> None:
     assert full == pytest.approx(np.ones(4), abs=0.1)
 
 
+def test_outlines_that_lie_nearly_on_each_other_count_once() -> None:
+    # a rough fine body, far off: its outline is a fringe of edges much thinner than a pixel
+    ball = icosphere(6)
+    rough = ball.vertices * (1.0 + 0.004 * np.random.default_rng(3).standard_normal((len(ball.vertices), 1)))
+    views = PaintedViews(PaintedMesh(Mesh(rough, ball.faces), np.zeros_like(rough)), 24)
+    orbit = Orbit(10.0, 20.0, 30.0)
+    slopes = [views.jacobian(orbit, ("distance",), spp=64, seed=seed)[1].mean() for seed in range(4)]
+    differences = views.differences(orbit, ("distance",), (0.3,), spp=8192, seed=9)[1].mean()
+    assert np.mean(slopes) == pytest.approx(differences, rel=0.06)
+
+
 def test_colour_jumps_between_faces_are_outlines() -> None:
     """A cube with one colour a side: most of its picture's change is at edges that are no silhouettes."""
     cube = box()

@@ -73,7 +73,7 @@ def test_our_ledger_uses_names_that_exist() -> None:
     from rerender.papers.physics.landscape import SELECTIONS
     from rerender.papers.physics.specs import METHODS as PHYSICS_METHODS
     from rerender.papers.physics.specs import VARIANTS
-    from rerender.papers.viewpoints.methods import LEVELS, METHODS, VIEW_SETS
+    from rerender.papers.viewpoints.methods import LEVELS, METHODS, PREDICTIONS, VIEW_SETS
     from rerender.papers.viewpoints.tiers import TIERS as VIEWPOINTS_TIERS
 
     paper, cameras = TIERS["paper"], VIEWPOINTS_TIERS["laptop"]
@@ -98,10 +98,10 @@ def test_our_ledger_uses_names_that_exist() -> None:
             "variant": set(VARIANTS),
         },
         "viewpoints": {
-            "experiment": {*LEVELS, *cameras.runs, "gradients", "views"},
+            "experiment": {*LEVELS, *cameras.runs, "gradients", "views", "predictor"},
             "scene": set(cameras.scenes.all),
-            "method": {*METHODS, *VIEW_SETS, "full", "interior"},
-            "seed": set(cameras.views.counts),
+            "method": {*METHODS, *VIEW_SETS, *PREDICTIONS, "full", "interior"},
+            "seed": {*cameras.views.counts, *cameras.predictor.refinements, 60},
         },
     }
     for claim in load_all_claims(CLAIMS):

@@ -61,16 +61,17 @@ def expected_viewpoints_counts(tier: str) -> dict[str, int]:
     settings = VIEWPOINTS_TIERS[tier]
     jobs = viewpoints_grid.jobs(settings)
     return {
-        "viewpoints_scene": len(settings.scenes.all),
+        "viewpoints_scene": len({*settings.scenes.all, *settings.view_rooms}),
         "viewpoints_search": len(jobs),
         "viewpoints_present": len([job for job in jobs if job.experiment in settings.runs]),
         "viewpoints_stills": 1,
         "viewpoints_basins": 1,
         "viewpoints_gradients": len(settings.scenes.all),
         "viewpoints_metrics": 1,
-        "viewpoints_table": 4,
-        "viewpoints_views": len(settings.scenes.room_names),
-        "viewpoints_figure": 3,
+        "viewpoints_table": 5,
+        "viewpoints_predictor": 1,
+        "viewpoints_views": settings.views.rooms,
+        "viewpoints_figure": 5,
     }
 
 

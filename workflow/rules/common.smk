@@ -298,6 +298,10 @@ def viewpoint_view_params(wildcards):
     return viewpoints.view_params(SESSION, wildcards.tier, wildcards.scene)
 
 
+def viewpoint_predictor_params(wildcards):
+    return viewpoints.predictor_params(SESSION, wildcards.tier)
+
+
 def viewpoint_metric_files(wildcards):
     """Metric rows of every search and gradient check of the tier."""
     return viewpoints.metric_files(SESSION, wildcards.tier)

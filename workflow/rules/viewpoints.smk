@@ -222,6 +222,30 @@ rule viewpoints_views:
         "../scripts/viewpoints_views.py"
 
 
+rule viewpoints_predictor:
+    output:
+        metrics="<results>/{tier}/viewpoints/predictor/metrics.json",
+        network="<results>/{tier}/viewpoints/predictor/network.npz",
+    log:
+        "<logs>/{tier}/viewpoints/predictor.log",
+    benchmark:
+        "<benchmarks>/{tier}/viewpoints/predictor.tsv"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=viewpoint_predictor_params,
+        variant=VARIANT,
+        code=code("rerender.papers.viewpoints.predictor"),
+        stack=stack("rerender.papers.viewpoints.predictor"),
+    message:
+        "Predictor of views for segments"
+    script:
+        "../scripts/viewpoints_predictor.py"
+
+
 rule viewpoints_metrics:
     input:
         viewpoint_metric_files,
@@ -267,7 +291,7 @@ rule viewpoints_table:
     benchmark:
         "<benchmarks>/{tier}/viewpoints/tables/{name}.tsv"
     wildcard_constraints:
-        name="searches|runs|gradients|views",
+        name="searches|runs|gradients|views|predictor",
     threads: 1
     resources:
         mem_mb=1000,
@@ -300,7 +324,7 @@ rule viewpoints_figure:
     benchmark:
         "<benchmarks>/{tier}/viewpoints/figures/{name}.tsv"
     wildcard_constraints:
-        name="basins|convergence|matches",
+        name="basins|convergence|matches|views|predictor",
     threads: 1
     resources:
         mem_mb=2000,

@@ -15,9 +15,11 @@ with script(snakemake):
 
     runs = [Path(file) for file in snakemake.input.get("runs", [])]
     basins = snakemake.input.get("basins")
+    metrics = snakemake.input.get("metrics")
     shown = Shown(
         [(Job(*path.parts[-4:-1]), path) for path in runs],
         Path(basins[0] if isinstance(basins, list) else basins) if basins else None,
+        Path(metrics[0] if isinstance(metrics, list) else metrics) if metrics else None,
         snakemake.wildcards.tier,
         described(snakemake.params.grid),
         Names(**snakemake.params.names),

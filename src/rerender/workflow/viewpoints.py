@@ -16,8 +16,8 @@ from rerender.papers.viewpoints.grid import Job
 from rerender.papers.viewpoints.methods import LEVELS, METHODS
 from rerender.workflow.session import Session, remembered
 
-TABLES = ("searches", "runs", "gradients", "views")
-FIGURES = ("basins", "convergence", "matches")
+TABLES = ("searches", "runs", "gradients", "views", "predictor")
+FIGURES = ("basins", "convergence", "matches", "views", "predictor")
 STILLS = ("single_view.png", "turntable.mp4", "turntable.gif", "multi_view_grid.png")
 TABLE_SUFFIXES = ("csv", "parquet", "tex", "md", "html")
 FIGURE_SUFFIXES = ("png", "pdf", "parquet")
@@ -74,17 +74,19 @@ def run_files(session: Session, tier: str, name: str) -> list[str]:
 def metric_files(session: Session, tier: str) -> list[str]:
     """Return every file of metric rows of a tier."""
     checks = [at(tier, "gradients", f"{scene}.json") for scene in session.viewpoints(tier).scenes.all]
-    rooms = session.viewpoints(tier).scenes.room_names
+    rooms = session.viewpoints(tier).view_rooms
     return [
         *run_files(session, tier, "metrics.json"),
         *checks,
         *(at(tier, "views", f"{room}.json") for room in rooms),
+        at(tier, "predictor", "metrics.json"),
     ]
 
 
 def known_scene(session: Session, tier: str, scene: str) -> str:
     """Return the scene's name; raises `UserError` for one that the tier does not have."""
-    scenes = session.viewpoints(tier).scenes.all
+    settings = session.viewpoints(tier)
+    scenes = dict.fromkeys((*settings.scenes.all, *settings.view_rooms))
     if scene not in scenes:
         raise unknown_name("viewpoints scene", scene, scenes, f"tiers.{tier}.viewpoints.scenes lists them.")
     return scene
@@ -161,15 +163,28 @@ def basin_params(session: Session, tier: str) -> dict[str, Any]:
 def view_params(session: Session, tier: str, scene: str) -> dict[str, Any]:
     """Return how views are chosen. Raises `UserError` for a scene without labels."""
     settings = session.viewpoints(tier)
-    if scene not in settings.scenes.room_names:
-        raise unknown_name("room", scene, settings.scenes.room_names, "Other scenes have no labels.")
+    if scene not in settings.view_rooms:
+        raise unknown_name(
+            "room",
+            scene,
+            settings.view_rooms,
+            f"tiers.{tier}.viewpoints.views.rooms says how many there are.",
+        )
     return settings.views.model_dump()
+
+
+def predictor_params(session: Session, tier: str) -> dict[str, Any]:
+    """Return how the predictor of views is trained and judged, and for which segments."""
+    settings = session.viewpoints(tier)
+    return {"predictor": settings.predictor.model_dump(), "segments": list(settings.views.segments)}
 
 
 def figure_inputs(session: Session, tier: str, name: str) -> dict[str, list[str]]:
     """Return the files that a figure is drawn from."""
     if name == "basins":
         return {"basins": [at(tier, "basins", f"{session.viewpoints(tier).scenes.all[0]}.npz")]}
+    if name in ("views", "predictor"):
+        return {"metrics": [at(tier, "metrics.parquet")]}
     wanted = "trace.parquet" if name == "convergence" else "final.npz"
     return {"runs": [at(tier, "runs", one.path, wanted) for one in figure_jobs(session, tier, name)]}
 

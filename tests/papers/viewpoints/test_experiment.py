@@ -19,6 +19,7 @@ from rerender.papers.viewpoints.gradients import check_gradients
 from rerender.papers.viewpoints.grid import Job, check_names, jobs
 from rerender.papers.viewpoints.methods import LEVELS
 from rerender.papers.viewpoints.named import present_run
+from rerender.papers.viewpoints.predictor import train_and_judge
 from rerender.papers.viewpoints.scenes import load_scene, prepare_scene
 from rerender.papers.viewpoints.settings import CameraSettings, LevelSettings, ScanSettings, StillSettings
 from rerender.papers.viewpoints.stills import render_stills
@@ -61,7 +62,9 @@ def done(room_file: Path, variant: str, tmp_path_factory: pytest.TempPathFactory
     check_gradients("room_00", room_file, SMOKE.gradients, folder / "gradients.json", CODE, {}, tier="smoke")
     views = (folder / "views.json", folder / "views.npz")
     compare_views("room_00", room_file, SMOKE.views, *views, CODE, {}, tier="smoke")
-    rows = [*folder.glob("runs/*/*/*/metrics.json"), folder / "gradients.json", views[0]]
+    predicted = (folder / "predictor.json", folder / "predictor.npz")
+    train_and_judge(SMOKE.predictor, SMOKE.views.segments, *predicted, CODE, {}, tier="smoke")
+    rows = [*folder.glob("runs/*/*/*/metrics.json"), folder / "gradients.json", views[0], predicted[0]]
     aggregate(rows, folder / "metrics.parquet")
     return folder
 
@@ -122,7 +125,7 @@ def test_a_missing_job_is_named_in_the_table(done: Path, tmp_path: Path) -> None
     assert "not run" in (tmp_path / "t.md").read_text()
 
 
-@pytest.mark.parametrize("name", ["convergence", "matches", "basins"])
+@pytest.mark.parametrize("name", ["convergence", "matches", "basins", "views", "predictor"])
 def test_figures_are_drawn(done: Path, room_file: Path, tmp_path: Path, name: str) -> None:
     file = "trace.parquet" if name == "convergence" else "final.npz"
     files = [(job, done / "runs" / job.path / file) for job in jobs(SMOKE)]
@@ -132,7 +135,9 @@ def test_figures_are_drawn(done: Path, room_file: Path, tmp_path: Path, name: st
         map_basins(room_file, SMOKE.camera, SMOKE.search, SMOKE.basins, basins)
         tree = load_tree(basins)
         assert tree["angle"]["lm"].shape == (2, 3) and tree["losses"]["0"].shape == (3, 3)
-    png, pdf, data = make_figure(name, Shown(files, basins, "smoke", SMOKE, Names()), tmp_path / name)
+    png, pdf, data = make_figure(
+        name, Shown(files, basins, done / "metrics.parquet", "smoke", SMOKE, Names()), tmp_path / name
+    )
     assert Image.open(png).width == 1600 and pdf.stat().st_size and pl.read_parquet(data).height
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from rerender.core.errors import UserError
 from rerender.core.orbits import LENS, Orbit, view_angle
 from rerender.core.painted import PaintedMesh
 from rerender.core.seeds import SeedStream
@@ -91,3 +92,20 @@ def test_the_field_of_view_is_found_as_well(room: PaintedMesh) -> None:
 def test_the_grid_surrounds_the_scene() -> None:
     grid = grid_cameras()
     assert len(grid) == 96 and len({orbit.azimuth for orbit in grid}) == 16
+
+
+def test_a_target_that_shows_one_colour_is_refused(room: PaintedMesh) -> None:
+    past = Orbit(5.0, 30.0, 45.0, 40.0, (40.0, 0.0, 40.0))
+    with pytest.raises(UserError, match="sees one colour only"):
+        render_target(room, past, SETTINGS, 0)
+
+
+def test_a_search_from_inside_a_body_stays_finite_and_says_that_it_failed(
+    room: PaintedMesh, matcher: Matcher
+) -> None:
+    bed = room.mesh.vertices[room.mesh.faces[room.faces_of("bed")]].reshape(-1, 3)
+    x, y, z = (float(value) for value in 0.5 * (bed.min(axis=0) + bed.max(axis=0)))
+    inside = Orbit(1.0, 0.0, 0.0, 60.0, (x, y, z - 1.0))
+    found = search(matcher, inside, METHODS["lm"], SEEDS)
+    assert np.isfinite(found.orbit.values(LENS)).all() and np.isfinite(found.error)
+    assert not found.matches

@@ -9,10 +9,17 @@ from rerender.catalogue import rooms
 from rerender.core.meshes import face_areas
 from rerender.core.orbits import Orbit
 from rerender.core.painted import PaintedMesh
-from rerender.papers.viewpoints.reprojection import agreement, vote
-from rerender.papers.viewpoints.segments import Look, SegmentViews, visible_faces
+from rerender.papers.viewpoints.reprojection import agreement, votes
+from rerender.papers.viewpoints.segments import GRID, Look, SegmentViews, visible_faces
 from rerender.papers.viewpoints.settings import LABELS, ViewSettings
-from rerender.papers.viewpoints.viewsets import CHOSEN, SETS, judge_segment
+from rerender.papers.viewpoints.viewsets import (
+    CHOSEN,
+    COVERING,
+    SETS,
+    TURNTABLE,
+    RoomViews,
+    judge_segment,
+)
 from rerender.rendering.painted_views import PaintedViews
 
 
@@ -57,15 +64,38 @@ def test_the_search_beats_every_camera_of_its_grid(chair: SegmentViews) -> None:
 def test_more_views_see_more(chair: SegmentViews) -> None:
     first, _ = chair.best(10)
     views = chair.complete(first, 3)
-    areas = [
-        chair.areas[np.any([chair.visible(view) for view in views[:n]], axis=0)].sum() for n in (1, 2, 3)
-    ]
+    own, sees = chair.areas[chair.is_target], chair.visible(views)
+    areas = [own[sees[:n].any(axis=0)].sum() for n in (1, 2, 3)]
     assert views[0] == first and areas[0] < areas[1] <= areas[2]
+
+
+def test_views_chosen_by_area_begin_with_the_one_that_sees_most(chair: SegmentViews) -> None:
+    candidates = [chair.orbit(row) for row in GRID[::3]]
+    areas = chair.visible(candidates) @ chair.areas[chair.is_target]
+    assert chair.covering(candidates, 2)[0] == candidates[int(areas.argmax())]
+
+
+def test_cameras_rendered_together_look_as_one_by_one(chair: SegmentViews) -> None:
+    together = chair.scores(GRID[10:14])
+    alone = [chair.look(chair.orbit(row)).score for row in GRID[10:14]]
+    assert together == pytest.approx(alone) and np.ptp(together) > 0.1
+
+
+def test_refinement_never_loses_and_counts_its_pictures(chair: SegmentViews) -> None:
+    begun = GRID[[14, 26]]
+    before = chair.scores(begun)
+    cameras, scores = chair.refined(begun, 24, np.random.default_rng(1))
+    assert (scores >= before).all() and scores.max() > before.max()
+    assert chair.scores(cameras) == pytest.approx(scores)
+    same, unchanged = chair.refined(begun, 0, np.random.default_rng(1))
+    assert np.array_equal(same, begun) and unchanged == pytest.approx(before)
 
 
 def test_faces_are_visible_if_a_pixel_of_theirs_is(room: PaintedMesh) -> None:
     views, orbit = PaintedViews(room, 96), Orbit(5.0, 30.0, 45.0)
-    seen = visible_faces(views, room.mesh, orbit)
+    seen = visible_faces(views, room.mesh, [orbit])[0][0]
+    some = np.arange(0, len(seen), 7)
+    assert np.array_equal(visible_faces(views, room.mesh, [orbit], some)[0][0], seen[some])
     drawn = np.unique(views.first_faces(orbit.camera()))
     drawn = drawn[drawn >= 0]
     # faces cut by another one's outline may have a pixel and a hidden middle
@@ -75,17 +105,16 @@ def test_faces_are_visible_if_a_pixel_of_theirs_is(room: PaintedMesh) -> None:
 def test_true_masks_give_back_what_they_see(room: PaintedMesh) -> None:
     views, is_target, areas = PaintedViews(room, 128), room.faces_of("sofa"), face_areas(room.mesh)
     orbits = [Orbit(5.0, 30.0, 45.0), Orbit(5.0, 40.0, 80.0)]
-    masks = []
-    for orbit in orbits:
-        faces = views.first_faces(orbit.camera())
-        masks.append((faces >= 0) & is_target[faces])
-    claimed, seen = vote(room, views, orbits, masks)
+    faces = views.first_faces_of([orbit.camera() for orbit in orbits])
+    masks = (faces >= 0) & is_target[faces]
+    visible, pixels = visible_faces(views, room.mesh, orbits)
+    claimed, seen = (rows[-1] for rows in votes(visible, pixels, masks))
     nothing = np.zeros_like(seen)
     found = agreement(is_target, areas, claimed, seen, nothing)
     assert found.visible == pytest.approx(1.0) and found.iou > 0.9  # truth restricted to what was seen
     everything = agreement(is_target, areas, claimed, seen, ~nothing)
     assert everything.visible < 0.9 and everything.iou < found.iou
-    wrong, _ = vote(room, views, orbits, [~mask for mask in masks])
+    wrong = votes(visible, pixels, ~masks)[0][-1]
     assert agreement(is_target, areas, wrong, seen, nothing).iou < 0.1
 
 
@@ -93,8 +122,9 @@ def test_every_set_of_views_is_judged(room: PaintedMesh) -> None:
     settings = ViewSettings(
         segments=("bed",), counts=(1, 2), size=32, mask_size=64, evaluations=10, random_draws=2
     )
-    chosen, values = judge_segment(room, "bed", settings, 3)
+    chosen, values = judge_segment(RoomViews(room, settings, 3), "bed")
     assert len(chosen) == 2 and set(values) == {(name, count) for name in SETS for count in (1, 2)}
     for metrics, _ in values.values():
         assert all(0.0 <= value <= 1.0 for value in metrics.values())
     assert values[CHOSEN, 2][0]["visible"] >= values[CHOSEN, 1][0]["visible"]
+    assert values[COVERING, 1][0]["visible"] > values[TURNTABLE, 1][0]["visible"]

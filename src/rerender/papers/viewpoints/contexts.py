@@ -17,14 +17,14 @@ def row_context(
     *,
     method: str,
     representation: str,
-    file: Path,
+    file: Path | None,
     tier: str,
     backend: str,
     identity: str,
     code: Code,
     stack: Mapping[str, str],
 ) -> RowContext:
-    """Return the columns of a job on the scene in `file`, whose provenance lies beside it; the seed is 1."""
+    """Return the columns of a job on the scene in `file`, whose provenance lies beside it, or on a generated one; the seed is 1."""
     return RowContext(
         paper="viewpoints",
         experiment=experiment,
@@ -39,5 +39,5 @@ def row_context(
         run_id=identity,
         code=code.fingerprint,
         stack=stack_fingerprint(stack),
-        assets=read_origin(file.with_suffix(".json")),  # type: ignore[arg-type]
+        assets=read_origin(file.with_suffix(".json")) if file else "standin",  # type: ignore[arg-type]
     )

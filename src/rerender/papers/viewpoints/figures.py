@@ -11,8 +11,10 @@ import numpy as np
 
 from rerender.core.errors import UserError, unknown_name
 from rerender.core.files import Tree, load_tree
+from rerender.core.orbits import Orbit, view_angle
 from rerender.papers.viewpoints.grid import Job
-from rerender.papers.viewpoints.methods import EXACT_DEGREES, LEVELS, METHODS
+from rerender.papers.viewpoints.methods import EXACT_DEGREES, LEVELS, METHODS, PREDICTIONS, VIEW_SETS
+from rerender.papers.viewpoints.results import Results, results_of
 from rerender.papers.viewpoints.settings import ViewpointsSettings
 from rerender.reporting import captions, style
 from rerender.reporting.captions import Names
@@ -25,6 +27,8 @@ from rerender.reporting.grids import (
     png_bytes,
     text_at,
 )
+from rerender.reporting.rows import read_metrics
+from rerender.reporting.tables import mean_cell, t_interval
 
 if TYPE_CHECKING:
     import polars as pl
@@ -36,6 +40,9 @@ FLOOR_DEGREES = 1e-3
 LEAST: Mapping[str, float] = {"jacobians": 1.0, "cpu_s": 0.05}
 """Where the logarithmic axes of convergence begin."""
 TICKS = 40
+MARKERS = "os^Dv"
+BASIN_DEGREES = 1.0
+"""A search at the first picture size counts as in the basin if it ends this near; further sizes do the rest."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,7 @@ class Shown:
 
     files: Sequence[tuple[Job, Path]]
     basins: Path | None
+    metrics: Path | None
     tier: str
     settings: ViewpointsSettings
     names: Names
@@ -71,16 +79,16 @@ def draw_basins(shown: Shown) -> tuple[Figure, pl.DataFrame]:
     tree: Tree = load_tree(shown.basins)
     note = shown.note(
         "Above: starts at the camera's own distance, over azimuth and elevation (camera: cross), coloured by the angle between the view "
-        f"that the search ended with and the true one; green is within {EXACT_DEGREES:g} degrees, from pictures of the first size only. "
+        f"that the search ended with and the true one; green squares end within {BASIN_DEGREES:g} degree, from pictures of the first size only. "
         "Below: the mean squared error over the same cameras, by the blur of the pictures, each on its own scale."
     )
     methods, blurs = list(tree["angle"]), list(tree["losses"])
     rows = [-(-len(methods) // 2), -(-len(blurs) // 3)]
     head = 0.1
-    height = head + 1.95 * rows[0] + 1.75 * rows[1] + style.footnote_height(note)
+    height = head + 2.15 * rows[0] + 1.75 * rows[1] + style.footnote_height(note)
     figure = style.new_figure(height)
     for index, name in enumerate(methods):
-        axes = axes_at(figure, 0.55 + 3.9 * (index % 2), head + 0.25 + 1.95 * (index // 2), *PANEL)
+        axes = axes_at(figure, 0.55 + 3.9 * (index % 2), head + 0.25 + 2.15 * (index // 2), *PANEL)
         image = axes.pcolormesh(
             tree["azimuths"],
             tree["elevations"],
@@ -88,17 +96,21 @@ def draw_basins(shown: Shown) -> tuple[Figure, pl.DataFrame]:
             cmap="inferno",
             norm=_log(),
         )
-        good = tree["angle"][name] < EXACT_DEGREES
+        good = tree["angle"][name] < BASIN_DEGREES
         e, a = np.nonzero(good)
         axes.plot(
             tree["azimuths"][a], tree["elevations"][e], "s", ms=4, color="#2ca02c", mec="white", mew=0.4
         )
-        axes.plot(*tree["truth"], "x", color="#00bfff", ms=7, mew=1.6)
-        axes.set(ylabel="elevation [deg]")
-        axes.set_title(f"{METHODS[name].title}: {good.mean():.0%} found", fontsize=8)
+        axes.plot(*tree["truth"], "x", color="#00bfff", ms=9, mew=1.6)
+        axes.set(
+            xlabel="azimuth [deg]",
+            ylabel="elevation [deg]" if index % 2 == 0 else "",
+            yticks=tree["elevations"].round(),
+        )
+        axes.set_title(f"{METHODS[name].title}: {good.mean():.0%} of starts", fontsize=8)
         if index == len(methods) - 1 or index % 2:
             figure.colorbar(image, ax=axes, label="angle left [deg]", pad=0.02)
-    top = head + 1.95 * rows[0]
+    top = head + 2.15 * rows[0]
     for index, blur in enumerate(blurs):
         axes = axes_at(figure, 0.55 + 2.55 * (index % 3), top + 0.3 + 1.75 * (index // 3), 2.05, 1.0)
         axes.pcolormesh(
@@ -185,22 +197,26 @@ def draw_matches(shown: Shown) -> tuple[Figure, pl.DataFrame]:
 
     runs = [(job, path) for job, path in shown.files if job.experiment in shown.settings.runs]
     note = shown.note(
-        "The pictures at the last size of the search. Errors: mean absolute difference of display values."
+        "Pictures of the last size of the search, cut to what start, result and target show; beside: the angle between the found view direction and "
+        "the target's. Errors: mean absolute difference of display values."
     )
     cell, gap, left = 1.45, 0.08, 1.55
     figure = style.new_figure(0.3 + len(runs) * (cell + gap) + 0.4 + style.footnote_height(note))
     records = []
     for row, (job, path) in enumerate(runs):
-        found = load_tree(path)["pictures"]
+        tree = load_tree(path)
+        found = tree["pictures"]
         top = 0.3 + row * (cell + gap)
         titles = {"start": "start", "found": "found", "target": "target", "error": "error"}
-        clean = {name: np.clip(picture, 0.0, 1.0) for name, picture in found.items()}
+        window = _window(list(found.values()))
+        clean = {name: np.clip(picture[window], 0.0, 1.0) for name, picture in found.items()}
+        angle = view_angle(*(Orbit(*tree[name][0].tolist()) for name in ("found", "truth")))
         clean["error"] = colour_error(error_map(clean["found"], clean["target"]))
         text_at(
             figure,
             0.1,
             top + cell / 2,
-            f"{job.experiment}\n{METHODS[job.method].title}",
+            f"{job.experiment}\n{METHODS[job.method].title}\n{angle:.3f}° off",
             fontsize=7,
             va="center",
         )
@@ -217,6 +233,101 @@ def draw_matches(shown: Shown) -> tuple[Figure, pl.DataFrame]:
     return figure, pl.DataFrame(records)
 
 
+def _window(pictures: Sequence[np.ndarray]) -> tuple[slice, slice]:
+    """Return the smallest square, with a margin, outside which all pictures (H, W, 3) show the white background."""
+    drawn = np.any([(picture < 0.99).any(axis=-1) for picture in pictures], axis=0)
+    if not drawn.any():
+        return slice(None), slice(None)
+    ends = [np.flatnonzero(drawn.any(axis=axis))[[0, -1]] for axis in (1, 0)]
+    side = min(int(1.1 * max(np.ptp(one) for one in ends)) + 2, *drawn.shape)
+    starts = [
+        int(np.clip(one.mean() - side / 2, 0, size - side))
+        for one, size in zip(ends, drawn.shape, strict=True)
+    ]
+    return slice(starts[0], starts[0] + side), slice(starts[1], starts[1] + side)
+
+
+def draw_views(shown: Shown) -> tuple[Figure, pl.DataFrame]:
+    """3-D mIoU and the share of a segment that is seen, over the number of views; a line a set of views, an interval over rooms."""
+    preset = shown.settings.views
+    note = shown.note(
+        f"Mean over {len(preset.segments)} segments and {preset.rooms} rooms, with the 95% t-interval over rooms. True masks of the views are projected back "
+        "and vote on the faces that they see; left their IoU with the segment by area, right the share of the segment that some view sees."
+    )
+    found = _results(shown).views
+    lines = {
+        column: {
+            title: {count: found.get((name, count), {}).get(column, []) for count in preset.counts}
+            for name, title in VIEW_SETS.items()
+        }
+        for column in ("iou", "visible")
+    }
+    return _over_counts(lines, {"iou": "3-D mIoU", "visible": "segment seen"}, "views", note)
+
+
+def draw_predictor(shown: Shown) -> tuple[Figure, pl.DataFrame]:
+    """The score of proposed views over the number of pictures that were looked at."""
+    preset = shown.settings.predictor
+    note = shown.note(
+        f"Mean over segments and {preset.held_out_rooms} rooms that the predictor never saw, with the 95% t-interval over rooms. A proposal is refined with "
+        "the pictures; the grid and the whole search have theirs as their cost. The highest score is 1.6."
+    )
+    lines: dict[str, dict[int, Sequence[float]]] = {}
+    for (name, pictures), values in sorted(_results(shown).predictions.items()):
+        lines.setdefault(PREDICTIONS[name], {})[pictures] = values
+    return _over_counts(
+        {"score": lines}, {"score": "score of the view"}, "pictures that were looked at", note
+    )
+
+
+def _results(shown: Shown) -> Results:
+    if shown.metrics is None:
+        raise UserError("there are no metric rows to draw", "Ask for the file by its name.")
+    return results_of(read_metrics(shown.metrics), shown.tier)
+
+
+def _over_counts(
+    panels: Mapping[str, Mapping[str, Mapping[int, Sequence[float]]]],
+    titles: Mapping[str, str],
+    across: str,
+    note: str,
+) -> tuple[Figure, pl.DataFrame]:
+    """Draw mean and interval of values over a count, a panel a column and a line a title."""
+    import polars as pl
+
+    figure = style.new_figure(0.5 + 2.75 + style.footnote_height(note))
+    records = []
+    for index, (column, lines) in enumerate(panels.items()):
+        axes = axes_at(figure, 0.6 + 3.95 * index, 0.55, 3.2 if len(panels) > 1 else 7.0, 2.1)
+        for number, (title, line) in enumerate(lines.items()):
+            cells = {count: mean_cell(values, ["not run"]) for count, values in line.items() if values}
+            counts, means = list(cells), [cell.value or 0.0 for cell in cells.values()]
+            half = [t_interval(cell) or 0.0 for cell in cells.values()]
+            axes.errorbar(
+                counts,
+                means,
+                half,
+                color=f"C{number}",
+                marker=MARKERS[number],
+                ms=4,
+                lw=1.2,
+                capsize=2,
+                label=title,
+            )
+            records += [
+                {"column": column, "line": title, "at": count, "mean": mean, "ci95": one, "n": cells[count].n}
+                for count, mean, one in zip(counts, means, half, strict=True)
+            ]
+        axes.set(xlabel=across, ylabel=titles[column])
+        if index == 0:
+            axes.locator_params(axis="x", integer=True)
+            figure.legend(
+                *axes.get_legend_handles_labels(), loc="upper center", frameon=False, fontsize=7, ncols=5
+            )
+    style.add_footnote(figure, note)
+    return figure, pl.DataFrame(records)
+
+
 def _log() -> Normalize:
     from matplotlib.colors import LogNorm
 
@@ -227,4 +338,6 @@ DRAWERS: Mapping[str, Callable[[Shown], tuple[Figure, pl.DataFrame]]] = {
     "basins": draw_basins,
     "convergence": draw_convergence,
     "matches": draw_matches,
+    "views": draw_views,
+    "predictor": draw_predictor,
 }

@@ -59,7 +59,7 @@ def check_names(settings: ViewpointsSettings) -> None:
                 f"viewpoints.basins.methods has '{name}'",
                 "Basins are drawn for methods of Levenberg-Marquardt.",
             )
-    taken = {*LEVELS, "basins", "gradients"} & settings.runs.keys()
+    taken = {*LEVELS, "basins", "gradients", "views", "predictor"} & settings.runs.keys()
     if taken:
         raise UserError(
             f"viewpoints.runs has a run called '{min(taken)}'", "That name is taken; choose another one."

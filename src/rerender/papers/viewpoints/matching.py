@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rerender.core.blurring import blurred
+from rerender.core.errors import UserError
 from rerender.core.images import resize_area
 from rerender.core.orbits import POSE, Orbit, Unknown
 from rerender.core.painted import PaintedMesh
@@ -31,6 +32,9 @@ BOUNDS: Mapping[Unknown, tuple[float, float]] = {
     "fov": (20.0, 110.0),
 }
 DIFFERENCE_STEPS: Mapping[Unknown, float] = {"distance": 0.03, "elevation": 0.4, "azimuth": 0.4, "fov": 0.3}
+
+BLANK = 0.01
+"""Pictures that vary less than this in every channel show nothing."""
 
 
 @dataclass(frozen=True)
@@ -140,8 +144,16 @@ class Matcher:
 
 
 def render_target(painted: PaintedMesh, truth: Orbit, settings: SearchSettings, number: int) -> np.ndarray:
-    """Return the picture (H, W, 3) that is to be matched, at the last size; its samples are its own."""
+    """Return the picture (H, W, 3) that is to be matched, at the last size; its samples are its own.
+
+    Raises `UserError` for a camera that sees one colour only: no other camera's picture could be told from it.
+    """
     seed = SeedStream(("viewpoints", "target")).seed(number)
     views = PaintedViews(painted, max(settings.ladder))
     pictures: np.ndarray = views.images([truth.camera()], spp=settings.target_spp, seed=seed)
+    if float(np.ptp(pictures[0], axis=(0, 1)).max()) < BLANK:
+        raise UserError(
+            f"the camera at distance {truth.distance:g}, elevation {truth.elevation:g}, azimuth {truth.azimuth:g} sees one colour only",
+            "It stands inside a body, close to a wall, or the scene is out of its sight. Set another viewpoints.camera or run target.",
+        )
     return np.asarray(pictures[0])

@@ -13,13 +13,24 @@ EXACT_DEGREES, EXACT_DISTANCE = 0.1, 0.002
 """A camera is found exactly within these: view direction [deg], distance relative to the true one."""
 VIEW_SETS: Mapping[str, str] = MappingProxyType(
     {
-        "chosen": "chosen for the segment",
+        "chosen": "chosen by the score, then by area",
+        "covering": "chosen by area",
         "best_of_n": "best of random views, by the score",
         "random": "random views",
-        "turntable": "turntable",
+        "turntable": "uniform turntable",
     }
 )
 """Sets of views that are compared, with their titles."""
+PREDICTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "predictor": "predictor",
+        "average": "the label's average in training",
+        "random": "random camera of the grid",
+        "grid": "best camera of the grid",
+        "search": "whole search",
+    }
+)
+"""What proposes a view before it is refined, with titles."""
 PAIRS = ("closer", "far", "lens")
 """Pairs of cameras of the gradient check."""
 

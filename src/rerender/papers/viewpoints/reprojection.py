@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 
-from rerender.core.cameras import project
 from rerender.core.orbits import Orbit
 from rerender.core.painted import PaintedMesh
 from rerender.papers.viewpoints.segments import visible_faces
@@ -26,19 +25,15 @@ class Agreement:
     visible: float
 
 
-def vote(
-    painted: PaintedMesh, views: PaintedViews, orbits: Sequence[Orbit], masks: Sequence[np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return which faces more masks (H, W) claim than deny, boolean (F,), and which some view sees, boolean (F,)."""
-    total = np.zeros(len(painted.mesh.faces), dtype=np.int64)
-    seen = np.zeros(len(total), dtype=bool)
-    middles = painted.mesh.vertices[painted.mesh.faces].mean(axis=1)
-    for orbit, mask in zip(orbits, masks, strict=True):
-        visible = visible_faces(views, painted.mesh, orbit)
-        pixel = project(orbit.camera(), middles[visible], views.width, views.height)[:, :2].astype(np.int64)
-        total[visible] += np.where(mask[pixel[:, 1], pixel[:, 0]], 1, -1)
-        seen |= visible
-    return total > 0, seen
+def votes(visible: np.ndarray, pixels: np.ndarray, masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return which faces more masks claim than deny, and which some view sees: row n is for the first n + 1 views; boolean (N, F).
+
+    `visible` and `pixels` (N, F) are those of `visible_faces`; `masks` are boolean (N, H, W), one a view.
+    """
+    flat = masks.reshape(len(masks), -1)
+    claims = np.take_along_axis(flat, pixels, axis=1)
+    says = np.where(claims, 1, -1).astype(np.int16) * visible
+    return np.cumsum(says, axis=0, dtype=np.int16) > 0, np.logical_or.accumulate(visible, axis=0)
 
 
 def agreement(
@@ -56,14 +51,15 @@ def agreement(
 
 
 def dense_visibility(
-    painted: PaintedMesh, views: PaintedViews, centre: tuple[float, float, float]
+    painted: PaintedMesh, views: PaintedViews, centre: tuple[float, float, float], is_target: np.ndarray
 ) -> np.ndarray:
-    """Return the faces that any view of a dense set around `centre` sees, boolean (F,)."""
-    seen = np.zeros(len(painted.mesh.faces), dtype=bool)
-    for distance in DENSE_DISTANCES:
-        for elevation in DENSE_ELEVATIONS:
-            for azimuth in np.arange(DENSE_AZIMUTHS) * 360.0 / DENSE_AZIMUTHS:
-                seen |= visible_faces(
-                    views, painted.mesh, Orbit(distance, elevation, float(azimuth), 60.0, centre)
-                )
+    """Return the faces of a segment, `is_target` boolean (F,), that any view of a dense set around `centre` sees; boolean (F,)."""
+    faces = np.flatnonzero(is_target)
+    seen = np.zeros(len(is_target), dtype=bool)
+    for distance, elevation in itertools.product(DENSE_DISTANCES, DENSE_ELEVATIONS):
+        orbits = [
+            Orbit(distance, elevation, float(azimuth), 60.0, centre)
+            for azimuth in np.arange(DENSE_AZIMUTHS) * 360.0 / DENSE_AZIMUTHS
+        ]
+        seen[faces] |= visible_faces(views, painted.mesh, orbits, faces)[0].any(axis=0)
     return seen

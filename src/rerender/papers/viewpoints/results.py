@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from rerender.papers.viewpoints.grid import Job
@@ -21,13 +22,14 @@ class Results:
     """Job -> metric -> values in the order of cases, for one tier; and the weakest origin of each scene's files.
 
     `gradients` maps (scene, part, pair) -> metric -> (value, reason); `views` maps (set, number of views) -> metric -> values, one a
-    room and segment, in the same order for all sets.
+    room: the mean over its segments. `predictions` maps (proposal, number of pictures) -> mean score, one value a room.
     """
 
     tier: str
     values: Mapping[Job, Mapping[str, Sequence[float | None]]]
     gradients: Mapping[tuple[str, str, str], Mapping[str, tuple[float | None, str | None]]]
     views: Mapping[tuple[str, int], Mapping[str, Sequence[float]]]
+    predictions: Mapping[tuple[str, int], Sequence[float]]
     assets: Mapping[str, str]
 
     def of(self, job: Job, metric: str) -> list[float]:
@@ -48,7 +50,7 @@ def results_of(frame: pl.DataFrame, tier: str) -> Results:
     )
     values: dict[Job, dict[str, list[float | None]]] = {}
     gradients: dict[tuple[str, str, str], dict[str, tuple[float | None, str | None]]] = {}
-    views: dict[tuple[str, int], dict[str, list[float]]] = {}
+    segments: dict[tuple[str, tuple[str, int], str], dict[str, list[float]]] = {}
     assets: dict[str, str] = {}
     for row in rows.iter_rows(named=True):
         scene = row["scene"]
@@ -56,11 +58,18 @@ def results_of(frame: pl.DataFrame, tier: str) -> Results:
         if row["experiment"] == "gradients":
             key = (scene, row["method"], row["representation"])
             gradients.setdefault(key, {})[row["metric"]] = (row["value"], row["reason"])
-        elif row["experiment"] == "views":
-            views.setdefault((row["method"], row["seed"]), {}).setdefault(row["metric"], []).append(
-                row["value"]
-            )
+        elif row["experiment"] in ("views", "predictor"):
+            place = (row["experiment"], (row["method"], row["seed"]), row["metric"])
+            segments.setdefault(place, {}).setdefault(scene, []).append(row["value"])
         else:
             job = Job(row["experiment"], scene, row["method"])
             values.setdefault(job, {}).setdefault(row["metric"], []).append(row["value"])
-    return Results(tier, values, gradients, views, assets)
+    views: dict[tuple[str, int], dict[str, list[float]]] = {}
+    predictions: dict[tuple[str, int], list[float]] = {}
+    for (experiment, what, metric), rooms in segments.items():
+        means = [fmean(rooms[room]) for room in sorted(rooms)]
+        if experiment == "views":
+            views.setdefault(what, {})[metric] = means
+        else:
+            predictions[what] = means
+    return Results(tier, values, gradients, views, predictions, assets)

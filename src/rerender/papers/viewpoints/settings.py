@@ -40,6 +40,11 @@ class ScanSettings(Frozen):
     scale: Positive = Field(1.0, description="factor on lengths, to scene units")
 
 
+def room_names(count: int) -> tuple[str, ...]:
+    """Return the ids of the first procedural rooms."""
+    return tuple(f"{ROOM}{number:02d}" for number in range(count))
+
+
 class ScenePreset(Frozen):
     """The scenes. The first one is searched in by every method and shown, the others by the first method from near."""
 
@@ -56,7 +61,7 @@ class ScenePreset(Frozen):
     @property
     def room_names(self) -> tuple[str, ...]:
         """The procedural rooms."""
-        return tuple(f"{ROOM}{number:02d}" for number in range(self.rooms))
+        return room_names(self.rooms)
 
     @property
     def all(self) -> tuple[str, ...]:
@@ -170,13 +175,14 @@ class ViewSettings(Frozen):
         ("bed", "desk", "chair", "bookshelf", "monitor", "lamp", "plant", "sofa", "rug", "picture"),
         description="labels of the rooms that views are chosen for",
     )
+    rooms: Count = Field(5, description="rooms that views are chosen in, room_00 and on")
     counts: Annotated[tuple[Count, ...], Field(min_length=1)] = Field(
-        (1, 2, 3), description="numbers of views that are compared"
+        (1, 2, 3, 4, 6), description="numbers of views that are compared"
     )
-    size: Size = Field(96, description="picture size of the search [px]")
+    size: Size = Field(64, description="picture size of the search [px]")
     mask_size: Size = Field(256, description="picture size of the masks [px]")
-    evaluations: Count = Field(90, description="pictures of the refinement of each of three candidates")
-    random_draws: Count = Field(9, description="sets of random views, which are averaged")
+    evaluations: Count = Field(60, description="pictures of the refinement of each of three candidates")
+    random_draws: Count = Field(5, description="sets of random views, which are averaged")
 
     @model_validator(mode="after")
     def _known(self) -> ViewSettings:
@@ -187,6 +193,21 @@ class ViewSettings(Frozen):
                     f"unknown segment '{name}'. Did you mean '{options[0]}'? Allowed: {', '.join(options)}"
                 )
         return self
+
+
+class PredictorSettings(Frozen):
+    """A network that predicts the best view of a segment, trained from the search's results in rooms of its own."""
+
+    training_rooms: Count = Field(16, description="procedural rooms that it is trained on")
+    held_out_rooms: Count = Field(6, description="further rooms that it is judged in")
+    cell: Positive = Field(0.15, description="size of these rooms' mesh cells [scene units]")
+    size: Size = Field(48, description="picture size of the search [px]")
+    evaluations: Count = Field(24, description="pictures of the refinement of each of two candidates")
+    hidden: Count = Field(64, description="width of the two hidden layers")
+    steps: Count = Field(400, description="training steps, each over all examples")
+    refinements: tuple[Annotated[int, Field(ge=0)], ...] = Field(
+        (0, 5, 20), min_length=1, description="pictures with which a predicted view is refined"
+    )
 
 
 class ViewpointsSettings(Frozen):
@@ -206,7 +227,13 @@ class ViewpointsSettings(Frozen):
     stills: StillSettings = Field(StillSettings(), description="single view, turntable and grid")
     basins: BasinSettings = Field(BasinSettings(), description="basins of attraction")
     views: ViewSettings = Field(ViewSettings(), description="views for segments, in every room")
+    predictor: PredictorSettings = Field(PredictorSettings(), description="prediction of views for segments")
     gradients: GradientSettings = Field(GradientSettings(), description="check of the gradients")
+
+    @property
+    def view_rooms(self) -> tuple[str, ...]:
+        """The rooms that views are chosen in."""
+        return room_names(self.views.rooms)
 
     @property
     def levels(self) -> dict[str, LevelSettings]:

@@ -14,6 +14,7 @@ from rerender.papers.viewpoints.methods import (
     LEVELS,
     METHODS,
     PAIRS,
+    PREDICTIONS,
     VIEW_SETS,
 )
 from rerender.papers.viewpoints.results import NOT_RUN, Results, results_of
@@ -31,8 +32,8 @@ SEARCHES = (
     Column("angle_median", "Angle, median", "deg", "lower", ".3f"),
     Column("angle_worst", "worst", "deg", "lower", ".3f"),
     Column("distance_median", "Distance error, median", "%", "lower", ".3f"),
-    Column("jacobians", "Jacobians", "", "lower", ".1f"),
-    Column("renders", "Pictures", "", "lower", ".0f"),
+    Column("jacobians", "Jacobians", "", "none", ".1f"),
+    Column("renders", "Pictures", "", "none", ".0f"),
     Column("cpu_s", "CPU time", "s", "lower", ".2f"),
 )
 RUNS = (
@@ -202,15 +203,15 @@ def build_views(results: Results, settings: ViewpointsSettings, names: Names) ->
             found = results.views.get((name, count), {})
             cells = tuple(mean_cell(found.get(column.key, ()), [NOT_RUN]) for column in VIEWS)
             rows.append(Row((str(count), title), cells, group=str(count), ids=(str(count), name)))
-    preset, rooms = settings.views, settings.scenes.room_names
+    preset, rooms = settings.views, settings.view_rooms
     return Table(
         "views",
         "Views for segments.",
         captions.sentences(
             "True masks of the views are projected back and vote on the faces that they see; IoU is by area, against what can be seen of the "
-            "segment at all. Mean ± one sample standard deviation over segments and rooms (t-intervals of 95% are in the CSV). Views are chosen "
-            f"by visibility, framing and centring, without network weights; random views are means over {preset.random_draws} draws, and "
-            "best of random takes the highest scores of all of them.",
+            "segment at all. Mean over segments, ± one sample standard deviation over rooms (t-intervals of 95% are in the CSV). The score rewards "
+            "visibility, framing and centring in the picture, without network weights; by area: each view adds the most newly seen area of the "
+            f"segment. Random views are means over {preset.random_draws} draws, and best of random takes the highest scores of all of them.",
             f"Segments: {captions.join_words(preset.segments)}. Masks of {preset.mask_size} pixels.",
             _closing(results, names, rooms),
         ),
@@ -218,7 +219,33 @@ def build_views(results: Results, settings: ViewpointsSettings, names: Names) ->
         ("Views", "Set"),
         VIEWS,
         tuple(rows),
-        "Segments",
+        "Rooms",
+    )
+
+
+def build_predictor(results: Results, settings: ViewpointsSettings, names: Names) -> Table:
+    """Return a row a proposal and number of pictures that were looked at."""
+    rows = []
+    for name, title in PREDICTIONS.items():
+        for key in sorted(key for key in results.predictions if key[0] == name):
+            cell = mean_cell(results.predictions[key], [NOT_RUN])
+            rows.append(Row((title, str(key[1])), (cell,), group="", ids=(name, str(key[1]))))
+    preset = settings.predictor
+    return Table(
+        "predictor",
+        "Predicted views for segments.",
+        captions.sentences(
+            f"Score of a view (at most 1.6) in {preset.held_out_rooms} rooms that the predictor never saw; it was trained on the search's results in "
+            f"{preset.training_rooms} others. Mean over segments, ± one sample standard deviation over rooms. Pictures: how many were looked at for a "
+            "view; what proposes one is refined with them. The label's average is the camera that is best on average in training, which needs "
+            "no network.",
+            captions.tier_sentence(results.tier),
+        ),
+        ("proposal", "pictures"),
+        ("Proposal", "Pictures"),
+        (Column("score", "Score", "", "higher"),),
+        tuple(rows),
+        "Rooms",
     )
 
 
@@ -234,4 +261,5 @@ BUILDERS: Mapping[str, Callable[[Results, ViewpointsSettings, Names], Table]] = 
     "runs": build_runs,
     "gradients": build_gradients,
     "views": build_views,
+    "predictor": build_predictor,
 }

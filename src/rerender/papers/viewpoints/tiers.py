@@ -11,6 +11,7 @@ from rerender.papers.viewpoints.settings import (
     GradientSettings,
     LevelSettings,
     NamedRun,
+    PredictorSettings,
     ScenePreset,
     SearchSettings,
     StillSettings,
@@ -53,19 +54,28 @@ _SMOKE = ViewpointsSettings(
     basins=BasinSettings(azimuths=3, elevations=2, methods=("lm",), loss_slices=3),
     gradients=GradientSettings(size=24, spp=4, fd_spp=8, repeats=1),
     views=ViewSettings(
-        segments=("bed",), counts=(1, 2), size=24, mask_size=32, evaluations=10, random_draws=2
+        segments=("bed",), rooms=1, counts=(1, 2), size=24, mask_size=32, evaluations=10, random_draws=2
+    ),
+    predictor=PredictorSettings(
+        training_rooms=2,
+        held_out_rooms=1,
+        cell=0.4,
+        size=16,
+        evaluations=4,
+        hidden=8,
+        steps=20,
+        refinements=(0, 2),
     ),
 )
 
 _LAPTOP = ViewpointsSettings(
     scenes=ScenePreset(),
-    near=LevelSettings(starts=20, methods=("lm", "lm_fd", "lm_interior", "adam", "upstream", "simplex")),
+    near=LevelSettings(starts=20, methods=("lm", "lm_interior", "adam", "upstream", "simplex")),
     half=LevelSettings(starts=20, methods=("lm", "lm_restarts")),
     anywhere=LevelSettings(starts=20),
     runs=_readme(256, 512),
-    basins=BasinSettings(elevations=4),
+    basins=BasinSettings(elevations=3),
     gradients=GradientSettings(repeats=3),
-    views=ViewSettings(segments=("bed", "desk", "chair", "monitor", "plant", "sofa")),
 )
 
 _PAPER = ViewpointsSettings(
@@ -81,6 +91,8 @@ _PAPER = ViewpointsSettings(
     stills=StillSettings(spp=64),
     basins=BasinSettings(azimuths=37, elevations=11),
     gradients=GradientSettings(size=128, repeats=16),
+    views=ViewSettings(rooms=12, size=96, evaluations=90, random_draws=9),
+    predictor=PredictorSettings(training_rooms=64, held_out_rooms=16, evaluations=48),
 )
 
 TIERS: Mapping[str, ViewpointsSettings] = MappingProxyType(

@@ -1,12 +1,12 @@
-"""One room: views chosen for every segment against random, best-of-N and turntable views, judged by re-projected masks.
+"""One room: views chosen for every segment against random, best-of-N and uniform views, judged by re-projected masks.
 
 Masks are the true labels as each view sees them, so what differs is the views alone: an upper bound for any segmenter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +17,9 @@ from rerender.core.painted import PaintedMesh
 from rerender.core.seeds import derive_seed
 from rerender.papers.viewpoints.contexts import row_context
 from rerender.papers.viewpoints.methods import VIEW_SETS
-from rerender.papers.viewpoints.reprojection import agreement, dense_visibility, vote
+from rerender.papers.viewpoints.reprojection import agreement, dense_visibility, votes
 from rerender.papers.viewpoints.scenes import load_scene
-from rerender.papers.viewpoints.segments import SegmentViews
+from rerender.papers.viewpoints.segments import GRID, SegmentViews, visible_faces
 from rerender.papers.viewpoints.settings import ViewSettings
 from rerender.provenance.manifest import Code, hash_files, run_id
 from rerender.rendering.painted_views import PaintedViews
@@ -27,7 +27,7 @@ from rerender.rendering.variants import start_variant
 from rerender.reporting.rows import MetricRow, write_rows
 
 SETS = tuple(VIEW_SETS)
-CHOSEN, BEST, RANDOM, TURNTABLE = SETS
+CHOSEN, COVERING, BEST, RANDOM, TURNTABLE = SETS
 RANDOM_DISTANCES, RANDOM_ELEVATIONS = (3.0, 7.0), (5.0, 75.0)
 TURNTABLE_VIEW = (5.0, 30.0)  # distance, elevation; azimuths evenly from 0
 
@@ -49,6 +49,7 @@ def compare_views(
     backend = start_variant(variant, threads=threads)
     identity = run_id(settings.model_dump(), code.fingerprint, hash_files({"scene": file}), stack)
     painted = load_scene(file)
+    room = RoomViews(painted, settings, derive_seed("viewpoints", "views", scene))
     rows: list[MetricRow] = []
     cameras: dict[str, np.ndarray] = {}
     for label in settings.segments:
@@ -64,9 +65,7 @@ def compare_views(
             code=code,
             stack=stack,
         )
-        found, values = judge_segment(
-            painted, label, settings, derive_seed("viewpoints", "views", scene, label)
-        )
+        found, values = judge_segment(room, label)
         cameras[label] = np.stack([orbit.values((*LENS, *TARGET)) for orbit in found])
         rows += [
             replace(context, method=name, seed=count).row(metric, value, better="higher", n=n)
@@ -81,44 +80,80 @@ Judged = dict[tuple[str, int], tuple[dict[str, float], int]]
 """(set, number of views) -> metrics, and how many draws they are a mean of."""
 
 
-def judge_segment(
-    painted: PaintedMesh, label: str, settings: ViewSettings, seed: int
-) -> tuple[list[Orbit], Judged]:
-    """Return the chosen views of a segment, and what each set of views is worth."""
-    search = SegmentViews(painted, label, settings.size)
-    first, _ = search.best(settings.evaluations)
-    chosen = search.complete(first, max(settings.counts))
-    rng = np.random.default_rng(seed)
-    draws = [[_random_view(rng) for _ in range(max(settings.counts))] for _ in range(settings.random_draws)]
-    pool = sorted((view for draw in draws for view in draw), key=lambda view: -search.look(view).score)
-    judge = PaintedViews(painted, settings.mask_size)
-    reachable = dense_visibility(painted, judge, search.centre)  # type: ignore[arg-type]
+@dataclass
+class Shot:
+    """Some views, and what they see: `faces` int (N, H, W) by pixel, `visible` and `pixels` (N, F) by face."""
 
-    def worth(views: list[Orbit]) -> dict[str, float]:
-        masks = [_mask(judge, search.is_target, view) for view in views]
-        claimed, seen = vote(painted, judge, views, masks)
-        found = agreement(search.is_target, search.areas, claimed, seen, reachable)
-        return {
-            "iou": found.iou,
-            "visible": found.visible,
-            "coverage": float(np.mean([mask.mean() for mask in masks])),
+    orbits: Sequence[Orbit]
+    faces: np.ndarray
+    visible: np.ndarray
+    pixels: np.ndarray
+
+
+class RoomViews:
+    """What the segments of a room share: pictures of it, and the views that do not depend on a segment."""
+
+    def __init__(self, painted: PaintedMesh, settings: ViewSettings, seed: int) -> None:
+        self.painted, self.settings, self.seed = painted, settings, seed
+        self.whole = PaintedViews(painted, settings.size)
+        self.judge = PaintedViews(painted, settings.mask_size)
+        rng = np.random.default_rng(seed)
+        most = max(settings.counts)
+        self.draws = [
+            self.shoot([_random_view(rng) for _ in range(most)]) for _ in range(settings.random_draws)
+        ]
+        self.turns = {
+            count: self.shoot([Orbit(*TURNTABLE_VIEW, 360.0 * k / count) for k in range(count)])
+            for count in settings.counts
         }
 
+    def shoot(self, orbits: Sequence[Orbit]) -> Shot:
+        """Return what views see."""
+        faces = self.judge.first_faces_of([orbit.camera() for orbit in orbits])
+        return Shot(orbits, faces, *visible_faces(self.judge, self.painted.mesh, orbits))
+
+
+def judge_segment(room: RoomViews, label: str) -> tuple[list[Orbit], Judged]:
+    """Return the chosen views of a segment, and what each set of views is worth."""
+    settings = room.settings
+    search = SegmentViews(room.painted, label, settings.size, room.whole)
+    most = max(settings.counts)
+    first, _ = search.best(settings.evaluations, room.seed)
+    chosen = search.complete(first, most)
+    everywhere = [*map(search.orbit, GRID), *search.around(first), first]
+    pool = [orbit for draw in room.draws for orbit in draw.orbits]
+    scores = [look.score for look in search.looks(pool)]
+    by_score = [pool[index] for index in np.argsort(scores)[::-1][:most]]
+    shots = {
+        CHOSEN: room.shoot(chosen),
+        COVERING: room.shoot(search.covering(everywhere, most)),
+        BEST: room.shoot(by_score),
+    }
+    reachable = dense_visibility(room.painted, room.judge, search.centre, search.is_target)  # type: ignore[arg-type]
+
+    def worth(shot: Shot) -> list[dict[str, float]]:
+        """Return what the first view is worth, the first two, and so on."""
+        masks = (shot.faces >= 0) & search.is_target[shot.faces]
+        claimed, seen = votes(shot.visible, shot.pixels, masks)
+        each = [
+            agreement(search.is_target, search.areas, *pair, reachable)
+            for pair in zip(claimed, seen, strict=True)
+        ]
+        return [
+            {"iou": found.iou, "visible": found.visible, "coverage": float(masks[: n + 1].mean())}
+            for n, found in enumerate(each)
+        ]
+
     values: Judged = {}
+    for name, shot in shots.items():
+        found = worth(shot)
+        values |= {(name, count): (found[min(count, len(found)) - 1], 1) for count in settings.counts}
+    values |= {(TURNTABLE, count): (worth(turn)[-1], 1) for count, turn in room.turns.items()}
+    draws = [worth(draw) for draw in room.draws]
     for count in settings.counts:
-        values[CHOSEN, count] = worth(chosen[:count]), 1
-        values[BEST, count] = worth(pool[:count]), 1
-        turns = [Orbit(*TURNTABLE_VIEW, 360.0 * k / count) for k in range(count)]
-        values[TURNTABLE, count] = worth(turns), 1
-        each = [worth(draw[:count]) for draw in draws]
-        means = {name: float(np.mean([one[name] for one in each])) for name in each[0]}
-        values[RANDOM, count] = means, len(each)
+        means = {name: float(np.mean([draw[count - 1][name] for draw in draws])) for name in draws[0][0]}
+        values[RANDOM, count] = means, len(draws)
     return chosen, values
-
-
-def _mask(views: PaintedViews, is_target: np.ndarray, orbit: Orbit) -> np.ndarray:
-    faces = views.first_faces(orbit.camera())
-    return np.asarray((faces >= 0) & is_target[faces])
 
 
 def _random_view(rng: np.random.Generator) -> Orbit:
