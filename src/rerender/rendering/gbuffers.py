@@ -121,7 +121,7 @@ def trace(
             "Point the cameras at it; a camera looks along the third column of its camera-to-world matrix here.",
         )
     faces = np.array(first.prim_index)[hit].astype(np.int64)
-    second, third = np.array(first.prim_uv).astype(np.float64)[:, hit]
+    second, third = np.array(first.prim_uv)[:, hit].astype(np.float64)  # misses hold garbage
     weights = np.stack([1.0 - second - third, second, third], axis=1)
     counts = hit.reshape(len(cameras), -1).sum(axis=1)
     return on_surface(

@@ -70,7 +70,7 @@ def texels(mesh: Mesh, height: int, width: int | None = None) -> GBuffer:
     v = 1.0 - (mi.Float(lane // width) + 0.5) / height
     found = scene.ray_intersect_preliminary(mi.Ray3f(mi.Point3f(u, v, 1.0), mi.Vector3f(0.0, 0.0, -1.0)))
     hit = np.array(found.is_valid()).astype(bool)
-    second, third = np.array(found.prim_uv).astype(np.float64)[:, hit]
+    second, third = np.array(found.prim_uv)[:, hit].astype(np.float64)  # misses hold garbage
     return on_surface(
         mesh,
         np.array(found.prim_index)[hit].astype(np.int64),
