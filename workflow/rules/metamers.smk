@@ -110,9 +110,12 @@ rule metamers_evaluate:
     input:
         unpack(scene_assets),
         finals=place_runs("final.npz"),
+        frames=place_runs("frames.npz"),
         summaries=place_runs("fit.json", "manifest.json"),
     output:
         views="<results>/{tier}/metamers/evaluations/{scene}/{envmap}/views.npz",
+        by_view="<results>/{tier}/metamers/evaluations/{scene}/{envmap}/by_view.parquet",
+        turntables="<results>/{tier}/metamers/evaluations/{scene}/{envmap}/turntables.npz",
         metrics=ensure(
             "<results>/{tier}/metamers/evaluations/{scene}/{envmap}/metrics.parquet",
             non_empty=True,

@@ -122,6 +122,20 @@ def heldout_material_cameras(n: int) -> tuple[Camera, ...]:
     return tuple(cameras)
 
 
+def circling_cameras(
+    n: int, radius: float, elevation_deg: float = 0.0, *, height: float = 0.0, fov_deg: float = 45.0
+) -> tuple[Camera, ...]:
+    """Return `n` cameras evenly on a circle about the vertical axis through (0, height, 0), the first at +z, looking at that point."""
+    up = math.radians(elevation_deg)
+    cameras = []
+    for i in range(n):
+        azimuth = 2.0 * math.pi * i / n
+        ring, rise = radius * math.cos(up), radius * math.sin(up)
+        origin = (ring * math.sin(azimuth), height + rise, ring * math.cos(azimuth))
+        cameras.append(Camera(origin, target=(0.0, height, 0.0), fov_deg=fov_deg))
+    return tuple(cameras)
+
+
 def smallest_angle_deg(first: Sequence[Camera], second: Sequence[Camera]) -> float:
     """Return the smallest angle [deg] between the view directions of two sets of cameras."""
 

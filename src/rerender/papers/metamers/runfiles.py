@@ -55,6 +55,16 @@ class RunFiles(JobFiles):
         return self._evaluations / "metrics.parquet"
 
     @property
+    def by_view(self) -> Path:
+        """Similarities and pixel errors view by view, of all runs of the scene and light."""
+        return self._evaluations / "by_view.parquet"
+
+    @property
+    def turntables(self) -> Path:
+        """The target and each model's first seed from a circle of cameras."""
+        return self._evaluations / "turntables.npz"
+
+    @property
     def _evaluations(self) -> Path:
         return self.folder.parents[4] / "evaluations" / self.scene / self.envmap
 
