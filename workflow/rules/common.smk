@@ -104,6 +104,11 @@ def metric_files(wildcards):
     return metamers.evaluation_files(SESSION, wildcards.tier, "metrics.parquet")
 
 
+def table_files(wildcards):
+    """What a table reads beside the metric rows."""
+    return metamers.table_files(SESSION, wildcards.tier, wildcards.name)
+
+
 def figure_runs(wildcards):
     """Files of the runs that a figure is drawn from."""
     return metamers.figure_runs(SESSION, wildcards.tier, wildcards.name)

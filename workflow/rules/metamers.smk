@@ -167,6 +167,7 @@ rule metamers_metrics:
 rule metamers_table:
     input:
         metrics="<results>/{tier}/metamers/metrics.parquet",
+        files=table_files,
     output:
         html=report(
             "<results>/{tier}/metamers/tables/{name}.html",
@@ -220,7 +221,7 @@ rule metamers_figure:
     benchmark:
         "<benchmarks>/{tier}/metamers/figures/{name}.tsv"
     wildcard_constraints:
-        name="f[0-9]",
+        name="[fs][0-9]",
     threads: 1
     resources:
         mem_mb=2000,
@@ -240,6 +241,7 @@ rule metamers_video:
     input:
         runs=place_runs("frames.npz", "trace.parquet"),
         views="<results>/{tier}/metamers/evaluations/{scene}/{envmap}/views.npz",
+        turntables="<results>/{tier}/metamers/evaluations/{scene}/{envmap}/turntables.npz",
     output:
         mosaic=report(
             "<results>/{tier}/metamers/videos/{scene}-{envmap}.mp4",

@@ -18,8 +18,8 @@ from rerender.workflow import assets
 from rerender.workflow.session import Session, remembered
 
 EVALUATED = ("metrics.parquet", "views.npz")
-TABLES = ("t1", "t2", "t3", "t4")
-FIGURES = ("f1", "f2", "f3", "f4")
+TABLES = ("t1", "t2", "t3", "t4", "t5", "t6", "t8")
+FIGURES = ("f1", "f2", "f3", "f4", "f5", "f6", "s1", "s2", "s3", "s4", "s5", "s6")
 FIGURE_SUFFIXES = ("png", "pdf", "parquet")
 TABLE_SUFFIXES = ("csv", "parquet", "tex", "md", "html")
 
@@ -159,6 +159,13 @@ def weights(session: Session, models: tuple[str, ...]) -> dict[str, dict[str, st
 def judge_weights(session: Session, tier: str, scene: str) -> dict[str, dict[str, str | None]]:
     """Return the weights of the models that judge a run."""
     return weights(session, grid.judges(family_settings(session, tier, scene), session.blocked))
+
+
+def table_files(session: Session, tier: str, name: str) -> list[str]:
+    """Return the files that a table reads beside the metric rows."""
+    if name == "t6":
+        return evaluation_files(session, tier, "by_view.parquet")
+    return run_files(session, tier, "manifest.json") if name == "t8" else []
 
 
 def figure_runs(session: Session, tier: str, name: str) -> list[str]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from rerender.catalogue.specs import Family as Family
 from rerender.core.errors import UserError
 from rerender.reporting.jobfiles import JobFiles
+
+BASELINES: Mapping[Family, str] = {"geometry": "mae", "material": "dual_buffer"}
+"""The pixel objective that each family is compared with (fact sheet, section 1)."""
 
 
 @dataclass(frozen=True)
