@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rerender.rendering.bsdf_slices import AZIMUTHS, POLAR, bsdf_slices, polar_angles, slice_error
+from rerender.rendering.bsdf_slices import AZIMUTHS, POLAR, bsdf_slices, polar_angles, slice_error, uniform
+from rerender.rendering.scenes import texture
 
 GREY = {"type": "diffuse", "reflectance": {"type": "rgb", "value": [0.4, 0.4, 0.4]}}
 
@@ -19,7 +20,9 @@ def hemispheric(slices: np.ndarray) -> np.ndarray:
 def test_a_diffuse_slice_is_reflectance_over_pi_times_the_cosine() -> None:
     slices = bsdf_slices(GREY)
     upper = slices[:, :POLAR]
-    np.testing.assert_allclose(upper, np.broadcast_to(0.4 / np.pi * np.cos(polar_angles())[:, None], upper.shape), rtol=1e-4)
+    np.testing.assert_allclose(
+        upper, np.broadcast_to(0.4 / np.pi * np.cos(polar_angles())[:, None], upper.shape), rtol=1e-4
+    )
     assert not slices[:, POLAR:].any()
     np.testing.assert_allclose(hemispheric(slices), 0.4, rtol=2e-3)
 
@@ -47,3 +50,18 @@ def test_the_error_is_zero_at_identity_symmetric_and_grows_with_roughness() -> N
     assert slice_error(smooth, rough) > slice_error(smooth, middle) > 0
     flat = np.zeros((1, 2 * POLAR, AZIMUTHS))
     assert slice_error(flat, flat + np.e - 1) == pytest.approx(1)
+
+
+def test_a_texture_of_one_texel_is_a_colour() -> None:
+    textured = {"type": "diffuse", "reflectance": texture(np.full((1, 1, 3), 0.4, np.float32))}
+    np.testing.assert_allclose(bsdf_slices(textured), bsdf_slices(GREY), rtol=1e-5)
+
+
+def test_a_texture_becomes_its_mean_over_what_is_seen() -> None:
+    pixels = np.zeros((2, 2, 3), np.float32)
+    pixels[0] = 0.4
+    textured = {"type": "twosided", "inner": {"type": "diffuse", "reflectance": texture(pixels)}}
+    seen = np.array([[True, True], [False, False]])
+    assert uniform(textured, seen)["inner"]["reflectance"]["bitmap"].ravel() == pytest.approx([0.4] * 3)
+    assert uniform(textured)["inner"]["reflectance"]["bitmap"].ravel() == pytest.approx([0.2] * 3)
+    np.testing.assert_allclose(bsdf_slices(uniform(textured, seen)), bsdf_slices(GREY), rtol=1e-5)

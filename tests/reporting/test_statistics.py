@@ -95,7 +95,12 @@ def test_degenerate_comparisons_say_so() -> None:
 
 
 def test_holm_multiplies_by_the_tests_that_are_left() -> None:
-    assert holm([0.01, 0.04, None, 0.03]) == [pytest.approx(0.03), pytest.approx(0.06), None, pytest.approx(0.06)]
+    assert holm([0.01, 0.04, None, 0.03]) == [
+        pytest.approx(0.03),
+        pytest.approx(0.06),
+        None,
+        pytest.approx(0.06),
+    ]
     assert holm([0.9, 0.8]) == [1.0, 1.0]
     assert holm([]) == []
 

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rerender.rendering.scenes import plugin_dict
+
 Floats = npt.NDArray[np.float32]
 
 INCIDENT_DEG = (15.0, 45.0, 75.0)
@@ -30,7 +32,7 @@ def bsdf_slices(plugin: Mapping[str, Any], incident_deg: Sequence[float] = INCID
     import drjit as dr
     import mitsuba as mi
 
-    bsdf = mi.load_dict(dict(plugin))
+    bsdf = mi.load_dict(plugin_dict(plugin))
     theta = polar_angles()
     polar = np.concatenate([theta, np.pi - theta])
     azimuth = (np.arange(AZIMUTHS) + 0.5) * (2 * np.pi / AZIMUTHS)
@@ -49,6 +51,20 @@ def bsdf_slices(plugin: Mapping[str, Any], incident_deg: Sequence[float] = INCID
         slices.append(weights @ value.reshape(3, -1))
     shaped: Floats = np.stack(slices).reshape(len(slices), 2 * POLAR, AZIMUTHS).astype(np.float32)
     return shaped
+
+
+def uniform(plugin: Mapping[str, Any], seen: npt.NDArray[np.bool_] | None = None) -> dict[str, Any]:
+    """Replace every bitmap of a plugin description by its mean colour, over the texels `seen` (h, w) where the size fits."""
+    result: dict[str, Any] = {}
+    for key, value in plugin.items():
+        if isinstance(value, np.ndarray):
+            texels = (
+                value[seen] if seen is not None and seen.shape == value.shape[:2] and seen.any() else value
+            )
+            result[key] = texels.reshape(-1, value.shape[-1]).mean(axis=0).reshape(1, 1, -1)
+        else:
+            result[key] = uniform(value, seen) if isinstance(value, Mapping) else value
+    return result
 
 
 def slice_error(first: npt.ArrayLike, second: npt.ArrayLike) -> float:

@@ -119,7 +119,12 @@ def write_run(run: RunFiles, size: int, frames: int) -> tuple[dict[str, Any], di
         stack={"numpy": "2.4", "torch": "2.13" if run.seed == 1 else "2.14"},
         backend="llvm_ad_rgb",
     )
-    return truth, tree | representation(run, skill, frames), metric_rows(run, skill, loss), by_view(run, skill)
+    return (
+        truth,
+        tree | representation(run, skill, frames),
+        metric_rows(run, skill, loss),
+        by_view(run, skill),
+    )
 
 
 def representation(run: RunFiles, skill: float, frames: int) -> dict[str, Any]:
@@ -178,7 +183,9 @@ def write_place(runs: list[RunFiles], size: int, frames: int) -> None:
 
 def turntable(amount: float) -> np.ndarray:
     """Draw a blob that turns."""
-    return np.stack([np.rint(blob(16, 3, amount, turn, (0.8, 0.8, 0.8)) * 255) for turn in range(4)]).astype(np.uint8)
+    return np.stack([np.rint(blob(16, 3, amount, turn, (0.8, 0.8, 0.8)) * 255) for turn in range(4)]).astype(
+        np.uint8
+    )
 
 
 def context(run: RunFiles) -> RowContext:
@@ -238,7 +245,11 @@ def metric_rows(run: RunFiles, skill: float, loss: np.ndarray) -> list:
             "f_score": skill,
         }
     for judge in judges:
-        values |= {f"rsa_tau/{judge}": skill, f"rsa_p/{judge}": 0.001 * run.seed, f"rsa_tau_start/{judge}": 0.2}
+        values |= {
+            f"rsa_tau/{judge}": skill,
+            f"rsa_p/{judge}": 0.001 * run.seed,
+            f"rsa_tau_start/{judge}": 0.2,
+        }
     if run.model in judges:
         values |= {f"pca_explained/{number}": share for number, share in enumerate((0.6, 0.2, 0.1), 1)}
     if run.family == "material":

@@ -111,7 +111,10 @@ def test_every_run_is_judged_and_the_first_seed_of_every_model_is_shown(tmp_path
     assert {name: turn["frames"].shape for name, turn in turns.items()} == dict.fromkeys(
         ("target", "runs/mae", "runs/ssim"), (24, 16, 16, 3)
     )
-    near, far = (np.abs(turns[f"runs/{m}"]["frames"] - turns["target"]["frames"].astype(float)).mean() for m in ("mae", "ssim"))
+    near, far = (
+        np.abs(turns[f"runs/{m}"]["frames"] - turns["target"]["frames"].astype(float)).mean()
+        for m in ("mae", "ssim")
+    )
     assert near < 0.5 * far
     with pytest.raises(Exception, match="holds no start, best"):
         _ = Pictures(runs[0]).views

@@ -42,6 +42,7 @@ from rerender.papers.metamers.world import (
     build,
     primal_integrator,
     round_cameras,
+    target_bsdf,
     training_cameras,
     true_values,
     unseen_cameras,
@@ -52,7 +53,7 @@ from rerender.perception.metrics.texture import texture_psnr, texture_rmse
 from rerender.perception.models.base import VisionModel, load_model
 from rerender.provenance.manifest import read_manifest
 from rerender.provenance.stack import stack_fingerprint
-from rerender.rendering.bsdf_slices import bsdf_slices, slice_error
+from rerender.rendering.bsdf_slices import bsdf_slices, slice_error, uniform
 from rerender.rendering.differentiable import Renderer
 from rerender.rendering.scenes import Scene
 from rerender.rendering.visibility import first_hits, silhouettes, visible_texels
@@ -297,9 +298,7 @@ def image_rows(court: Court, final: Tree, renders: Renders) -> dict[str, tuple[f
     return {name: (value, len(cameras)) for name, value in found.items()}
 
 
-def similarity_rows(
-    name: str, judgement: Judgement, ceiling: float
-) -> dict[str, tuple[float | None, int]]:
+def similarity_rows(name: str, judgement: Judgement, ceiling: float) -> dict[str, tuple[float | None, int]]:
     """Return raw, reference and normalised similarity under the model `name`, means over the training views."""
     best, start = (judgement.similarities[purpose] for purpose in ("best", "start"))
     count, span = len(best), ceiling - float(start.mean())
@@ -318,7 +317,9 @@ def turntable(court: Court, state: Tree | None) -> np.ndarray:
     renderer = Renderer(described(court, cameras, state, batched=False))
     stream = SeedStream((court.request.scene.id, court.request.envmap.id, "turntable"))
     views = range(len(cameras))
-    radiance = renderer.render({}, views=views, seeds=[stream.seed(view) for view in views], spp=TURNTABLE_SPP)
+    radiance = renderer.render(
+        {}, views=views, seeds=[stream.seed(view) for view in views], spp=TURNTABLE_SPP
+    )
     return to_uint8(tonemapped(radiance))
 
 
@@ -368,24 +369,15 @@ def material_rows(
         rows["texture_psnr"] = (texture_psnr(fitted, truth["base_color"], seen), int(seen.sum()))
         rows["texture_rmse"] = (texture_rmse(fitted, truth["base_color"], seen), int(seen.sum()))
         true["texture_target"] = encode_texture(truth["base_color"])
-    # the BSDF itself, at the mean of its colour over what was seen
-    fitted_slices = bsdf_slices(fitted_bsdf(request.scene, {**best, "base_color": mean_colour(best["base_color"], seen)}))
+    # the BSDF itself, each texture at its mean over what was seen
+    fitted_slices = bsdf_slices(uniform(fitted_bsdf(request.scene, best), seen))
     rows["bsdf_slice_error"] = (slice_error(fitted_slices, target_slices(court)), fitted_slices[0].size)
     return rows, {"texture_best": encode_texture(best["base_color"]), "slices_best": fitted_slices}, true
 
 
 def target_slices(court: Court) -> np.ndarray:
-    """Return the slices of the target's BSDF at its mean colour."""
-    world = court.session.world
-    colour = None if world.base_color is None else mean_colour(world.base_color)
-    return bsdf_slices(bsdf_plugin(world.scene.bsdf, colour))
-
-
-def mean_colour(texture: Any, seen: np.ndarray | None = None) -> np.ndarray:
-    """Return the mean of a linear texture (h, w, 3), over the texels that are seen, as a texture (1, 1, 3)."""
-    values = np.asarray(texture, dtype=np.float64)
-    chosen = values[seen] if seen is not None and seen.any() else values.reshape(-1, 3)
-    return chosen.mean(axis=0).reshape(1, 1, 3).astype(np.float32)
+    """Return the slices of the target's BSDF, each texture at its mean."""
+    return bsdf_slices(uniform(target_bsdf(court.session.world)))
 
 
 def encode_texture(linear: Any) -> np.ndarray:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rerender.core.seeds import SeedStream
+from rerender.papers.metamers.by_view import PIXELS, Quantity, paired, read_views, similarity_under
 from rerender.papers.metamers.results import FAMILIES, Results
 from rerender.papers.metamers.runfiles import BASELINES, Expected, Family
 from rerender.papers.metamers.table_parts import RUNS, common_caption
@@ -70,9 +70,7 @@ def _t5_cells(results: Results, family: Family, model: str) -> tuple[Cell, ...]:
     ps = [p for run in runs if (p := results.value(run, f"rsa_p/{model}")) is not None]
     median = Cell(statistics.median(ps), n=len(ps)) if ps else Cell(note=tau.note)
     baseline = results.runs(family, model=BASELINES[family])
-    shares = [
-        results.optional_cell(runs, f"pca_explained/{number}") for number in range(1, COMPONENTS + 1)
-    ]
+    shares = [results.optional_cell(runs, f"pca_explained/{number}") for number in range(1, COMPONENTS + 1)]
     found = [share.value for share in shares if share.value is not None]
     return (
         tau,
@@ -87,27 +85,8 @@ def _t5_cells(results: Results, family: Family, model: str) -> tuple[Cell, ...]:
 # ---------------------------------------------------------------- T6
 
 
-@dataclass(frozen=True)
-class Question:
-    """What is compared between runs of a model and of the baseline: a metric of runs, and its values view by view."""
-
-    id: str
-    title: str
-    metric: str
-    measure: str
-    judge: str
-
-
-def questions(model: str) -> tuple[Question, ...]:
-    """Return the two questions that T6 asks of a model."""
-    return (
-        Question("similarity", "similarity under the model", f"similarity/{model}", "similarity", model),
-        Question("pixel_error", "pixel error (MAE)", "", "pixel_error", ""),
-    )
-
-
 T6_COLUMNS = (
-    Column("difference", "Difference", digits=".4f"),
+    Column("difference", "Difference"),
     Column("ecdf_distance", "ECDF distance"),
     Column("effect", "d_z", digits=".2f"),
     Column("p", "p (permutation)", digits=".2g"),
@@ -121,28 +100,29 @@ def build_t6(results: Results, names: Names, *, files: Iterable[Path]) -> Table:
     """Test each model against the pixel baseline: similarity under the model, and pixel error, over paired runs."""
     views = read_views(files)
     asked = [
-        (family, model, question)
+        (family, model, quantity)
         for family in FAMILIES
         for model in results.models(family)
         if model != BASELINES[family]
-        for question in questions(model)
+        for quantity in (similarity_under(model), PIXELS)
     ]
     found = [_test(results, views, *one) for one in asked]
     corrected = holm([test.p if test else None for test, _ in found])
     rows = [
         Row(
-            labels=(family, names.model(model), question.title),
-            ids=(family, model, question.id),
+            labels=(family, names.model(model), quantity.title),
+            ids=(family, model, quantity.id),
             cells=_t6_cells(results, family, model, test, distance, p),
             group=f"{family}/{model}",
             compared=False,
         )
-        for (family, model, question), (test, distance), p in zip(asked, found, corrected, strict=True)
+        for (family, model, quantity), (test, distance), p in zip(asked, found, corrected, strict=True)
     ]
     caption = captions.sentences(
         "Does optimising for a model give what fitting pixels gives? Runs of each model and of the pixel baseline (MAE for "
         "shapes, dual buffer for materials) are paired by scene, light and seed; differences are model − baseline of means "
-        "over the views of the optimisation with fresh noise. ECDF distance: largest vertical distance "
+        "over the views of the optimisation with fresh noise, on scales that scenes share: similarity is normalised as in T4 "
+        "(0 start, 1 target again), pixel error (MAE) is relative to that of the start. ECDF distance: largest vertical distance "
         "(Kolmogorov–Smirnov) between the distributions of all single views, see F5. d_z: mean difference over its standard "
         "deviation. p: two-sided, random signs of the differences (exact up to 12 pairs, else 9999 draws); Holm's "
         "correction is over all rows. BF10: JZS Bayes factor of a paired t-test, Cauchy prior of scale 0.707; BF+0: its positive "
@@ -155,54 +135,17 @@ def build_t6(results: Results, names: Names, *, files: Iterable[Path]) -> Table:
     return Table("t6", title, caption, keys, titles, T6_COLUMNS, tuple(rows), "Pairs")
 
 
-def read_views(files: Iterable[Path]) -> pl.DataFrame | None:
-    """Read and join files of values view by view, with scene and light from their folders; None without any."""
-    import polars as pl
-
-    frames = [
-        pl.read_parquet(file).with_columns(
-            scene=pl.lit(file.parent.parent.name), envmap=pl.lit(file.parent.name)
-        )
-        for file in sorted(files)
-    ]
-    return pl.concat(frames) if frames else None
-
-
-def values_of(
-    views: pl.DataFrame | None, places: Sequence[tuple[str, str]], model: str, question: Question
-) -> dict[tuple[str, str, int], list[float]]:
-    """Return the values of a model's results view by view, by scene, light and seed."""
-    import polars as pl
-
-    if views is None:
-        return {}
-    chosen = views.filter(
-        (pl.col("model") == model)
-        & (pl.col("state") == "best")
-        & (pl.col("measure") == question.measure)
-        & (pl.col("judge") == question.judge)
-    ).sort("scene", "envmap", "seed", "view")
-    found: dict[tuple[str, str, int], list[float]] = {}
-    for row in chosen.iter_rows(named=True):
-        if (row["scene"], row["envmap"]) in places:
-            found.setdefault((row["scene"], row["envmap"], row["seed"]), []).append(row["value"])
-    return found
-
-
 def _test(
-    results: Results, views: pl.DataFrame | None, family: Family, model: str, question: Question
+    results: Results, views: pl.DataFrame | None, family: Family, model: str, quantity: Quantity
 ) -> tuple[Comparison | None, float | None]:
     """Return the test of paired means, and the distance of the distributions of single views."""
-    places = results.places(family)
-    mine = values_of(views, places, model, question)
-    other = values_of(views, places, BASELINES[family], question)
-    pairs = [key for key in mine if key in other]
-    if not pairs:
+    mine, other = paired(views, results.places(family), (model, BASELINES[family]), quantity)
+    if not mine:
         return None, None
-    differences = [statistics.fmean(mine[key]) - statistics.fmean(other[key]) for key in pairs]
-    seed = SeedStream(("metamers", "permutation", family, model, question.id)).seed(0)
-    pooled = ([value for key in pairs for value in side[key]] for side in (mine, other))
-    return compare_pairs(differences, seed=seed), ecdf_distance(*pooled)
+    differences = [statistics.fmean(a) - statistics.fmean(b) for a, b in zip(mine, other, strict=True)]
+    seed = SeedStream(("metamers", "permutation", family, model, quantity.id)).seed(0)
+    distance = ecdf_distance(*([value for run in side for value in run] for side in (mine, other)))
+    return compare_pairs(differences, seed=seed), distance
 
 
 def _t6_cells(

@@ -66,5 +66,3 @@ def common_caption(results: Results, names: Names, families: Sequence[Family]) -
 def scene_label(scene: str, envmap: str, results: Results, names: Names) -> str:
     """Return the scene's name, starred where the scene or its light is a stand-in."""
     return names.scene(scene) + (" *" if results.assets.get((scene, envmap)) == "standin" else "")
-
-

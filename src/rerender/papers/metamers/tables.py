@@ -12,9 +12,9 @@ from functools import partial
 from pathlib import Path
 
 from rerender.core.errors import unknown_name
+from rerender.papers.metamers.environment_table import build_t8
 from rerender.papers.metamers.results import NOT_RUN, Results, results_of
 from rerender.papers.metamers.runfiles import Expected, Family, blocked_models
-from rerender.papers.metamers.environment_table import build_t8
 from rerender.papers.metamers.statistics_tables import build_t5, build_t6
 from rerender.papers.metamers.table_parts import RUNS, STARRED, common_caption, metric_column, scene_label
 from rerender.reporting import captions
@@ -65,12 +65,14 @@ def make_table(
     if table_id not in (*BUILDERS, *SOURCED):
         raise unknown_name("metamers table", table_id, (*BUILDERS, *SOURCED))
     results = results_of(read_metrics(metrics), expected, tier)
-    builder = partial(SOURCED[table_id], files=tuple(map(Path, files))) if table_id in SOURCED else BUILDERS[table_id]
+    builder = (
+        partial(SOURCED[table_id], files=tuple(map(Path, files)))
+        if table_id in SOURCED
+        else BUILDERS[table_id]
+    )
     table = mark_best(builder(results, names or Names()))
     write_table(table, out_stem)
     return table
-
-
 
 
 # ---------------------------------------------------------------- T1
