@@ -151,7 +151,7 @@ def draw_curves(
             axes.set_xlabel("iteration", labelpad=1)
             if column == 0:
                 axes.set_title(f"{names.scene(scene)}{light}", fontsize=8, loc="left", weight="bold", pad=4)
-    _legend(figure, order, names, TOP + rows * STEP_Y - 0.12)
+    draw_legend(figure, order, names, TOP + rows * STEP_Y - 0.12)
     style.add_footnote(figure, note)
     return figure, table
 
@@ -193,7 +193,7 @@ def _plain_ticks(axes: Axes) -> None:
         axis.set_minor_formatter(NullFormatter())
 
 
-def _legend(figure: Figure, order: Sequence[str], names: Names, top: float) -> None:
+def draw_legend(figure: Figure, order: Sequence[str], names: Names, top: float) -> None:
     """Write the legend under the panels."""
     from matplotlib.lines import Line2D
 
