@@ -101,6 +101,9 @@ def draw_errors(
 
 # ---------------------------------------------------------------- S4
 
+SLICE_MAX = 0.5
+"""Upper end of the scale of BSDF slices [1/sr]: above a white diffuse surface, below any highlight."""
+
 
 def draw_slices(
     runs: Sequence[RunFiles], tier: str, expected: Sequence[Expected], names: Names
@@ -116,7 +119,7 @@ def draw_slices(
         names,
         ["material"],
         "BSDF times cosine over all outgoing directions, projected on the disc with radius sin θ, log(1 + value), luminance, one "
-        "scale for a material; textures at their mean colour. Light comes from the left, its angle from the normal is written "
+        "scale for all; textures at their mean colour. Light comes from the left, its angle from the normal is written "
         "at the row. Upper disc: reflection; lower disc, where there is any: transmission. Number: root mean square difference to "
         "the target over all angles.",
     )
@@ -132,8 +135,22 @@ def draw_slices(
     for block, half, height in zip(blocks, halves, heights, strict=True):
         records += _slice_block(figure, top, block, half, side, names)
         top += height
+    _slice_bar(figure, (width - 1.9, top + 0.02, 1.6, 0.07))
     style.add_footnote(figure, note)
     return figure, pl.DataFrame(records, infer_schema_length=None)
+
+
+def _slice_bar(figure: Figure, place: tuple[float, float, float, float]) -> None:
+    """Draw the colour bar of the slices."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import FuncNorm
+
+    scale = FuncNorm((np.log1p, np.expm1), 0, SLICE_MAX)
+    axes = axes_at(figure, *place)
+    bar = figure.colorbar(ScalarMappable(scale, "plasma"), cax=axes, orientation="horizontal", extend="max")
+    bar.set_ticks([0, 0.1, 0.2, 0.3, 0.5])
+    bar.ax.tick_params(labelsize=6, length=2, pad=1)
+    bar.set_label("f · cos θ [1/sr]", fontsize=6.5, labelpad=1)
 
 
 def _transmits(block: Sequence[RunFiles]) -> bool:
@@ -154,7 +171,6 @@ def _slice_block(
         pictures = Pictures(run)
         error = pictures.values.get("bsdf_slice_error")
         columns.append((run.model, names.model(run.model), pictures.views["slices_best"], error))
-    highest = float(np.log1p(np.percentile([columns[0][2]], 99.5)))
     records = []
     for column, (model, label, slices, error) in enumerate(columns):
         left = 0.6 + column * (side + 0.06)
@@ -164,7 +180,7 @@ def _slice_block(
             for half in range(halves):
                 above = top + 0.5 + (row * halves + half) * (side + 0.06)
                 values = slices[row, half * POLAR : (half + 1) * POLAR]
-                _disc(axes_at(figure, left, above, side, side), values, highest)
+                _disc(axes_at(figure, left, above, side, side), values)
                 if column == 0:
                     text = f"{angle:.0f}°" if half == 0 else "through"
                     text_at(figure, 0.5, above + side / 2, text, fontsize=7, ha="right", va="center")
@@ -173,7 +189,7 @@ def _slice_block(
     return records
 
 
-def _disc(axes: Axes, values: npt.NDArray[Any], highest: float) -> None:
+def _disc(axes: Axes, values: npt.NDArray[Any]) -> None:
     """Draw a hemisphere (T, P) on the unit disc, radius sin theta."""
     edges = np.sin(np.linspace(0, np.pi / 2, POLAR + 1))
     turns = np.linspace(0, 2 * np.pi, AZIMUTHS + 1)
@@ -184,7 +200,7 @@ def _disc(axes: Axes, values: npt.NDArray[Any], highest: float) -> None:
         np.log1p(np.clip(values, 0, None)),
         cmap="plasma",
         vmin=0,
-        vmax=max(highest, 1e-3),
+        vmax=float(np.log1p(SLICE_MAX)),
         rasterized=True,
     )
     axes.set(aspect="equal", xticks=[], yticks=[])

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rerender.core.files import load_tree
-from rerender.papers.metamers.figure_curves import draw_legend
+from rerender.papers.metamers.figure_curves import draw_legend, plain_log_ticks
 from rerender.papers.metamers.figure_errors import one_light_a_scene
 from rerender.papers.metamers.pictures import Pictures, first_seeds, footnote, models
 from rerender.papers.metamers.runfiles import Expected, RunFiles
@@ -114,9 +114,9 @@ def _quality_panel(axes: Axes, runs: Sequence[RunFiles], name: str) -> list[dict
 # ---------------------------------------------------------------- S6
 
 MEASURES: tuple[tuple[str, str, Callable[[str], str]], ...] = (
-    ("times closer than the sphere", "log", lambda model: "chamfer_ratio"),
+    ("times closer\nthan the sphere", "log", lambda model: "chamfer_ratio"),
     ("silhouette IoU", "linear", lambda model: "silhouette_iou"),
-    ("normalised own similarity", "linear", lambda model: f"similarity_normalised/{model}"),
+    ("normalised\nown similarity", "linear", lambda model: f"similarity_normalised/{model}"),
 )
 
 
@@ -142,14 +142,16 @@ def draw_lights(
     pictures_height = 0.35 + len(lights) * (side + 0.05)
     figure = style.new_figure(pictures_height + len(MEASURES) * 1.5 + 0.5 + style.footnote_height(note))
     records = _light_pictures(figure, [run for run in runs if run.scene == scenes[0]], lights, order, side, names)
-    width = (style.WIDTH - 0.2) / len(scenes)
+    width = min((style.WIDTH - 0.2) / len(scenes), 3.2)
     for row, (title, scale, metric) in enumerate(MEASURES):
         for column, scene in enumerate(scenes):
-            place = (0.5 + column * width, pictures_height + 0.3 + row * 1.5, width - 0.62, 0.95)
+            place = (0.6 + column * width, pictures_height + 0.3 + row * 1.5, width - 0.62, 0.95)
             axes = axes_at(figure, *place)
             here = [run for run in runs if run.scene == scene]
             records += _light_panel(axes, here, lights, order, metric)
             axes.set_yscale(scale)
+            if scale == "log":
+                plain_log_ticks(axes.yaxis, axes.get_ylim())
             axes.set_xticks(range(len(lights)), [names.envmap(light) for light in lights])
             axes.set_xlim(-0.3, len(lights) - 0.7)
             if column == 0:

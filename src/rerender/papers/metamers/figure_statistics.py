@@ -72,7 +72,7 @@ def draw_distributions(
                 records += _ecdf_panel(axes, views, places(here), family, model, quantity)
                 axes.set_xlabel(("normalised similarity", "error / error of start")[line], labelpad=1)
                 if line == 0:
-                    axes.set_title(names.model(model), fontsize=8, pad=3)
+                    axes.set_title(names.model(model), fontsize=8, pad=3, loc="left")
                 if column == 0:
                     axes.set_ylabel("share of views", labelpad=1)
                 else:
@@ -122,11 +122,11 @@ def _ecdf_panel(
         records += [{**about, "value": float(v), "share": float(s)} for v, s in zip(values, shares, strict=True)]
     axes.set_xlim(*(SIMILARITY_RANGE if quantity.judge else ERROR_RANGE))
     axes.set_ylim(0, 1.02)
+    axes.set_xticks((0, 0.5, 1))
     axes.grid(True, color="#e5e5e5", linewidth=0.5)
     if pooled["model"] and pooled["pixel fit"]:
         distance = ecdf_distance(pooled["model"], pooled["pixel fit"])
-        side = {"x": 0.04, "ha": "left"} if quantity.judge else {"x": 0.96, "ha": "right"}
-        axes.text(y=0.12 if side["ha"] == "right" else 0.88, s=f"D = {distance:.2f}", fontsize=7, transform=axes.transAxes, **side)
+        axes.text(1, 1.02, f"D = {distance:.2f}", ha="right", fontsize=6.5, transform=axes.transAxes)
     else:
         axes.text(0.5, 0.5, "no similarity", ha="center", color="#777777", transform=axes.transAxes)
     return records
