@@ -250,6 +250,13 @@ rule metamers_video:
             subcategory="mosaic videos",
             labels={"scene": "{scene}", "envmap": "{envmap}", "tier": "{tier}"},
         ),
+        turntable=report(
+            "<results>/{tier}/metamers/videos/{scene}-{envmap}-turntable.mp4",
+            caption="../report/metamers_turntable.rst",
+            category="metamers",
+            subcategory="turntables",
+            labels={"scene": "{scene}", "envmap": "{envmap}", "tier": "{tier}"},
+        ),
         runs=report(
             directory("<results>/{tier}/metamers/videos/{scene}-{envmap}"),
             patterns=["{model}-s{seed}.mp4"],

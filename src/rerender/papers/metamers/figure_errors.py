@@ -101,7 +101,7 @@ def draw_errors(
 
 # ---------------------------------------------------------------- S4
 
-SLICE_MAX = 0.5
+SLICE_MAX = 0.25
 """Upper end of the scale of BSDF slices [1/sr]: above a white diffuse surface, below any highlight."""
 
 
@@ -148,7 +148,7 @@ def _slice_bar(figure: Figure, place: tuple[float, float, float, float]) -> None
     scale = FuncNorm((np.log1p, np.expm1), 0, SLICE_MAX)
     axes = axes_at(figure, *place)
     bar = figure.colorbar(ScalarMappable(scale, "plasma"), cax=axes, orientation="horizontal", extend="max")
-    bar.set_ticks([0, 0.1, 0.2, 0.3, 0.5])
+    bar.set_ticks([0, 0.05, 0.1, 0.15, 0.25])
     bar.ax.tick_params(labelsize=6, length=2, pad=1)
     bar.set_label("f · cos θ [1/sr]", fontsize=6.5, labelpad=1)
 
