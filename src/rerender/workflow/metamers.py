@@ -187,7 +187,10 @@ def figure_runs(session: Session, tier: str, name: str) -> list[str]:
             *evaluation_files(session, tier, "metrics.parquet"),
         ]
     if name == "f5":
-        return [*run_files(session, tier, "fit.json"), *evaluation_files(session, tier, *EVALUATED, "by_view.parquet")]
+        return [
+            *run_files(session, tier, "fit.json"),
+            *evaluation_files(session, tier, *EVALUATED, "by_view.parquet"),
+        ]
     if name in ("f6", "s1"):
         return [*run_files(session, tier, "fit.json"), *evaluation_files(session, tier, *EVALUATED)]
     own = {"s5": ("final.npz", "trace.parquet")}.get(name, ("fit.json",))

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from rerender.core.files import save_tree, write_json
+from rerender.core.meshes import icosphere
 from rerender.papers.metamers.evaluate import write_by_view
 from rerender.papers.metamers.judgements import pixel_records, view_records
 from rerender.papers.metamers.runfiles import Expected, RunFiles, run_key
@@ -106,6 +107,10 @@ def write_run(run: RunFiles, size: int, frames: int) -> tuple[dict[str, Any], di
     similarity = 0.6 + 0.39 * skill * (1 - np.exp(-step / 25))
     trace = {"iteration": step, "loss": loss, "similarity": similarity, "wall_s": step * 0.1}
     pl.DataFrame(trace).write_parquet(run.trace)
+    if geometry:
+        save_tree(
+            run.final, {state: meshes(1 + 0.2 * n) for n, state in enumerate(("start", "best", "last"))}
+        )
     summary = {"iterations": count, "stop_reason": "finished", "best_iteration": count - 3}
     write_json(run.summary, summary)
     write_manifest(
@@ -179,6 +184,11 @@ def write_place(runs: list[RunFiles], size: int, frames: int) -> None:
     save_tree(runs[0].turntables, turns)
     write_by_view(runs[0].by_view, views)
     write_table(runs[0].metrics, rows)
+
+
+def meshes(stretch: float) -> dict[str, np.ndarray]:
+    ball = icosphere(1)
+    return {"vertices": ball.vertices * np.array([stretch, 1, 1]), "faces": ball.faces}
 
 
 def turntable(amount: float) -> np.ndarray:

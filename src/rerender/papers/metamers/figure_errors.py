@@ -78,8 +78,13 @@ def draw_errors(
         top += 0.26
         target = Pictures(first).views["target"]
         chosen = spread_indices(len(target), VIEWS)
-        lines = [("Target", None, target[chosen]), ("Start", error_map(Pictures(first).views["start"], target), None)]
-        lines += [(names.model(run.model), error_map(Pictures(run).views["best"], target), None) for run in block]
+        lines = [
+            ("Target", None, target[chosen]),
+            ("Start", error_map(Pictures(first).views["start"], target), None),
+        ]
+        lines += [
+            (names.model(run.model), error_map(Pictures(run).views["best"], target), None) for run in block
+        ]
         ids = ["target", "start", *(run.model for run in block)]
         for (label, error, pictures), model in zip(lines, ids, strict=True):
             about = {"scene": first.scene, "envmap": first.envmap, "model": model}
@@ -155,7 +160,10 @@ def _slice_bar(figure: Figure, place: tuple[float, float, float, float]) -> None
 
 def _transmits(block: Sequence[RunFiles]) -> bool:
     """Return whether target or any result sends light through."""
-    slices = [Pictures(block[0]).views["slices_target"], *(Pictures(run).views["slices_best"] for run in block)]
+    slices = [
+        Pictures(block[0]).views["slices_target"],
+        *(Pictures(run).views["slices_best"] for run in block),
+    ]
     return any(float(one[:, POLAR:].max()) > 1e-3 for one in slices)
 
 
@@ -165,7 +173,9 @@ def _slice_block(
     """Draw one material."""
     first = Pictures(block[0])
     star = " *" if first.assets == "standin" else ""
-    text_at(figure, 0.06, top + 0.1, names.scene(block[0].scene) + star, fontsize=8.5, weight="bold", va="center")
+    text_at(
+        figure, 0.06, top + 0.1, names.scene(block[0].scene) + star, fontsize=8.5, weight="bold", va="center"
+    )
     columns = [("target", "Target", first.views["slices_target"], None)]
     for run in block:
         pictures = Pictures(run)
@@ -184,8 +194,15 @@ def _slice_block(
                 if column == 0:
                     text = f"{angle:.0f}°" if half == 0 else "through"
                     text_at(figure, 0.5, above + side / 2, text, fontsize=7, ha="right", va="center")
-                about = {"scene": block[0].scene, "model": model, "incident_deg": angle, "side": ("reflected", "transmitted")[half]}
-                records.append({**about, "largest": float(values.max()), "mean": float(values.mean()), "error": error})
+                about = {
+                    "scene": block[0].scene,
+                    "model": model,
+                    "incident_deg": angle,
+                    "side": ("reflected", "transmitted")[half],
+                }
+                records.append(
+                    {**about, "largest": float(values.max()), "mean": float(values.mean()), "error": error}
+                )
     return records
 
 

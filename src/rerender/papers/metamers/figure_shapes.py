@@ -27,7 +27,12 @@ Floats = npt.NDArray[np.float64]
 
 # ---------------------------------------------------------------- S5
 
-SERIES: Mapping[str, str] = {"loss": "loss", "vertices": "vertices", "grad_norm": "gradient norm", "lr": "learning rate"}
+SERIES: Mapping[str, str] = {
+    "loss": "loss",
+    "vertices": "vertices",
+    "grad_norm": "gradient norm",
+    "lr": "learning rate",
+}
 QUALITY = "triangle quality"
 
 
@@ -89,7 +94,13 @@ def _series_panel(axes: Axes, runs: Sequence[RunFiles], name: str) -> list[dict[
         steps, values = trace["iteration"].to_numpy(), trace[name].cast(float).to_numpy()
         axes.plot(steps, values, color=style.model_colour(run.model), linewidth=0.8)
         keep = np.unique(np.linspace(0, len(steps) - 1, min(len(steps), 200)).astype(int))
-        about = {"scene": run.scene, "envmap": run.envmap, "model": run.model, "seed": run.seed, "quantity": name}
+        about = {
+            "scene": run.scene,
+            "envmap": run.envmap,
+            "model": run.model,
+            "seed": run.seed,
+            "quantity": name,
+        }
         records += [{**about, "x": float(steps[i]), "y": float(values[i])} for i in keep]
     if name in ("loss", "grad_norm"):
         axes.set_yscale("log")
@@ -105,7 +116,13 @@ def _quality_panel(axes: Axes, runs: Sequence[RunFiles], name: str) -> list[dict
             values, shares = ecdf(triangle_quality(final[state]["vertices"], final[state]["faces"]))
             axes.plot(values, shares, color=colour, linewidth=0.9)
             keep = np.unique(np.linspace(0, len(values) - 1, min(len(values), 100)).astype(int))
-            about = {"scene": run.scene, "envmap": run.envmap, "model": run.model, "seed": run.seed, "quantity": f"{name} {state}"}
+            about = {
+                "scene": run.scene,
+                "envmap": run.envmap,
+                "model": run.model,
+                "seed": run.seed,
+                "quantity": f"{name} {state}",
+            }
             records += [{**about, "x": float(values[i]), "y": float(shares[i])} for i in keep]
     axes.set(xlim=(0, 1), ylim=(0, 1))
     return records
@@ -141,7 +158,9 @@ def draw_lights(
     side = min(0.8, (style.WIDTH - 1.6) / (1 + len(order)))
     pictures_height = 0.35 + len(lights) * (side + 0.05)
     figure = style.new_figure(pictures_height + len(MEASURES) * 1.5 + 0.5 + style.footnote_height(note))
-    records = _light_pictures(figure, [run for run in runs if run.scene == scenes[0]], lights, order, side, names)
+    records = _light_pictures(
+        figure, [run for run in runs if run.scene == scenes[0]], lights, order, side, names
+    )
     width = min((style.WIDTH - 0.2) / len(scenes), 3.2)
     for row, (title, scale, metric) in enumerate(MEASURES):
         for column, scene in enumerate(scenes):
@@ -165,13 +184,26 @@ def draw_lights(
 
 
 def _light_pictures(
-    figure: Figure, runs: Sequence[RunFiles], lights: Sequence[str], order: Sequence[str], side: float, names: Names
+    figure: Figure,
+    runs: Sequence[RunFiles],
+    lights: Sequence[str],
+    order: Sequence[str],
+    side: float,
+    names: Names,
 ) -> list[dict[str, Any]]:
     """Draw a row a light: target, and the result of each model."""
     shown = {(run.envmap, run.model): Pictures(run) for run in first_seeds(runs)}
     records = []
     for column, head in enumerate(("Target", *(names.model(model) for model in order))):
-        text_at(figure, 1.3 + (column + 0.5) * (side + 0.05), 0.26, _short(head), fontsize=7, ha="center", va="bottom")
+        text_at(
+            figure,
+            1.3 + (column + 0.5) * (side + 0.05),
+            0.26,
+            _short(head),
+            fontsize=7,
+            ha="center",
+            va="bottom",
+        )
     for row, light in enumerate(lights):
         top = 0.3 + row * (side + 0.05)
         text_at(figure, 0.06, top + side / 2, names.envmap(light), fontsize=7.5, va="center")
@@ -194,7 +226,11 @@ def _short(name: str) -> str:
 
 
 def _light_panel(
-    axes: Axes, runs: Sequence[RunFiles], lights: Sequence[str], order: Sequence[str], metric: Callable[[str], str]
+    axes: Axes,
+    runs: Sequence[RunFiles],
+    lights: Sequence[str],
+    order: Sequence[str],
+    metric: Callable[[str], str],
 ) -> list[dict[str, Any]]:
     """Draw one measure of one scene by light."""
     records = []
@@ -207,7 +243,15 @@ def _light_panel(
             values = [value for _, value in found if value is not None]
             means.append(float(np.mean(values)) if values else np.nan)
             x = lights.index(light) + shift
-            axes.plot([x] * len(values), values, "o", color=style.model_colour(model), markersize=2.5, alpha=0.6, markeredgewidth=0)
+            axes.plot(
+                [x] * len(values),
+                values,
+                "o",
+                color=style.model_colour(model),
+                markersize=2.5,
+                alpha=0.6,
+                markeredgewidth=0,
+            )
             about = {"scene": runs[0].scene, "envmap": light, "model": model, "quantity": metric(model)}
             records += [{**about, "seed": seed, "value": value} for seed, value in found if value is not None]
         places = np.arange(len(lights)) + shift

@@ -119,7 +119,9 @@ def _ecdf_panel(
         values, shares = ecdf(pooled[name])
         axes.step(values, shares, where="post", color=colour, linestyle=dashes, linewidth=1.4)
         about = {"family": family, "model": model, "quantity": quantity.id, "line": name}
-        records += [{**about, "value": float(v), "share": float(s)} for v, s in zip(values, shares, strict=True)]
+        records += [
+            {**about, "value": float(v), "share": float(s)} for v, s in zip(values, shares, strict=True)
+        ]
     axes.set_xlim(*(SIMILARITY_RANGE if quantity.judge else ERROR_RANGE))
     axes.set_ylim(0, 1.02)
     axes.set_xticks((0, 0.5, 1))
@@ -144,7 +146,11 @@ def _ecdf_legend(figure: Figure, top: float) -> None:
     handles = [Line2D([], [], color=c, linestyle=d, label=label) for label, c, d in shown]
     height = figure.get_size_inches()[1]
     figure.legend(
-        handles=handles, loc="upper center", bbox_to_anchor=(0.5, 1 - (top - 0.05) / height), ncols=4, frameon=False
+        handles=handles,
+        loc="upper center",
+        bbox_to_anchor=(0.5, 1 - (top - 0.05) / height),
+        ncols=4,
+        frameon=False,
     )
 
 
@@ -173,8 +179,16 @@ def draw_representations(
         "the first two principal components of all of them. Right: τ of every run of all scenes and lights; grey ticks: τ of the starts.",
     )
     row = MATRIX + 0.3
-    figure = style.new_figure(0.55 + len(shown) * row + 0.2 * len({run.family for run in shown}) + style.footnote_height(note))
-    heads = ((1.75, "target"), (2.7, "result"), (3.95, "pairs of views"), (5.35, "way of the run"), (7.1, "τ of all runs"))
+    figure = style.new_figure(
+        0.55 + len(shown) * row + 0.2 * len({run.family for run in shown}) + style.footnote_height(note)
+    )
+    heads = (
+        (1.75, "target"),
+        (2.7, "result"),
+        (3.95, "pairs of views"),
+        (5.35, "way of the run"),
+        (7.1, "τ of all runs"),
+    )
     for left, head in heads:
         text_at(figure, left, 0.16, head, fontsize=8, weight="bold", ha="center", va="center")
     records: list[dict[str, Any]] = []
@@ -221,14 +235,25 @@ def _representation_row(
         axes.imshow(matrix, cmap="viridis", vmin=0, vmax=highest, interpolation="nearest")
         axes.set(xticks=[], yticks=[])
     text_at(figure, 2.22, top + MATRIX + 0.09, f"0 – {highest:.2g}", fontsize=6.5, ha="center", va="center")
-    about = {"family": run.family, "scene": run.scene, "envmap": run.envmap, "model": run.model, "seed": run.seed}
+    about = {
+        "family": run.family,
+        "scene": run.scene,
+        "envmap": run.envmap,
+        "model": run.model,
+        "seed": run.seed,
+    }
     records = _pairs(figure, top, run, target, best, about)
     records += _way(axes_at(figure, 4.85, top, 1.15, MATRIX), views, about)
     return records + _taus(axes_at(figure, 6.45, top, 1.4, MATRIX), run.model, same, about)
 
 
 def _pairs(
-    figure: Figure, top: float, run: RunFiles, target: npt.NDArray[Any], best: npt.NDArray[Any], about: Mapping[str, Any]
+    figure: Figure,
+    top: float,
+    run: RunFiles,
+    target: npt.NDArray[Any],
+    best: npt.NDArray[Any],
+    about: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
     """Draw the dissimilarities of all pairs against each other."""
     axes = axes_at(figure, 3.5, top, MATRIX, MATRIX)
@@ -243,7 +268,9 @@ def _pairs(
     if found is not None:
         axes.text(0.05, 0.86, f"τ = {found.tau:.2f}", fontsize=7, transform=axes.transAxes)
     pairs = zip(x, y, strict=True)
-    return [{**about, "kind": "pair", "x": float(a), "y": float(b), "index": n} for n, (a, b) in enumerate(pairs)]
+    return [
+        {**about, "kind": "pair", "x": float(a), "y": float(b), "index": n} for n, (a, b) in enumerate(pairs)
+    ]
 
 
 def _way(axes: Axes, views: Mapping[str, npt.NDArray[Any]], about: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -259,10 +286,13 @@ def _way(axes: Axes, views: Mapping[str, npt.NDArray[Any]], about: Mapping[str, 
         axes.plot(x, y, color=colour, linewidth=0.9, alpha=0.8)
         axes.plot(x[0], y[0], "o", color="white", markeredgecolor=colour, markersize=3.5)
         axes.plot(x[-1], y[-1], "o", color=colour, markersize=3)
-        axes.plot(*target[view, :2], "*", color=colour, markersize=7, markeredgecolor="white", markeredgewidth=0.4)
+        axes.plot(
+            *target[view, :2], "*", color=colour, markersize=7, markeredgecolor="white", markeredgewidth=0.4
+        )
         steps = zip(views["way_iterations"], x, y, strict=True)
         records += [
-            {**about, "kind": "way", "view": view, "index": int(i), "x": float(a), "y": float(b)} for i, a, b in steps
+            {**about, "kind": "way", "view": view, "index": int(i), "x": float(a), "y": float(b)}
+            for i, a, b in steps
         ]
         end = {"x": float(target[view, 0]), "y": float(target[view, 1])}
         records.append({**about, "kind": "way target", "view": view, "index": 0, **end})
@@ -276,12 +306,16 @@ def _way(axes: Axes, views: Mapping[str, npt.NDArray[Any]], about: Mapping[str, 
 def _taus(axes: Axes, model: str, same: Sequence[RunFiles], about: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Draw tau of every run of a model, and of its start."""
     values = [Pictures(run).values for run in same]
-    found = [(v[f"rsa_tau/{model}"], v.get(f"rsa_tau_start/{model}")) for v in values if f"rsa_tau/{model}" in v]
+    found = [
+        (v[f"rsa_tau/{model}"], v.get(f"rsa_tau_start/{model}")) for v in values if f"rsa_tau/{model}" in v
+    ]
     offsets = 0.5 + 0.22 * np.sin(2.4 * np.arange(len(found)))  # beside each other, the same way every time
     for (tau, start), place in zip(found, offsets, strict=True):
         if start is not None:
             axes.plot(start, place, "|", color="#999999", markersize=6)
-        axes.plot(tau, place, "o", color=style.model_colour(model), markersize=3.5, markeredgewidth=0, alpha=0.8)
+        axes.plot(
+            tau, place, "o", color=style.model_colour(model), markersize=3.5, markeredgewidth=0, alpha=0.8
+        )
     if found:
         axes.axvline(float(np.mean([tau for tau, _ in found])), color=style.model_colour(model), linewidth=1)
     axes.set(xlim=(-0.3, 1.03), ylim=(0, 1), yticks=[])
