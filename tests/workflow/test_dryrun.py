@@ -43,7 +43,7 @@ def expected_counts(tier: str) -> dict[str, int]:
         "metamers_evaluate": shape_places + len(material.scenes),
         "metamers_metrics": 1,
         "metamers_table": 7,
-        "metamers_figure": 10,
+        "metamers_figure": 11,
         "metamers_video": shape_places + len(material.scenes),
         "aggregate_metrics": 1,
         "aggregate_verdicts": 1,

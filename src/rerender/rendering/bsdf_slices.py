@@ -24,7 +24,7 @@ LUMINANCE = (0.2126, 0.7152, 0.0722)
 
 def polar_angles(count: int = POLAR) -> npt.NDArray[np.float64]:
     """Return the midpoints of `count` equal steps of the polar angle from the pole to the horizon [rad]."""
-    return (np.arange(count) + 0.5) * (np.pi / 2 / count)
+    return np.asarray((np.arange(count) + 0.5) * (np.pi / 2 / count), dtype=np.float64)
 
 
 def bsdf_slices(plugin: Mapping[str, Any], incident_deg: Sequence[float] = INCIDENT_DEG) -> Floats:
@@ -46,7 +46,7 @@ def bsdf_slices(plugin: Mapping[str, Any], incident_deg: Sequence[float] = INCID
         hit = dr.zeros(mi.SurfaceInteraction3f, len(tilt))
         hit.wi = mi.Vector3f(-float(np.sin(angle)), 0.0, float(np.cos(angle)))
         hit.uv = mi.Point2f(0.5, 0.5)
-        hit.sh_frame = mi.Frame3f(mi.Normal3f(0, 0, 1))
+        hit.sh_frame = mi.Frame3f(mi.Vector3f(0, 0, 1))
         value = np.asarray(bsdf.eval(mi.BSDFContext(), hit, out), dtype=np.float64)
         slices.append(weights @ value.reshape(3, -1))
     shaped: Floats = np.stack(slices).reshape(len(slices), 2 * POLAR, AZIMUTHS).astype(np.float32)

@@ -47,9 +47,8 @@ def compare_pairs(differences: Sequence[float] | Floats, *, seed: int) -> Compar
     """Test paired differences against zero; `seed` is that of the Monte-Carlo permutations."""
     values = np.asarray(differences, dtype=np.float64)
     if len(values) < 2:
-        return Comparison(
-            len(values), float(values.mean()) if len(values) else math.nan, *[None] * 4, "one pair"
-        )
+        mean = float(values.mean()) if len(values) else math.nan
+        return Comparison(len(values), mean, None, None, None, None, "one pair")
     p = permutation_p(values, np.random.default_rng(seed))
     spread = float(values.std(ddof=1))
     if spread <= 1e-12 * float(np.abs(values).max() or 1.0):

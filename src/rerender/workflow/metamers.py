@@ -19,7 +19,7 @@ from rerender.workflow.session import Session, remembered
 
 EVALUATED = ("metrics.parquet", "views.npz")
 TABLES = ("t1", "t2", "t3", "t4", "t5", "t6", "t8")
-FIGURES = ("f1", "f2", "f3", "f4", "f5", "f6", "s1", "s4", "s5", "s6")
+FIGURES = ("f1", "f2", "f3", "f4", "f5", "f6", "s1", "s2", "s4", "s5", "s6")
 FIGURE_SUFFIXES = ("png", "pdf", "parquet")
 TABLE_SUFFIXES = ("csv", "parquet", "tex", "md", "html")
 

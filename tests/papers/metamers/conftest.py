@@ -146,7 +146,9 @@ def representation(run: RunFiles, skill: float, frames: int) -> dict[str, Any]:
         "way_iterations": np.arange(frames),
         "way_explained": np.array([0.6, 0.2, 0.1]),
     }
-    if run.family == "material":
+    if run.family == "geometry":
+        found["forward_best"] = rng.normal(size=(2, 16, 16, 3)).astype(np.float16)
+    else:
         found["slices_best"] = SLICES * np.float32(skill)
     return {} if run.model == "dual_buffer" else found
 
@@ -177,6 +179,8 @@ def write_place(runs: list[RunFiles], size: int, frames: int) -> None:
         views += values
     if runs[0].family == "material":
         tree["slices_target"] = SLICES
+    else:
+        tree["forward_target"] = np.random.default_rng(3).normal(size=(2, 16, 16, 3)).astype(np.float16)
     ceiling = {"ceiling": np.array([0.985, 0.99, 0.99, 0.995])}
     for judge in JUDGES[runs[0].family]:
         views += view_records("", None, judge, ceiling, ("ceiling",))

@@ -70,7 +70,7 @@ def test_every_run_is_judged_and_the_first_seed_of_every_model_is_shown(tmp_path
         runs,
         EvaluationSettings(
             family="geometry", image_size=16, spp=16, n_views=4, heldout_views=2, chamfer_samples=5000,
-            judges=("mae",),
+            judges=("mae",), batched_views=True,
         ),
         weights={},
         tier="smoke",
@@ -107,6 +107,11 @@ def test_every_run_is_judged_and_the_first_seed_of_every_model_is_shown(tmp_path
     assert "way" not in other  # no judge of its own here
     shares = [value["mae", 1, f"pca_explained/{number}"] for number in (1, 2, 3)]
     assert 1 >= sum(shares) > 0 and shares == sorted(shares, reverse=True)
+    assert own["forward_best"].shape == (2, 16, 16, 3)
+    assert (
+        np.abs(own["forward_best"] - load_tree(runs[0].views, "forward_target")["forward_target"]).mean()
+        < 0.05
+    )
     turns = load_tree(runs[0].turntables)
     assert {name: turn["frames"].shape for name, turn in turns.items()} == dict.fromkeys(
         ("target", "runs/mae", "runs/ssim"), (24, 16, 16, 3)

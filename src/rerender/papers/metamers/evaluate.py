@@ -22,6 +22,7 @@ from rerender.core.files import Tree, atomic_path, load_tree, read_json, save_tr
 from rerender.core.images import reinhard, srgb_encode, to_uint8
 from rerender.core.meshes import Mesh
 from rerender.core.seeds import SeedStream
+from rerender.papers.metamers.geometry import KEY
 from rerender.papers.metamers.judgements import (
     Judgement,
     judge_images,
@@ -55,6 +56,7 @@ from rerender.provenance.manifest import read_manifest
 from rerender.provenance.stack import stack_fingerprint
 from rerender.rendering.bsdf_slices import bsdf_slices, slice_error, uniform
 from rerender.rendering.differentiable import Renderer
+from rerender.rendering.forward_gradients import shift_differences, shift_gradients
 from rerender.rendering.scenes import Scene
 from rerender.rendering.visibility import first_hits, silhouettes, visible_texels
 from rerender.reporting.rows import MetricRow, RowContext, write_table
@@ -63,6 +65,8 @@ MIN_SPAN = 1e-6
 """Smallest gap between start and ceiling similarity that can be normalised by."""
 TURNTABLE_SPP = 16
 """Samples per pixel of turntables: they are looked at, and nothing is measured on them."""
+FORWARD_VIEWS = 2
+"""Views whose derivatives are shown."""
 VIEW_COLUMNS = ("model", "seed", "state", "measure", "judge", "view", "value")
 
 
@@ -148,6 +152,8 @@ def evaluate_runs(
     shared = pictures(court.target, ("target",)) | {"strip_target": court.target.strip_target}
     if request.settings.family == "material":
         shared["slices_target"] = target_slices(court)
+    else:
+        shared["forward_target"] = forward_gradients(court, None)
     by_view = ceiling_records(court)
     for number, run in enumerate(sorted(request.runs, key=lambda run: run.seed), 1):
         found = judge(court, run)
@@ -155,11 +161,11 @@ def evaluate_runs(
         by_view += found.by_view
         shared |= found.truth
         if run_key(run.model) not in shown:
+            best = load_tree(run.final, "best")["best"]
             shown[run_key(run.model)] = {"seed": run.seed, **found.seen}
-            turns[run_key(run.model)] = {
-                "seed": run.seed,
-                "frames": turntable(court, load_tree(run.final, "best")["best"]),
-            }
+            if request.settings.family == "geometry":
+                shown[run_key(run.model)]["forward_best"] = forward_gradients(court, best)
+            turns[run_key(run.model)] = {"seed": run.seed, "frames": turntable(court, best)}
         report(f"judged {run.model}, seed {run.seed}: {number} of {len(request.runs)}")
     save_tree(files.views, shared | shown)
     save_tree(files.turntables, turns)
@@ -202,7 +208,7 @@ def judge(court: Court, run: RunFiles) -> Judged:
         rows |= similarity_rows(name, found, court.ceilings[name])
         rows |= rsa_values(name, found)
         by_view += view_records(run.model, run.seed, name, found.similarities, ("start", "best"))
-        if name == run.model and found.scales is not None:
+        if name == run.model and found.scales is not None and court.target.strip_target is not None:
             shares, way = way_of(
                 model,
                 load_tree(run.frames, "frames", "iterations"),
@@ -309,6 +315,19 @@ def similarity_rows(name: str, judgement: Judgement, ceiling: float) -> dict[str
         f"similarity_ceiling/{name}": (ceiling, count),
         f"similarity_normalised/{name}": (normalised, count),
     }
+
+
+def forward_gradients(court: Court, state: Tree | None) -> np.ndarray:
+    """Return what a rigid shift of the target, or of a state, does to its first views, (K, H, W, 3) (section 6.4)."""
+    views = strip_views(court.request.settings.n_views)[:FORWARD_VIEWS]
+    scene = described(
+        court, training_cameras(court.session.world, court.request.settings.n_views), state, batched=False
+    )
+    stream = SeedStream((court.request.scene.id, court.request.envmap.id, "forward"))
+    seeds = [stream.seed(view) for view in views]
+    # forward mode needs Mitsuba's projective integrator, which batched tiers avoid: it takes half a minute to compile on a CPU
+    derivative = shift_differences if court.request.settings.batched_views else shift_gradients
+    return derivative(scene, KEY, views, seeds).astype(np.float16)
 
 
 def turntable(court: Court, state: Tree | None) -> np.ndarray:

@@ -89,7 +89,9 @@ def draw_errors(
         for (label, error, pictures), model in zip(lines, ids, strict=True):
             about = {"scene": first.scene, "envmap": first.envmap, "model": model}
             text_at(figure, 0.06, top + side / 2, label, fontsize=7.5, va="center")
-            tiles = pictures if error is None else [colour_error(error[view]) for view in chosen]
+            tiles = list(pictures) if pictures is not None else []
+            if error is not None:
+                tiles = [colour_error(error[view]) for view in chosen]
             for column, (view, tile) in enumerate(zip(chosen, tiles, strict=True)):
                 picture_at(figure, (LABELS + column * (side + 0.02), top, side, side), tile, edge="#dddddd")
                 mean = None if error is None else float(error[view].mean())
@@ -176,7 +178,9 @@ def _slice_block(
     text_at(
         figure, 0.06, top + 0.1, names.scene(block[0].scene) + star, fontsize=8.5, weight="bold", va="center"
     )
-    columns = [("target", "Target", first.views["slices_target"], None)]
+    columns: list[tuple[str, str, npt.NDArray[Any], float | None]] = [
+        ("target", "Target", first.views["slices_target"], None)
+    ]
     for run in block:
         pictures = Pictures(run)
         error = pictures.values.get("bsdf_slice_error")

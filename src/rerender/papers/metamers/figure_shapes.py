@@ -1,4 +1,4 @@
-"""S5: diagnostics of Large Steps and remeshing. S6: what the light does to the recovery of a shape."""
+"""S2: derivatives of pictures for a shift. S5: diagnostics of Large Steps and remeshing. S6: what the light does to the recovery of a shape."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from rerender.papers.metamers.figure_curves import draw_legend, plain_log_ticks
 from rerender.papers.metamers.figure_errors import one_light_a_scene
 from rerender.papers.metamers.pictures import Pictures, first_seeds, footnote, models
 from rerender.papers.metamers.runfiles import Expected, RunFiles
+from rerender.papers.metamers.strips import strip_views
+from rerender.rendering.forward_gradients import magnitude, signed
 from rerender.reporting import style
 from rerender.reporting.captions import Names
 from rerender.reporting.grids import axes_at, picture_at, png_bytes, text_at
@@ -126,6 +128,90 @@ def _quality_panel(axes: Axes, runs: Sequence[RunFiles], name: str) -> list[dict
             records += [{**about, "x": float(values[i]), "y": float(shares[i])} for i in keep]
     axes.set(xlim=(0, 1), ylim=(0, 1))
     return records
+
+
+# ---------------------------------------------------------------- S2
+
+KINDS = ("view", "raw", "magnitude", "sign")
+RAW_SCALE = 0.25
+"""One over the derivative that the raw picture shows as black or white about mid-grey [scene units a display range]."""
+
+
+def draw_forward_gradients(
+    runs: Sequence[RunFiles], tier: str, expected: Sequence[Expected], names: Names
+) -> tuple[Figure, pl.DataFrame]:
+    """S2: a block a scene, a row target and each model; of two views: render, raw derivative, magnitude and sign."""
+    import polars as pl
+
+    shown = [run for run in one_light_a_scene(runs) if "forward_best" in Pictures(run).views]
+    note = footnote(
+        tier,
+        shown,
+        expected,
+        names,
+        ["geometry"],
+        "Derivative of the tone-mapped picture for a rigid shift of the shape along (1, 1, 1), silhouettes included: forward mode, 8 samples a "
+        "pixel; on tiers with batched views central differences, 64 samples a pixel. Raw: mid-grey is zero, black and white are −4 and +4 display ranges a scene unit. Magnitude: length over channels, white from its "
+        "root mean square on. Sign: luminance, red where the picture gets brighter, blue where darker, full colour from its root mean "
+        "square on. Views of the optimisation, first seeds, one light a scene.",
+        spread=False,
+    )
+    blocks = [
+        [run for run in shown if run.scene == scene] for scene in dict.fromkeys(run.scene for run in shown)
+    ]
+    side = 0.78
+    height = sum(0.5 + (len(block) + 1) * (side + 0.04) for block in blocks)
+    figure = style.new_figure(0.1 + max(height, 1) + style.footnote_height(note))
+    records: list[dict[str, Any]] = []
+    top = 0.1
+    for block in blocks:
+        first = Pictures(block[0])
+        title = f"{names.scene(block[0].scene)} · light: {names.envmap(block[0].envmap)}"
+        text_at(figure, 0.06, top + 0.1, title, fontsize=8.5, weight="bold", va="center")
+        rows = [("target", "Target", first.views["target"], first.views["forward_target"])]
+        rows += [
+            (
+                run.model,
+                names.model(run.model),
+                Pictures(run).views["best"],
+                Pictures(run).views["forward_best"],
+            )
+            for run in block
+        ]
+        top += 0.42
+        for number, (model, label, views, gradients) in enumerate(rows):
+            text_at(figure, 0.06, top + side / 2, _short(label), fontsize=7.5, va="center")
+            places = strip_views(len(views))[: len(gradients)]
+            for index, (view, gradient) in enumerate(zip(places, gradients, strict=True)):
+                pictures = (views[view], _raw(gradient), _grey(magnitude(gradient)), signed(gradient))
+                for column, (kind, picture) in enumerate(zip(KINDS, pictures, strict=True)):
+                    left = 1.3 + (index * len(KINDS) + column) * (side + 0.03) + 0.12 * index
+                    picture_at(figure, (left, top, side, side), picture)
+                    if number == 0:
+                        text_at(
+                            figure, left + side / 2, top - 0.04, kind, fontsize=7, ha="center", va="bottom"
+                        )
+                    about = {
+                        "scene": block[0].scene,
+                        "envmap": block[0].envmap,
+                        "model": model,
+                        "view": view,
+                        "kind": kind,
+                    }
+                    size = float(np.sqrt(np.mean(np.square(gradient, dtype=np.float64))))
+                    records.append({**about, "rms": size, "png": png_bytes(picture)})
+            top += side + 0.04
+        top += 0.08
+    style.add_footnote(figure, note)
+    return figure, pl.DataFrame(records, infer_schema_length=None)
+
+
+def _raw(gradient: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return np.clip(0.5 + 0.5 * RAW_SCALE * np.asarray(gradient, dtype=np.float32), 0, 1)
+
+
+def _grey(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return np.repeat(values[..., None], 3, axis=-1)
 
 
 # ---------------------------------------------------------------- S6

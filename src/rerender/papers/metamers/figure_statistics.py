@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ from rerender.reporting import style
 from rerender.reporting.captions import Names
 from rerender.reporting.grids import axes_at, text_at
 from rerender.reporting.statistics import ecdf, ecdf_distance
+from rerender.reporting.style import Dashes
 
 if TYPE_CHECKING:
     import polars as pl
@@ -137,7 +138,7 @@ def _ecdf_panel(
 def _ecdf_legend(figure: Figure, top: float) -> None:
     from matplotlib.lines import Line2D
 
-    shown = (
+    shown: tuple[tuple[str, str, Dashes | Literal[":"]], ...] = (
         ("optimised for the model", "#0072B2", "-"),
         ("optimised for pixels", "#222222", "--"),
         ("start", "#aaaaaa", ":"),
