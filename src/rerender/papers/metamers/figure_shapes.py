@@ -207,7 +207,7 @@ def draw_forward_gradients(
 
 
 def _raw(gradient: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return np.clip(0.5 + 0.5 * RAW_SCALE * np.asarray(gradient, dtype=np.float32), 0, 1)
+    return np.asarray(np.clip(0.5 + 0.5 * RAW_SCALE * np.asarray(gradient, dtype=np.float32), 0, 1))
 
 
 def _grey(values: npt.NDArray[Any]) -> npt.NDArray[Any]:

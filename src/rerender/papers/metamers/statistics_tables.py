@@ -51,7 +51,7 @@ def build_t5(results: Results, names: Names) -> Table:
         "How the model that was optimised for represents the views of the result, compared with those of the target. "
         "Dissimilarity of two views: one minus the Pearson correlation of their latents. τ: Kendall's τ-b of the "
         "dissimilarities of all pairs of views, 1 where they have the same order; p against independent pairs (pairs "
-        "share views, so it is descriptive only). Beside it, under the same model, τ of the start and of what the pixel "
+        "share views, so it is descriptive only; four views of a material are six pairs). Beside it, under the same model, τ of the start and of what the pixel "
         "baseline (MAE for shapes, dual buffer for materials) found. PC: share of variance of the latents of all "
         "observed steps, target included, that the first principal components explain. A model's latent is all that "
         "its loss compares, for pixel objectives the image itself; – marks models that give no similarity or whose latent "
