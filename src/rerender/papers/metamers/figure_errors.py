@@ -34,12 +34,19 @@ if TYPE_CHECKING:
 
 VIEWS = 8
 LABELS = 1.35
+MOST_SCENES = 3
+"""Scenes of a family in a figure of many pictures; more would not fit on a page. The rest is in `views.npz`."""
 
 
-def one_light_a_scene(runs: Sequence[RunFiles]) -> list[RunFiles]:
-    """Return first seeds under one light of each scene: a light with structure where there is one."""
+def one_light_a_scene(runs: Sequence[RunFiles], most: int = MOST_SCENES) -> list[RunFiles]:
+    """Return first seeds under one light of each scene: a light with structure where there is one; the first scenes of each family."""
     kept = []
-    for scene in dict.fromkeys(run.scene for run in runs):
+    scenes: dict[str, list[str]] = {}
+    for run in runs:
+        here = scenes.setdefault(run.family, [])
+        if run.scene not in here and len(here) < most:
+            here.append(run.scene)
+    for scene in (scene for found in scenes.values() for scene in found):
         here = [run for run in first_seeds(runs) if run.scene == scene]
         light = example(here).envmap
         kept += [run for run in here if run.envmap == light]
@@ -60,7 +67,8 @@ def draw_errors(
         names,
         list(dict.fromkeys(run.family for run in shown)),
         "Mean absolute error of display values against the target, on views of the optimisation rendered with fresh noise; "
-        "one colour scale for all pictures, models and scenes. Number: mean over all views. First row of a scene: the target.",
+        "one colour scale for all pictures, models and scenes. Number: mean over all views. First row of a scene: the target. At most "
+        f"{MOST_SCENES} scenes of each family.",
         spread=False,
     )
     side = (style.WIDTH - LABELS - 0.55) / VIEWS

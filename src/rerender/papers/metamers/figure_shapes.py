@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from rerender.core.files import load_tree
 from rerender.papers.metamers.figure_curves import draw_legend, plain_log_ticks
-from rerender.papers.metamers.figure_errors import one_light_a_scene
+from rerender.papers.metamers.figure_errors import MOST_SCENES, one_light_a_scene
 from rerender.papers.metamers.pictures import Pictures, first_seeds, footnote, models
 from rerender.papers.metamers.runfiles import Expected, RunFiles
 from rerender.papers.metamers.strips import strip_views
@@ -53,7 +53,7 @@ def draw_diagnostics(
     """S5: a row a scene; loss, vertices, gradient norm and learning rate by step, and triangle quality of the result."""
     import polars as pl
 
-    shown = one_light_a_scene(runs)
+    shown = one_light_a_scene(runs, most=len(runs))
     note = footnote(
         tier,
         shown,
@@ -153,7 +153,8 @@ def draw_forward_gradients(
         "Derivative of the tone-mapped picture for a rigid shift of the shape along (1, 1, 1), silhouettes included: forward mode, 8 samples a "
         "pixel; on tiers with batched views central differences, 64 samples a pixel. Raw: mid-grey is zero, black and white are −4 and +4 display ranges a scene unit. Magnitude: length over channels, white from its "
         "root mean square on. Sign: luminance, red where the picture gets brighter, blue where darker, full colour from its root mean "
-        "square on. Views of the optimisation, first seeds, one light a scene.",
+        "square on. Views of the optimisation, first seeds, one light a scene, at most "
+        f"{MOST_SCENES} scenes.",
         spread=False,
     )
     blocks = [
@@ -257,7 +258,8 @@ def draw_lights(
             axes.set_yscale(scale)
             if scale == "log":
                 plain_log_ticks(axes.yaxis, axes.get_ylim())
-            axes.set_xticks(range(len(lights)), [names.envmap(light) for light in lights])
+            slope = {"rotation": 20, "ha": "right", "fontsize": 6} if len(lights) * len(scenes) > 6 else {}
+            axes.set_xticks(range(len(lights)), [names.envmap(light) for light in lights], **slope)
             axes.set_xlim(-0.3, len(lights) - 0.7)
             if column == 0:
                 axes.set_ylabel(title, labelpad=2, fontsize=7)

@@ -73,7 +73,9 @@ def draw_distributions(
                 records += _ecdf_panel(axes, views, places(here), family, model, quantity)
                 axes.set_xlabel(("normalised similarity", "error / error of start")[line], labelpad=1)
                 if line == 0:
-                    axes.set_title(names.model(model), fontsize=8, pad=3, loc="left")
+                    axes.set_title(
+                        _wrapped(names.model(model), int(step * 7.5)), fontsize=7.5, pad=3, loc="left"
+                    )
                 if column == 0:
                     axes.set_ylabel("share of views", labelpad=1)
                 else:
@@ -201,7 +203,7 @@ def draw_representations(
             title = f"{_title(run.family)}: {names.scene(run.scene)}{light}"
             text_at(figure, 0.06, top + 0.1, title, fontsize=8.5, weight="bold", va="center")
             top += 0.24
-        text_at(figure, 0.06, top + MATRIX / 2, _two_lines(names.model(run.model)), fontsize=8, va="center")
+        text_at(figure, 0.06, top + MATRIX / 2, _wrapped(names.model(run.model)), fontsize=8, va="center")
         same = [other for other in runs if (other.family, other.model) == (run.family, run.model)]
         records += _representation_row(figure, top, run, same)
         top += row
@@ -209,10 +211,10 @@ def draw_representations(
     return figure, pl.DataFrame(records, infer_schema_length=None)
 
 
-def _two_lines(name: str) -> str:
+def _wrapped(name: str, width: int = 14) -> str:
     import textwrap
 
-    return "\n".join(textwrap.wrap(name, 14))
+    return "\n".join(textwrap.wrap(name, max(width, 8)))
 
 
 def _with_representation(runs: Sequence[RunFiles]) -> list[RunFiles]:
