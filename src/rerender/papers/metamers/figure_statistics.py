@@ -70,11 +70,12 @@ def draw_distributions(
             for line, quantity in enumerate((similarity_under(model), PIXELS)):
                 place = (0.5 + column * step, top + 0.42 + line * row, step - 0.25, row - 0.6)
                 axes = axes_at(figure, *place)
-                records += _ecdf_panel(axes, views, places(here), family, model, quantity)
+                where = places([run for run in here if run.model == model])
+                records += _ecdf_panel(axes, views, where, family, model, quantity)
                 axes.set_xlabel(("normalised similarity", "error / error of start")[line], labelpad=1)
                 if line == 0:
                     axes.set_title(
-                        _wrapped(names.model(model), int(step * 7.5)), fontsize=7.5, pad=3, loc="left"
+                        _wrapped(names.model(model), int(step * 9)), fontsize=7.5, pad=3, loc="left"
                     )
                 if column == 0:
                     axes.set_ylabel("share of views", labelpad=1)
