@@ -5,6 +5,7 @@ import pytest
 
 from rerender.core.cameras import (
     Camera,
+    circling_cameras,
     fibonacci_cameras,
     heldout_cameras,
     heldout_material_cameras,
@@ -116,3 +117,13 @@ def test_projection_agrees_with_the_renderer(variant: str) -> None:
     sample, _ = sensor.sample_direction(interaction, mi.Point2f(0.5))
     found = np.array(sample.uv).T
     np.testing.assert_allclose(found, project(camera, points, 48, 32)[:, :2], atol=2e-3)
+
+
+def test_circling_cameras_keep_distance_and_height_and_go_round() -> None:
+    cameras = circling_cameras(8, 5.0, 30.0, height=2.0)
+    places = np.array([camera.origin for camera in cameras])
+    np.testing.assert_allclose(places[:, 1], 2.0 + 2.5)
+    np.testing.assert_allclose(np.linalg.norm(places - [0, 2, 0], axis=1), 5.0)
+    np.testing.assert_allclose(places[0], [0, 4.5, 5 * np.cos(np.pi / 6)], atol=1e-12)
+    assert places[2, 0] > 0 > places[6, 0]
+    assert smallest_angle_deg(cameras[:1], cameras[1:2]) < 45

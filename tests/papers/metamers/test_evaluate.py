@@ -131,7 +131,7 @@ def test_what_is_shared_does_not_depend_on_the_other_runs(tmp_path: Path) -> Non
     write_ply(mesh, ellipsoid())
     write_json(mesh.with_suffix(".json"), {"origin": "mirror"})
     settings = EvaluationSettings(
-        family="geometry", image_size=16, spp=4, n_views=2, heldout_views=1, chamfer_samples=200, judges=("mae",)
+        family="geometry", image_size=16, spp=4, n_views=2, heldout_views=1, chamfer_samples=200, judges=("mae",), batched_views=True
     )  # fmt: skip
     frames = []
     for name, models in (("alone", ("mae",)), ("together", ("ssim", "mae"))):
