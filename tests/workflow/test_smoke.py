@@ -17,6 +17,8 @@ from tests.workflow.conftest import Workspace
 from rerender.papers.metamers.tiers import TIERS
 from rerender.workflow import physics
 from rerender.workflow.envmaps import FIGURES as ENVMAPS_FIGURES
+from rerender.workflow.metamers import FIGURES as METAMERS_FIGURES
+from rerender.workflow.metamers import TABLES as METAMERS_TABLES
 
 pytestmark = pytest.mark.workflow
 SMOKE = ("--config", "tier=smoke")
@@ -82,11 +84,11 @@ def test_every_artefact_is_there(finished: Workspace) -> None:
     folder = finished.folder / RESULTS
     wanted = [
         *(
-            f"metamers/tables/t{i}.{ext}"
-            for i in range(1, 5)
+            f"metamers/tables/{name}.{ext}"
+            for name in METAMERS_TABLES
             for ext in ("csv", "parquet", "tex", "md", "html")
         ),
-        *(f"metamers/figures/f{i}.{ext}" for i in range(1, 5) for ext in ("png", "pdf", "parquet")),
+        *(f"metamers/figures/{name}.{ext}" for name in METAMERS_FIGURES for ext in ("png", "pdf", "parquet")),
         *(
             f"envmaps/tables/{name}.{ext}"
             for name in ("table1", "table2", "table3", "edits")

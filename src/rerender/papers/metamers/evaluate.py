@@ -22,7 +22,6 @@ from rerender.core.files import Tree, atomic_path, load_tree, read_json, save_tr
 from rerender.core.images import reinhard, srgb_encode, to_uint8
 from rerender.core.meshes import Mesh
 from rerender.core.seeds import SeedStream
-from rerender.papers.metamers.geometry import KEY
 from rerender.papers.metamers.judgements import (
     Judgement,
     judge_images,
@@ -55,6 +54,7 @@ from rerender.perception.models.base import VisionModel, load_model
 from rerender.provenance.manifest import read_manifest
 from rerender.provenance.stack import stack_fingerprint
 from rerender.rendering.bsdf_slices import bsdf_slices, slice_error, uniform
+from rerender.rendering.compat import VERTEX_POSITIONS
 from rerender.rendering.differentiable import Renderer
 from rerender.rendering.forward_gradients import shift_differences, shift_gradients
 from rerender.rendering.scenes import Scene
@@ -327,7 +327,7 @@ def forward_gradients(court: Court, state: Tree | None) -> np.ndarray:
     seeds = [stream.seed(view) for view in views]
     # forward mode needs Mitsuba's projective integrator, which batched tiers avoid: it takes half a minute to compile on a CPU
     derivative = shift_differences if court.request.settings.batched_views else shift_gradients
-    return derivative(scene, KEY, views, seeds).astype(np.float16)
+    return derivative(scene, f"{OBJECT}.{VERTEX_POSITIONS}", views, seeds).astype(np.float16)
 
 
 def turntable(court: Court, state: Tree | None) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -43,10 +44,10 @@ def one_light_a_scene(runs: Sequence[RunFiles], most: int = MOST_SCENES) -> list
     kept = []
     scenes: dict[str, list[str]] = {}
     for run in runs:
-        here = scenes.setdefault(run.family, [])
-        if run.scene not in here and len(here) < most:
-            here.append(run.scene)
-    for scene in (scene for found in scenes.values() for scene in found):
+        found = scenes.setdefault(run.family, [])
+        if run.scene not in found and len(found) < most:
+            found.append(run.scene)
+    for scene in itertools.chain.from_iterable(scenes.values()):
         here = [run for run in first_seeds(runs) if run.scene == scene]
         light = example(here).envmap
         kept += [run for run in here if run.envmap == light]

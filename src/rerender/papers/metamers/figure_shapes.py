@@ -258,8 +258,11 @@ def draw_lights(
             axes.set_yscale(scale)
             if scale == "log":
                 plain_log_ticks(axes.yaxis, axes.get_ylim())
-            slope = {"rotation": 20, "ha": "right", "fontsize": 6} if len(lights) * len(scenes) > 6 else {}
-            axes.set_xticks(range(len(lights)), [names.envmap(light) for light in lights], **slope)
+            slope: dict[str, Any] = (
+                {"rotation": 20, "ha": "right", "fontsize": 6} if len(lights) * len(scenes) > 6 else {}
+            )
+            axes.set_xticks(range(len(lights)))
+            axes.set_xticklabels([names.envmap(light) for light in lights], **slope)
             axes.set_xlim(-0.3, len(lights) - 0.7)
             if column == 0:
                 axes.set_ylabel(title, labelpad=2, fontsize=7)

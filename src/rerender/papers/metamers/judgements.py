@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from rerender.core.images import as_display, split_strip, spread_indices
 from rerender.perception.metrics.representation import (
     dissimilarity,
     group_scales,
@@ -116,8 +117,6 @@ def way_of(
     `movie` has strips (T, H, K W, 3) and their iterations; `target` is the strip (H, K W, 3). As in the original the components
     are those of all latents together, targets included. Gives the shares of variance, and coordinates by view.
     """
-    from rerender.reporting.grids import as_display, split_strip, spread_indices
-
     chosen = spread_indices(len(movie["frames"]), WAY)
     strips = [*(movie["frames"][index] for index in chosen), target]
     views = [split_strip(as_display(strip)) for strip in strips]
