@@ -51,7 +51,10 @@ PHYSICS_AFTER_RUN = {
     *("physics_metrics", "physics_table", "physics_video"),
     *("aggregate_metrics", "aggregate_verdicts", "all"),
 }
-PHYSICS_RUNS = {"physics_rigid_mass", "physics_lame", "physics_control_fem", "physics_figure"}
+PHYSICS_RUNS = {
+    *("physics_rigid_mass", "physics_rigid_contact", "physics_lame", "physics_control_fem"),
+    "physics_figure",
+}
 AFTER_OPTIMISE = AFTER_EVALUATE | {"metamers_optimise_geometry", "metamers_optimise_material"}
 
 

@@ -238,6 +238,10 @@ def rigid_mass_params(wildcards):
     return physics.run_params(SESSION, wildcards.tier, "rigid_mass", wildcards)
 
 
+def rigid_contact_params(wildcards):
+    return physics.run_params(SESSION, wildcards.tier, "rigid_contact", wildcards)
+
+
 def lame_params(wildcards):
     return physics.run_params(SESSION, wildcards.tier, "lame", wildcards)
 

@@ -32,6 +32,37 @@ rule physics_rigid_mass:
         "../scripts/physics_run.py"
 
 
+rule physics_rigid_contact:
+    output:
+        final=ensure(
+            "<results>/{tier}/physics/runs/rigid_contact/{mode}/s{seed}/final.npz",
+            non_empty=True,
+        ),
+        trace="<results>/{tier}/physics/runs/rigid_contact/{mode}/s{seed}/trace.parquet",
+        metrics=ensure(
+            "<results>/{tier}/physics/runs/rigid_contact/{mode}/s{seed}/metrics.json",
+            non_empty=True,
+        ),
+        manifest="<results>/{tier}/physics/runs/rigid_contact/{mode}/s{seed}/manifest.json",
+    log:
+        "<logs>/{tier}/physics/runs/rigid_contact/{mode}/s{seed}.log",
+    benchmark:
+        "<benchmarks>/{tier}/physics/runs/rigid_contact/{mode}/s{seed}.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    params:
+        experiment="rigid_contact",
+        settings=rigid_contact_params,
+        code=code("rerender.papers.physics.rigid_contact"),
+        stack=stack("rerender.papers.physics.rigid_contact"),
+    message:
+        "Contact of rigid bodies ({wildcards.mode}), seed {wildcards.seed}"
+    script:
+        "../scripts/physics_run.py"
+
+
 rule physics_lame:
     output:
         final=ensure(

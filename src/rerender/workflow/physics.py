@@ -14,7 +14,7 @@ from rerender.papers.physics.grid import CONTROL_FEM, Job
 from rerender.papers.physics.specs import GRID_KEYS
 from rerender.workflow.session import Session, remembered
 
-TABLES = ("table1", "table3")
+TABLES = ("table1", "table2", "table3")
 FIGURES = ("fig2", "fig4a")
 TABLE_SUFFIXES = ("csv", "parquet", "tex", "md", "html")
 FIGURE_SUFFIXES = ("png", "pdf", "parquet")

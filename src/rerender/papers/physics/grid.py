@@ -10,8 +10,8 @@ from rerender.core.errors import UserError, unknown_name
 from rerender.papers.physics.settings import PhysicsSettings
 from rerender.papers.physics.specs import SHAPES
 
-RIGID_MASS, LAME, CONTROL_FEM = "rigid_mass", "lame", "control_fem"
-ESTIMATES = (RIGID_MASS, LAME)
+RIGID_MASS, RIGID_CONTACT, LAME, CONTROL_FEM = "rigid_mass", "rigid_contact", "lame", "control_fem"
+ESTIMATES = (RIGID_MASS, RIGID_CONTACT, LAME)
 """Experiments that estimate parameters; the others learn to control."""
 
 
@@ -57,8 +57,8 @@ def jobs(settings: PhysicsSettings) -> tuple[Job, ...]:
 
 def scenes(settings: PhysicsSettings, experiment: str) -> tuple[str, ...]:
     """Return the objects of an experiment, by the names that metric rows have."""
-    if experiment == RIGID_MASS:
-        return settings.rigid_mass.shapes
+    if experiment in (RIGID_MASS, RIGID_CONTACT):
+        return tuple(getattr(settings, experiment).shapes)
     if experiment == LAME:
         return tuple(f"beam_{index + 1}" for index in range(settings.lame.instances))
     return ("gear",)
@@ -87,10 +87,19 @@ def described(value: Mapping[str, Any]) -> tuple[PhysicsSettings, tuple[Expected
 
 def check_names(settings: PhysicsSettings) -> None:
     """Refuse shapes that do not exist, and domains that are empty. Raises `UserError`."""
-    for name in settings.rigid_mass.shapes:
-        if name not in SHAPES:
-            raise unknown_name("shape", name, SHAPES, "The name stands in physics.rigid_mass.shapes.")
-    domains = {"rigid_mass.mass": settings.rigid_mass.mass, "lame.stiffness": settings.lame.stiffness}
+    contact = settings.rigid_contact
+    for experiment in (RIGID_MASS, RIGID_CONTACT):
+        for name in scenes(settings, experiment):
+            if name not in SHAPES:
+                where = f"The name stands in physics.{experiment}.shapes."
+                raise unknown_name("shape", name, SHAPES, where)
+    domains = {
+        "rigid_mass.mass": settings.rigid_mass.mass,
+        "rigid_contact.density": contact.density,
+        "rigid_contact.contact": contact.contact,
+        "rigid_contact.friction": contact.friction,
+        "lame.stiffness": settings.lame.stiffness,
+    }
     for key, (low, high) in domains.items():
         if low >= high:
             raise UserError(

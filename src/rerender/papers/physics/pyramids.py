@@ -20,12 +20,14 @@ def pyramid_loss(image: torch.Tensor, goal: torch.Tensor) -> torch.Tensor:
 
 
 def blurred(image: torch.Tensor, share: float) -> torch.Tensor:
-    """Blur an image (S, S, C) by a Gaussian of `share` of its side; it is black beyond its border."""
-    size = image.shape[0]
+    """Blur images (…, S, S, C) by a Gaussian of `share` of their side; they are black beyond their border."""
+    size = image.shape[-2]
     place = torch.arange(size, dtype=image.dtype, device=image.device)
     weights = torch.exp(-0.5 * ((place[:, None] - place) / (share * size)) ** 2)
     weights = weights / weights[size // 2].sum()
-    return torch.einsum("ia,jb,abc->ijc", weights, weights, image)
+    # one axis after the other: together they would be a matrix of size⁴
+    rows = torch.einsum("ia,...abc->...ibc", weights, image)
+    return torch.einsum("jb,...ibc->...ijc", weights, rows)
 
 
 def _share(image: torch.Tensor, goal: torch.Tensor) -> torch.Tensor:

@@ -7,8 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rerender.fields import Frozen
-from rerender.papers.physics.grid import CONTROL_FEM, LAME, RIGID_MASS, Job
-from rerender.papers.physics.specs import ControlSettings, LameSettings, RasterSettings, RigidMassSettings
+from rerender.papers.physics.grid import CONTROL_FEM, LAME, RIGID_CONTACT, RIGID_MASS, Job
+from rerender.papers.physics.specs import (
+    ContactSettings,
+    ControlSettings,
+    LameSettings,
+    RasterSettings,
+    RigidMassSettings,
+)
 from rerender.reporting.jobfiles import JobFiles
 
 if TYPE_CHECKING:
@@ -17,6 +23,7 @@ if TYPE_CHECKING:
 
 SETTINGS: Mapping[str, type[Frozen]] = {
     RIGID_MASS: RigidMassSettings,
+    RIGID_CONTACT: ContactSettings,
     LAME: LameSettings,
     CONTROL_FEM: ControlSettings,
 }
@@ -77,10 +84,11 @@ def estimate_request(
     job: Job, settings: Mapping[str, Any], tier: str, threads: int
 ) -> tuple[EstimateRequest, Callable[[EstimateRequest], Iterable[Subject]]]:
     """Return the request of a job of estimates, and what yields its subjects."""
-    from rerender.papers.physics import lame, rigid_mass
+    from rerender.papers.physics import lame, rigid_contact, rigid_mass
     from rerender.papers.physics.subjects import EstimateRequest
 
-    module = lame if job.experiment == LAME else rigid_mass
+    modules: Mapping[str, Any] = {RIGID_MASS: rigid_mass, RIGID_CONTACT: rigid_contact, LAME: lame}
+    module = modules[job.experiment]
     own = SETTINGS[job.experiment](**settings["experiment"])
     raster = RasterSettings(**settings["raster"])
     return EstimateRequest(job, own, raster, module.UNITS, tier, threads), module.subjects

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from rerender.fields import Frozen
 from rerender.papers.physics.specs import (
+    ContactSettings,
     ControlSettings,
     LameSettings,
     LandscapeSettings,
@@ -23,6 +24,9 @@ class PhysicsSettings(Frozen):
     raster: RasterSettings = Field(RasterSettings(), description="how frames are rendered")
     rigid_mass: RigidMassSettings = Field(
         RigidMassSettings(), description="Table 1: the mass of a rigid body that was pushed"
+    )
+    rigid_contact: ContactSettings = Field(
+        ContactSettings(), description="Table 2: mass, contact and friction of a rigid body that slides"
     )
     lame: LameSettings = Field(LameSettings(), description="Table 3: the Lamé parameters of a beam that sags")
     control_fem: ControlSettings = Field(

@@ -19,6 +19,9 @@ Variant = Literal["default", "ideal", "noise", "fine"]
 truth that was simulated with twice as many steps."""
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
 
+ContactVariant = Literal["default", "ideal", "noise", "fine", "far", "frictionless"]
+"""As `Variant`; and 8-bit frames with a first guess drawn from the domain (`far`), or with an estimate that knows no friction."""
+
 Method = Literal["gradsim", "diffphysics", "random", "average"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
@@ -88,6 +91,50 @@ class RigidMassSettings(Frozen):
     )
     view: ViewSettings = Field(ViewSettings(), description="the camera")
     search: SearchSettings = Field(SearchSettings(), description="the search")
+
+
+class ContactSettings(Frozen):
+    """Rigid bodies of unknown mass and contact that are launched, and slide over the ground (section 4.2)."""
+
+    shapes: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
+        ("box", "tetrahedron", "l_shape", "cross", "star"),
+        description="shapes, each an object of its own per seed",
+    )
+    seeds: Count = Field(12, description="objects of each shape, with parameters and launches of their own")
+    other_seeds: Count = Field(3, description="objects of each shape for the variants after the first")
+    variants: Annotated[tuple[ContactVariant, ...], Field(min_length=1)] = Field(
+        ("default",),
+        description="as of rigid_mass; far: first guesses are drawn from the domain; frictionless: the estimate's ground is smooth",
+    )
+    methods: Annotated[tuple[Method, ...], Field(min_length=1)] = Field(
+        METHODS, description="as of rigid_mass"
+    )
+    density: tuple[Positive, Positive] = Field(
+        (2.0, 12.0), description="densities are drawn between these [kg/m³]"
+    )
+    contact: tuple[Positive, Positive] = Field(
+        (1.0, 500.0),
+        description="stiffness ke [N/m], damping kd and friction kf [N s/m] of a vertex are drawn between these",
+    )
+    friction: tuple[Positive, Positive] = Field(
+        (0.2, 1.0), description="coefficients of friction mu are drawn between these"
+    )
+    spread: Positive = Field(0.4, description="first guesses are within a factor exp(±spread) of the truth")
+    launches: Count = Field(4, description="launches of each object, filmed and compared together")
+    speed: Positive = Field(
+        4.0, description="along the ground, that the push would give a body of medium density [m/s]"
+    )
+    push_seconds: Positive = Field(0.1, description="how long the push acts [s]")
+    drop: NonNegative = Field(0.2, description="largest height of the lowest vertex at the start [m]")
+    seconds: Positive = Field(2.0, description="length of the motion [s]")
+    substeps: Count = Field(64, description="steps in 1/60 s")
+    frames: Count = Field(9, description="frames that are compared, evenly spaced, the last at the end")
+    noise: NonNegative = Field(0.01, description="standard deviation of the pixel noise of the variant noise")
+    training: Count = Field(800, description="objects that the baseline `average` has seen")
+    view: ViewSettings = Field(ViewSettings(distance=10.0), description="the camera")
+    iterations: Count = Field(
+        8, description="steps of Levenberg-Marquardt for each part of the motion that is explained in turn"
+    )
 
 
 class LandscapeSettings(Frozen):

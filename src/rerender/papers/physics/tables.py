@@ -1,4 +1,4 @@
-"""Tables 1 and 3 of ∇Sim: errors of estimated parameters by approach, ours with the published value beside it."""
+"""Tables 1 to 3 of ∇Sim: errors of estimated parameters by approach, ours with the published value beside it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rerender.core.errors import unknown_name
-from rerender.papers.physics.grid import LAME, RIGID_MASS, Expected
+from rerender.papers.physics.grid import LAME, RIGID_CONTACT, RIGID_MASS, Expected
 from rerender.papers.physics.settings import PhysicsSettings
 from rerender.reporting import captions
 from rerender.reporting.captions import Names
@@ -34,6 +34,8 @@ VARIANT_TITLES: Mapping[str, str] = {
     "ideal": "frames as rendered",
     "noise": "frames with noise",
     "fine": "truth with half the step",
+    "far": "8-bit frames, guess from the domain",
+    "frictionless": "8-bit frames, no friction known",
 }
 SEARCHES = ("gradsim", "diffphysics")
 ONE_FOR_ALL = ("average", "random", "diffphysics")
@@ -64,8 +66,7 @@ class Layout:
 
 def _error(name: str, title: str) -> tuple[Measure, ...]:
     """Return the columns of one parameter's relative error: mean, median, and that of the first guess."""
-    metric = f"rel_error/{name}"
-    key = f"rel_error_{name}"
+    metric, key = f"rel_error/{name}", f"rel_error_{name}"
     start = Column(f"{key}_start", f"{title}, first guess", "", "none", ".2e")
     return (
         Measure(metric, Column(key, title, "", "lower", ".2e", "published")),
@@ -98,6 +99,18 @@ def _lame_caption(settings: PhysicsSettings) -> str:
     )
 
 
+def _contact_caption(settings: PhysicsSettings) -> str:
+    part = settings.rigid_contact
+    return captions.sentences(
+        f"{len(part.shapes)} shapes, as often as there are seeds, each in {part.launches} launches of {part.seconds:g} s with a known push. "
+        f"Densities between {part.density[0]:g} and {part.density[1]:g} kg/m³; kd, ke and kf of a vertex between {part.contact[0]:g} and "
+        f"{part.contact[1]:g}, mu between {part.friction[0]:g} and {part.friction[1]:g}. First guesses within a factor "
+        f"exp(±{part.spread:g}), other than for Average and Random.",
+        f"{part.frames} frames of {settings.raster.size} × {settings.raster.size} pixels a launch. Gauss-Newton over growing parts of "
+        f"the motion, at most {part.iterations} steps each.",
+    )
+
+
 LAYOUTS: Mapping[str, Layout] = {
     "table1": Layout(
         RIGID_MASS,
@@ -111,6 +124,20 @@ LAYOUTS: Mapping[str, Layout] = {
         ),
         ("average", "random", "diffphysics", "gradsim"),
         _mass_caption,
+    ),
+    "table2": Layout(
+        RIGID_CONTACT,
+        "Table 2. Mass, contact and friction of a rigid body from video.",
+        (
+            *_error("mass", "Error of the mass"),
+            *_error("kd", "Error of kd"),
+            *_error("ke", "Error of ke"),
+            *_error("kf", "Error of kf"),
+            *_error("mu", "Error of mu"),
+            _EVALUATIONS,
+        ),
+        ("average", "random", "diffphysics", "gradsim"),
+        _contact_caption,
     ),
     "table3": Layout(
         LAME,
@@ -189,6 +216,8 @@ def _row(table_id: str, method: str, variant: str, values: Values, published: Ta
     cells = []
     for measure in layout.measures:
         cell = _cell(values, runs, measure, method)
+        if variant == "frictionless" and measure.metric.endswith(("/kf", "/mu")):
+            cell = Cell(note=NOT_APPLICABLE)
         if measure.column.beside and variant == "default":
             where = {"experiment": layout.experiment, "method": method}
             cell = replace(cell, beside=published_by_run(published, table_id, measure.metric, **where))

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from rerender.papers.physics.settings import PhysicsSettings
 from rerender.papers.physics.specs import (
+    ContactSettings,
     ControlSettings,
     LameSettings,
     LandscapeSettings,
@@ -20,6 +21,7 @@ _SMOKE = PhysicsSettings(
     rigid_mass=RigidMassSettings(
         shapes=("box", "tetrahedron"), seeds=1, scan=2, search=SearchSettings(iterations=4, finish=2)
     ),
+    rigid_contact=ContactSettings(shapes=("box",), seeds=1, launches=1, frames=4, seconds=0.5, iterations=1),
     lame=LameSettings(instances=1, seconds=0.1, search=SearchSettings(iterations=2, finish=2)),
     control_fem=ControlSettings(seeds=1, iterations=2, seconds=0.25),
     landscape=LandscapeSettings(masses=6, size=64),
@@ -28,6 +30,12 @@ _SMOKE = PhysicsSettings(
 _LAPTOP = PhysicsSettings(
     raster=RasterSettings(size=64),
     rigid_mass=RigidMassSettings(other_seeds=1, variants=("default", "ideal", "noise", "fine")),
+    rigid_contact=ContactSettings(
+        shapes=("box", "tetrahedron", "cross"),
+        seeds=2,
+        other_seeds=1,
+        variants=("default", "ideal", "frictionless"),
+    ),
     lame=LameSettings(variants=("default", "ideal")),
     control_fem=ControlSettings(seeds=2, iterations=10),
     landscape=LandscapeSettings(masses=50),
@@ -36,6 +44,7 @@ _LAPTOP = PhysicsSettings(
 # 14 shapes × 14 seeds: the paper's 200 test objects
 _PAPER = PhysicsSettings(
     rigid_mass=RigidMassSettings(seeds=14, other_seeds=5, variants=("default", "ideal", "noise", "fine")),
+    rigid_contact=ContactSettings(variants=("default", "ideal", "noise", "fine", "far", "frictionless")),
     lame=LameSettings(
         instances=10, seeds=3, other_seeds=1, frames=12, variants=("default", "ideal", "noise", "fine")
     ),

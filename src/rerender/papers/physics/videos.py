@@ -74,9 +74,10 @@ def _estimate_frames(request: EstimateRequest, subjects: Iterable[Subject], fina
 
 
 def _printed(request: EstimateRequest, values: Mapping[str, float]) -> str:
-    """Return parameters as text."""
-    texts = [f"{float(values[name]):{SHORT[unit]}}" for name, unit in request.units.items()]
-    return f"{', '.join(texts)} {next(iter(request.units.values()))}"
+    """Return as text the parameters that have the unit of the first one; for more there is no room."""
+    first = next(iter(request.units.values()))
+    texts = [f"{float(values[name]):{SHORT[first]}}" for name, unit in request.units.items() if unit == first]
+    return f"{', '.join(texts)} {first}"
 
 
 def pictures(video: torch.Tensor) -> list[Frame]:
