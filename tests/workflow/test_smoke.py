@@ -53,6 +53,7 @@ PHYSICS_AFTER_RUN = {
 }
 PHYSICS_RUNS = {
     *("physics_rigid_mass", "physics_rigid_contact", "physics_lame", "physics_control_fem"),
+    *("physics_particle_mass", "physics_cloth_velocity"),
     "physics_figure",
 }
 AFTER_OPTIMISE = AFTER_EVALUATE | {"metamers_optimise_geometry", "metamers_optimise_material"}

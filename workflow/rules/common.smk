@@ -246,6 +246,14 @@ def lame_params(wildcards):
     return physics.run_params(SESSION, wildcards.tier, "lame", wildcards)
 
 
+def particle_mass_params(wildcards):
+    return physics.run_params(SESSION, wildcards.tier, "particle_mass", wildcards)
+
+
+def cloth_velocity_params(wildcards):
+    return physics.run_params(SESSION, wildcards.tier, "cloth_velocity", wildcards)
+
+
 def control_fem_params(wildcards):
     return physics.run_params(SESSION, wildcards.tier, "control_fem", wildcards)
 

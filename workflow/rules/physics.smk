@@ -94,6 +94,68 @@ rule physics_lame:
         "../scripts/physics_run.py"
 
 
+rule physics_particle_mass:
+    output:
+        final=ensure(
+            "<results>/{tier}/physics/runs/particle_mass/{mode}/s{seed}/final.npz",
+            non_empty=True,
+        ),
+        trace="<results>/{tier}/physics/runs/particle_mass/{mode}/s{seed}/trace.parquet",
+        metrics=ensure(
+            "<results>/{tier}/physics/runs/particle_mass/{mode}/s{seed}/metrics.json",
+            non_empty=True,
+        ),
+        manifest="<results>/{tier}/physics/runs/particle_mass/{mode}/s{seed}/manifest.json",
+    log:
+        "<logs>/{tier}/physics/runs/particle_mass/{mode}/s{seed}.log",
+    benchmark:
+        "<benchmarks>/{tier}/physics/runs/particle_mass/{mode}/s{seed}.tsv"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=240,
+    params:
+        experiment="particle_mass",
+        settings=particle_mass_params,
+        code=code("rerender.papers.physics.particle_mass"),
+        stack=stack("rerender.papers.physics.particle_mass"),
+    message:
+        "Masses of particles ({wildcards.mode}), seed {wildcards.seed}"
+    script:
+        "../scripts/physics_run.py"
+
+
+rule physics_cloth_velocity:
+    output:
+        final=ensure(
+            "<results>/{tier}/physics/runs/cloth_velocity/{mode}/s{seed}/final.npz",
+            non_empty=True,
+        ),
+        trace="<results>/{tier}/physics/runs/cloth_velocity/{mode}/s{seed}/trace.parquet",
+        metrics=ensure(
+            "<results>/{tier}/physics/runs/cloth_velocity/{mode}/s{seed}/metrics.json",
+            non_empty=True,
+        ),
+        manifest="<results>/{tier}/physics/runs/cloth_velocity/{mode}/s{seed}/manifest.json",
+    log:
+        "<logs>/{tier}/physics/runs/cloth_velocity/{mode}/s{seed}.log",
+    benchmark:
+        "<benchmarks>/{tier}/physics/runs/cloth_velocity/{mode}/s{seed}.tsv"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=240,
+    params:
+        experiment="cloth_velocity",
+        settings=cloth_velocity_params,
+        code=code("rerender.papers.physics.cloth_velocity"),
+        stack=stack("rerender.papers.physics.cloth_velocity"),
+    message:
+        "Velocities of cloth ({wildcards.mode}), seed {wildcards.seed}"
+    script:
+        "../scripts/physics_run.py"
+
+
 rule physics_control_fem:
     output:
         final=ensure(

@@ -11,8 +11,11 @@ from rerender.papers.physics.settings import PhysicsSettings
 from rerender.papers.physics.specs import SHAPES
 
 RIGID_MASS, RIGID_CONTACT, LAME, CONTROL_FEM = "rigid_mass", "rigid_contact", "lame", "control_fem"
+PARTICLE_MASS, CLOTH_VELOCITY = "particle_mass", "cloth_velocity"
 ESTIMATES = (RIGID_MASS, RIGID_CONTACT, LAME)
-"""Experiments that estimate parameters; the others learn to control."""
+"""Experiments that estimate a few parameters."""
+FIELDS = (PARTICLE_MASS, CLOTH_VELOCITY)
+"""Experiments that estimate something of every particle."""
 
 
 @dataclass(frozen=True, order=True)
@@ -43,7 +46,7 @@ class Expected:
 def jobs(settings: PhysicsSettings) -> tuple[Job, ...]:
     """Return every job in a fixed order."""
     found = []
-    for experiment in ESTIMATES:
+    for experiment in (*ESTIMATES, *FIELDS):
         part = getattr(settings, experiment)
         seeds = dict.fromkeys(part.variants, part.other_seeds) | {part.variants[0]: part.seeds}
         found += [
@@ -61,6 +64,9 @@ def scenes(settings: PhysicsSettings, experiment: str) -> tuple[str, ...]:
         return tuple(getattr(settings, experiment).shapes)
     if experiment == LAME:
         return tuple(f"beam_{index + 1}" for index in range(settings.lame.instances))
+    if experiment in FIELDS:
+        thing = "ball" if experiment == PARTICLE_MASS else "cloth"
+        return tuple(f"{thing}_{index + 1}" for index in range(getattr(settings, experiment).instances))
     return ("gear",)
 
 

@@ -7,11 +7,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rerender.fields import Frozen
-from rerender.papers.physics.grid import CONTROL_FEM, LAME, RIGID_CONTACT, RIGID_MASS, Job
+from rerender.papers.physics.grid import (
+    CLOTH_VELOCITY,
+    CONTROL_FEM,
+    FIELDS,
+    LAME,
+    PARTICLE_MASS,
+    RIGID_CONTACT,
+    RIGID_MASS,
+    Job,
+)
 from rerender.papers.physics.specs import (
+    ClothVelocitySettings,
     ContactSettings,
     ControlSettings,
     LameSettings,
+    ParticleMassSettings,
     RasterSettings,
     RigidMassSettings,
 )
@@ -19,12 +30,14 @@ from rerender.reporting.jobfiles import JobFiles
 
 if TYPE_CHECKING:
     from rerender.papers.physics.control_fem import ControlRequest
-    from rerender.papers.physics.subjects import EstimateRequest, Subject
+    from rerender.papers.physics.subjects import EstimateRequest
 
 SETTINGS: Mapping[str, type[Frozen]] = {
     RIGID_MASS: RigidMassSettings,
     RIGID_CONTACT: ContactSettings,
     LAME: LameSettings,
+    PARTICLE_MASS: ParticleMassSettings,
+    CLOTH_VELOCITY: ClothVelocitySettings,
     CONTROL_FEM: ControlSettings,
 }
 """Experiment -> its settings."""
@@ -55,21 +68,24 @@ def run_job(
         request = control_request(job, settings, tier, threads)
         run_control(request, code, stack, folder=folder, state_root=state_root)
         return
+    from rerender.papers.physics.fields import run_fields
     from rerender.papers.physics.subjects import run_estimates
 
     asked, subjects = estimate_request(job, settings, tier, threads)
-    run_estimates(asked, subjects(asked), code, stack, folder=folder, state_root=state_root)
+    run = run_fields if job.experiment in FIELDS else run_estimates
+    run(asked, subjects(asked), code, stack, folder=folder, state_root=state_root)
 
 
 def make_video(job: Job, settings: Mapping[str, Any], tier: str, run: JobFiles, out: Path | str) -> None:
     """Make the video of a finished job."""
-    from rerender.papers.physics.videos import make_control_video, make_estimate_video
+    from rerender.papers.physics.videos import make_control_video, make_estimate_video, make_field_video
 
     if job.experiment == CONTROL_FEM:
         make_control_video(control_request(job, settings, tier, 1), run, out)
         return
     asked, subjects = estimate_request(job, settings, tier, 1)
-    make_estimate_video(asked, subjects, run, out)
+    make = make_field_video if job.experiment in FIELDS else make_estimate_video
+    make(asked, subjects, run, out)
 
 
 def control_request(job: Job, settings: Mapping[str, Any], tier: str, threads: int) -> ControlRequest:
@@ -82,12 +98,18 @@ def control_request(job: Job, settings: Mapping[str, Any], tier: str, threads: i
 
 def estimate_request(
     job: Job, settings: Mapping[str, Any], tier: str, threads: int
-) -> tuple[EstimateRequest, Callable[[EstimateRequest], Iterable[Subject]]]:
-    """Return the request of a job of estimates, and what yields its subjects."""
-    from rerender.papers.physics import lame, rigid_contact, rigid_mass
+) -> tuple[EstimateRequest, Callable[[EstimateRequest], Iterable[Any]]]:
+    """Return the request of a job of estimates or fields, and what yields its subjects."""
+    from rerender.papers.physics import cloth_velocity, lame, particle_mass, rigid_contact, rigid_mass
     from rerender.papers.physics.subjects import EstimateRequest
 
-    modules: Mapping[str, Any] = {RIGID_MASS: rigid_mass, RIGID_CONTACT: rigid_contact, LAME: lame}
+    modules: Mapping[str, Any] = {
+        RIGID_MASS: rigid_mass,
+        RIGID_CONTACT: rigid_contact,
+        LAME: lame,
+        PARTICLE_MASS: particle_mass,
+        CLOTH_VELOCITY: cloth_velocity,
+    }
     module = modules[job.experiment]
     own = SETTINGS[job.experiment](**settings["experiment"])
     raster = RasterSettings(**settings["raster"])

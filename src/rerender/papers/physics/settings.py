@@ -9,10 +9,12 @@ from pydantic import Field
 
 from rerender.fields import Frozen
 from rerender.papers.physics.specs import (
+    ClothVelocitySettings,
     ContactSettings,
     ControlSettings,
     LameSettings,
     LandscapeSettings,
+    ParticleMassSettings,
     RasterSettings,
     RigidMassSettings,
 )
@@ -29,6 +31,12 @@ class PhysicsSettings(Frozen):
         ContactSettings(), description="Table 2: mass, contact and friction of a rigid body that slides"
     )
     lame: LameSettings = Field(LameSettings(), description="Table 3: the Lamé parameters of a beam that sags")
+    particle_mass: ParticleMassSettings = Field(
+        ParticleMassSettings(), description="Table 3: the mass of every particle of a ball that is thrown"
+    )
+    cloth_velocity: ClothVelocitySettings = Field(
+        ClothVelocitySettings(), description="Table 3: the velocity of every particle of a cloth"
+    )
     control_fem: ControlSettings = Field(
         ControlSettings(), description="Figure 4a: a soft gear that rolls to a goal"
     )

@@ -179,6 +179,49 @@ class LameSettings(Frozen):
     search: SearchSettings = Field(SearchSettings(iterations=20, finish=20), description="the search")
 
 
+FieldMethod = Literal["gradsim", "diffphysics", "random"]
+
+
+class FieldSettings(Frozen):
+    """What experiments with an unknown for every particle share."""
+
+    instances: Count = Field(2, description="objects of a job, each with a draw of its own")
+    seeds: Count = Field(1, description="jobs of each variant")
+    other_seeds: Count = Field(1, description="jobs of each variant after the first")
+    variants: Annotated[tuple[Variant, ...], Field(min_length=1)] = Field(
+        ("default",), description="as of rigid_mass"
+    )
+    methods: Annotated[tuple[FieldMethod, ...], Field(min_length=1)] = Field(
+        ("gradsim", "diffphysics", "random"), description="random answers with the first guess"
+    )
+    seconds: Positive = Field(2.0, description="length of the motion [s]")
+    substeps: Count = Field(32, description="steps in 1/60 s")
+    frames: Count = Field(30, description="frames that are compared, evenly spaced, the last at the end")
+    noise: NonNegative = Field(0.01, description="standard deviation of the pixel noise of the variant noise")
+    iterations: Count = Field(40, description="steps of Adam")
+    lr: Positive = Field(0.02, description="learning rate of Adam")
+    view: ViewSettings = Field(ViewSettings(), description="the camera")
+
+
+class ParticleMassSettings(FieldSettings):
+    """Soft balls whose particles have unknown masses (section 4.4)."""
+
+    speed: tuple[Positive, Positive] = Field(
+        (1.0, 3.0), description="balls are thrown at speeds between these [m/s]"
+    )
+    spread: Positive = Field(0.1, description="first guesses are within a factor exp(±spread) of the truth")
+
+
+class ClothVelocitySettings(FieldSettings):
+    """Hanging cloths whose particles start at unknown velocities (section 4.6)."""
+
+    seconds: Positive = Field(1.5, description="length of the motion [s]")
+    frames: Count = Field(12, description="frames that are compared, evenly spaced, the last at the end")
+    iterations: Count = Field(50, description="steps of Adam")
+    lr: Positive = Field(0.05, description="learning rate of Adam")
+    view: ViewSettings = Field(ViewSettings(distance=5.0, elevation=0.0), description="the camera")
+
+
 class ControlSettings(Frozen):
     """A soft gear that rolls to a goal by actuating itself (section 4.8)."""
 

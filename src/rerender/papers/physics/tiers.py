@@ -7,10 +7,12 @@ from types import MappingProxyType
 
 from rerender.papers.physics.settings import PhysicsSettings
 from rerender.papers.physics.specs import (
+    ClothVelocitySettings,
     ContactSettings,
     ControlSettings,
     LameSettings,
     LandscapeSettings,
+    ParticleMassSettings,
     RasterSettings,
     RigidMassSettings,
     SearchSettings,
@@ -23,6 +25,8 @@ _SMOKE = PhysicsSettings(
     ),
     rigid_contact=ContactSettings(shapes=("box",), seeds=1, launches=1, frames=4, seconds=0.5, iterations=1),
     lame=LameSettings(instances=1, seconds=0.1, search=SearchSettings(iterations=2, finish=2)),
+    particle_mass=ParticleMassSettings(instances=1, seconds=0.1, frames=2, iterations=2),
+    cloth_velocity=ClothVelocitySettings(instances=1, seconds=0.1, frames=2, iterations=2),
     control_fem=ControlSettings(seeds=1, iterations=2, seconds=0.25),
     landscape=LandscapeSettings(masses=6, size=64),
 )
@@ -37,6 +41,8 @@ _LAPTOP = PhysicsSettings(
         variants=("default", "ideal", "frictionless"),
     ),
     lame=LameSettings(variants=("default", "ideal")),
+    particle_mass=ParticleMassSettings(seconds=1.0, frames=15),
+    cloth_velocity=ClothVelocitySettings(instances=1, seconds=1.0, frames=8, iterations=30),
     control_fem=ControlSettings(seeds=2, iterations=10),
     landscape=LandscapeSettings(masses=50),
 )
@@ -48,6 +54,8 @@ _PAPER = PhysicsSettings(
     lame=LameSettings(
         instances=10, seeds=3, other_seeds=1, frames=12, variants=("default", "ideal", "noise", "fine")
     ),
+    particle_mass=ParticleMassSettings(instances=4, seeds=10, frames=120, variants=("default", "ideal")),
+    cloth_velocity=ClothVelocitySettings(instances=3, seeds=10, variants=("default", "ideal")),
 )
 
 TIERS: Mapping[str, PhysicsSettings] = MappingProxyType({"smoke": _SMOKE, "laptop": _LAPTOP, "paper": _PAPER})

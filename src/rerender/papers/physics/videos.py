@@ -10,6 +10,7 @@ import torch
 
 from rerender.core.files import Tree, load_tree
 from rerender.papers.physics.control_fem import ControlRequest, GearWorld
+from rerender.papers.physics.fields import FieldSubject
 from rerender.papers.physics.subjects import EstimateRequest, Subject
 from rerender.reporting.grids import as_bytes
 from rerender.reporting.jobfiles import JobFiles
@@ -43,6 +44,28 @@ def make_estimate_video(
     """Write the video of a finished job of estimates, its subjects one after the other."""
     final = load_tree(run.final)
     write_video(out, _estimate_frames(request, subjects(request), final), FPS)
+
+
+def make_field_video(
+    request: EstimateRequest,
+    subjects: Callable[[EstimateRequest], Iterable[FieldSubject]],
+    run: JobFiles,
+    out: Path | str,
+) -> None:
+    """Write the video of a finished job of fields, its subjects one after the other."""
+    final = load_tree(run.final)
+
+    def frames() -> Iterator[Frame]:
+        for subject in subjects(request):
+            found = final[subject.name]
+            shown = {"truth": "truth", "first guess": "guess", "from video": METHOD}
+            reels = {
+                title: pictures(subject.film(torch.as_tensor(np.asarray(found[name]))))
+                for title, name in shown.items()
+            }
+            yield from side_by_side(subject.name.replace("_", " "), reels)
+
+    write_video(out, frames(), FPS)
 
 
 def make_control_video(request: ControlRequest, run: JobFiles, out: Path | str) -> None:
