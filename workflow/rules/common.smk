@@ -258,6 +258,14 @@ def control_fem_params(wildcards):
     return physics.run_params(SESSION, wildcards.tier, "control_fem", wildcards)
 
 
+def control_cloth_params(wildcards):
+    return physics.run_params(SESSION, wildcards.tier, "control_cloth", wildcards)
+
+
+def control_walker_params(wildcards):
+    return physics.run_params(SESSION, wildcards.tier, "control_walker", wildcards)
+
+
 def physics_figure_data(wildcards):
     """The curves or histories that a figure is drawn from."""
     return physics.figure_data(SESSION, wildcards.tier, wildcards.name)

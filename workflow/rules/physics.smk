@@ -187,6 +187,68 @@ rule physics_control_fem:
         "../scripts/physics_run.py"
 
 
+rule physics_control_cloth:
+    output:
+        final=ensure(
+            "<results>/{tier}/physics/runs/control_cloth/{mode}/s{seed}/final.npz",
+            non_empty=True,
+        ),
+        trace="<results>/{tier}/physics/runs/control_cloth/{mode}/s{seed}/trace.parquet",
+        metrics=ensure(
+            "<results>/{tier}/physics/runs/control_cloth/{mode}/s{seed}/metrics.json",
+            non_empty=True,
+        ),
+        manifest="<results>/{tier}/physics/runs/control_cloth/{mode}/s{seed}/manifest.json",
+    log:
+        "<logs>/{tier}/physics/runs/control_cloth/{mode}/s{seed}.log",
+    benchmark:
+        "<benchmarks>/{tier}/physics/runs/control_cloth/{mode}/s{seed}.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        experiment="control_cloth",
+        settings=control_cloth_params,
+        code=code("rerender.papers.physics.control_cloth"),
+        stack=stack("rerender.papers.physics.control_cloth"),
+    message:
+        "Control of a cloth, seed {wildcards.seed}"
+    script:
+        "../scripts/physics_run.py"
+
+
+rule physics_control_walker:
+    output:
+        final=ensure(
+            "<results>/{tier}/physics/runs/control_walker/{mode}/s{seed}/final.npz",
+            non_empty=True,
+        ),
+        trace="<results>/{tier}/physics/runs/control_walker/{mode}/s{seed}/trace.parquet",
+        metrics=ensure(
+            "<results>/{tier}/physics/runs/control_walker/{mode}/s{seed}/metrics.json",
+            non_empty=True,
+        ),
+        manifest="<results>/{tier}/physics/runs/control_walker/{mode}/s{seed}/manifest.json",
+    log:
+        "<logs>/{tier}/physics/runs/control_walker/{mode}/s{seed}.log",
+    benchmark:
+        "<benchmarks>/{tier}/physics/runs/control_walker/{mode}/s{seed}.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        experiment="control_walker",
+        settings=control_walker_params,
+        code=code("rerender.papers.physics.control_walker"),
+        stack=stack("rerender.papers.physics.control_walker"),
+    message:
+        "Control of a walker, seed {wildcards.seed}"
+    script:
+        "../scripts/physics_run.py"
+
+
 rule physics_landscape:
     output:
         curves=ensure(

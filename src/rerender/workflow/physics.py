@@ -10,12 +10,12 @@ from typing import Any
 
 from rerender.core.errors import unknown_name
 from rerender.papers.physics import grid
-from rerender.papers.physics.grid import CONTROL_FEM, Job
+from rerender.papers.physics.grid import CONTROL_CLOTH, CONTROL_FEM, Job
 from rerender.papers.physics.specs import GRID_KEYS
 from rerender.workflow.session import Session, remembered
 
 TABLES = ("table1", "table2", "table3")
-FIGURES = ("fig2", "fig4a")
+FIGURES = ("fig2", "fig4a", "fig4b")
 TABLE_SUFFIXES = ("csv", "parquet", "tex", "md", "html")
 FIGURE_SUFFIXES = ("png", "pdf", "parquet")
 NAMES: Mapping[str, str] = {
@@ -82,7 +82,8 @@ def figure_data(session: Session, tier: str, name: str) -> list[str]:
     """Return the files that a figure is drawn from."""
     if name == "fig2":
         return [f"<results>/{tier}/physics/landscape/curves.parquet"]
-    runs = [run for run in jobs(session, tier) if run.experiment == CONTROL_FEM]
+    experiment = {"fig4a": CONTROL_FEM, "fig4b": CONTROL_CLOTH}[name]
+    runs = [run for run in jobs(session, tier) if run.experiment == experiment]
     return [run_file(tier, run, "trace.parquet") for run in runs]
 
 

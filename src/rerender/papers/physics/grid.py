@@ -16,6 +16,9 @@ ESTIMATES = (RIGID_MASS, RIGID_CONTACT, LAME)
 """Experiments that estimate a few parameters."""
 FIELDS = (PARTICLE_MASS, CLOTH_VELOCITY)
 """Experiments that estimate something of every particle."""
+CONTROL_CLOTH, CONTROL_WALKER = "control_cloth", "control_walker"
+CONTROLS = {CONTROL_FEM: "gear", CONTROL_CLOTH: "cloth", CONTROL_WALKER: "walker"}
+"""Experiments that steer an object to a goal, with the object's name in metric rows."""
 
 
 @dataclass(frozen=True, order=True)
@@ -54,8 +57,10 @@ def jobs(settings: PhysicsSettings) -> tuple[Job, ...]:
             for variant in part.variants
             for seed in range(1, seeds[variant] + 1)
         ]
-    control = [Job(CONTROL_FEM, "default", seed) for seed in range(1, settings.control_fem.seeds + 1)]
-    return (*found, *control)
+    for experiment in CONTROLS:
+        seeds_here = getattr(settings, experiment).seeds
+        found += [Job(experiment, "default", seed) for seed in range(1, seeds_here + 1)]
+    return tuple(found)
 
 
 def scenes(settings: PhysicsSettings, experiment: str) -> tuple[str, ...]:
@@ -67,7 +72,7 @@ def scenes(settings: PhysicsSettings, experiment: str) -> tuple[str, ...]:
     if experiment in FIELDS:
         thing = "ball" if experiment == PARTICLE_MASS else "cloth"
         return tuple(f"{thing}_{index + 1}" for index in range(getattr(settings, experiment).instances))
-    return ("gear",)
+    return (CONTROLS[experiment],)
 
 
 def cells(settings: PhysicsSettings) -> tuple[Expected, ...]:

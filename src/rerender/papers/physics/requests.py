@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 from rerender.fields import Frozen
 from rerender.papers.physics.grid import (
     CLOTH_VELOCITY,
+    CONTROL_CLOTH,
     CONTROL_FEM,
+    CONTROL_WALKER,
+    CONTROLS,
     FIELDS,
     LAME,
     PARTICLE_MASS,
@@ -20,7 +23,9 @@ from rerender.papers.physics.grid import (
 from rerender.papers.physics.specs import (
     ClothVelocitySettings,
     ContactSettings,
+    ControlClothSettings,
     ControlSettings,
+    ControlWalkerSettings,
     LameSettings,
     ParticleMassSettings,
     RasterSettings,
@@ -29,7 +34,7 @@ from rerender.papers.physics.specs import (
 from rerender.reporting.jobfiles import JobFiles
 
 if TYPE_CHECKING:
-    from rerender.papers.physics.control_fem import ControlRequest
+    from rerender.papers.physics.control import ControlRequest
     from rerender.papers.physics.subjects import EstimateRequest
 
 SETTINGS: Mapping[str, type[Frozen]] = {
@@ -39,6 +44,8 @@ SETTINGS: Mapping[str, type[Frozen]] = {
     PARTICLE_MASS: ParticleMassSettings,
     CLOTH_VELOCITY: ClothVelocitySettings,
     CONTROL_FEM: ControlSettings,
+    CONTROL_CLOTH: ControlClothSettings,
+    CONTROL_WALKER: ControlWalkerSettings,
 }
 """Experiment -> its settings."""
 
@@ -62,11 +69,16 @@ def run_job(
     from rerender.provenance.manifest import Code
 
     code = Code.of(module_of(job.experiment))
-    if job.experiment == CONTROL_FEM:
-        from rerender.papers.physics.control_fem import run_control
+    if job.experiment in CONTROLS:
+        from rerender.papers.physics import control_cloth, control_fem, control_walker
 
+        worlds: Mapping[str, Any] = {
+            CONTROL_FEM: control_fem,
+            CONTROL_CLOTH: control_cloth,
+            CONTROL_WALKER: control_walker,
+        }
         request = control_request(job, settings, tier, threads)
-        run_control(request, code, stack, folder=folder, state_root=state_root)
+        worlds[job.experiment].run(request, code, stack, folder=folder, state_root=state_root)
         return
     from rerender.papers.physics.fields import run_fields
     from rerender.papers.physics.subjects import run_estimates
@@ -80,7 +92,7 @@ def make_video(job: Job, settings: Mapping[str, Any], tier: str, run: JobFiles, 
     """Make the video of a finished job."""
     from rerender.papers.physics.videos import make_control_video, make_estimate_video, make_field_video
 
-    if job.experiment == CONTROL_FEM:
+    if job.experiment in CONTROLS:
         make_control_video(control_request(job, settings, tier, 1), run, out)
         return
     asked, subjects = estimate_request(job, settings, tier, 1)
@@ -90,10 +102,10 @@ def make_video(job: Job, settings: Mapping[str, Any], tier: str, run: JobFiles, 
 
 def control_request(job: Job, settings: Mapping[str, Any], tier: str, threads: int) -> ControlRequest:
     """Return the request of a control job."""
-    from rerender.papers.physics.control_fem import ControlRequest
+    from rerender.papers.physics.control import ControlRequest
 
     size = RasterSettings(**settings["raster"]).size
-    return ControlRequest(job, ControlSettings(**settings["experiment"]), size, tier, threads)
+    return ControlRequest(job, SETTINGS[job.experiment](**settings["experiment"]), size, tier, threads)
 
 
 def estimate_request(

@@ -11,7 +11,9 @@ from rerender.fields import Frozen
 from rerender.papers.physics.specs import (
     ClothVelocitySettings,
     ContactSettings,
+    ControlClothSettings,
     ControlSettings,
+    ControlWalkerSettings,
     LameSettings,
     LandscapeSettings,
     ParticleMassSettings,
@@ -39,6 +41,12 @@ class PhysicsSettings(Frozen):
     )
     control_fem: ControlSettings = Field(
         ControlSettings(), description="Figure 4a: a soft gear that rolls to a goal"
+    )
+    control_cloth: ControlClothSettings = Field(
+        ControlClothSettings(), description="Figure 4b: a cloth that is thrown to a goal"
+    )
+    control_walker: ControlWalkerSettings = Field(
+        ControlWalkerSettings(), description="Figure 3: a flat walker that learns to walk to a goal"
     )
     landscape: LandscapeSettings = Field(
         LandscapeSettings(), description="Figure 2: the loss over the mass of a cube"

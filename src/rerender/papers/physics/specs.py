@@ -222,21 +222,51 @@ class ClothVelocitySettings(FieldSettings):
     view: ViewSettings = Field(ViewSettings(distance=5.0, elevation=0.0), description="the camera")
 
 
-class ControlSettings(Frozen):
-    """A soft gear that rolls to a goal by actuating itself (section 4.8)."""
+class ControlledSettings(Frozen):
+    """What experiments share that steer an object to a goal."""
 
-    seeds: Count = Field(6, description="goals and first weights, each a job")
+    seeds: Count = Field(6, description="goals and first parameters, each a job")
     methods: Annotated[tuple[ControlMethod, ...], Field(min_length=1)] = Field(
         CONTROL_METHODS,
         description="gradsim sees the last frame, diffphysics the position; random acts at random",
     )
     iterations: Count = Field(40, description="steps of Adam")
-    lr: Positive = Field(10.0, description="learning rate of Adam, as released")
+    lr: Positive = Field(10.0, description="learning rate of Adam")
     seconds: Positive = Field(3.0, description="length of the motion [s]")
     substeps: Count = Field(32, description="steps in 1/60 s")
-    strength: Positive = Field(0.3, description="largest actuation, a share of an element's volume")
     pyramid: bool = Field(
         True,
-        description="compare blurred copies of the frame too; false is the paper's, which is blind where goal and gear do not overlap",
+        description="compare blurred copies of the frame too; false is the paper's, which is blind where goal and object do not overlap",
     )
     view: ViewSettings = Field(ViewSettings(distance=13.0), description="the camera")
+
+
+class ControlSettings(ControlledSettings):
+    """A soft gear that rolls to a goal by actuating itself (section 4.8)."""
+
+    strength: Positive = Field(0.3, description="largest actuation, a share of an element's volume")
+
+
+class ControlClothSettings(ControlledSettings):
+    """A cloth that is thrown to a goal (section 4.9)."""
+
+    seeds: Count = Field(5, description="cloths and goals, each a job")
+    iterations: Count = Field(50, description="steps of Adam")
+    lr: Positive = Field(0.5, description="learning rate of Adam")
+    seconds: Positive = Field(1.5, description="length of the motion [s]")
+    substeps: Count = Field(16, description="steps in 1/60 s")
+    view: ViewSettings = Field(ViewSettings(distance=15.0, elevation=0.0), description="the camera")
+    cells: tuple[Count, Count] = Field(
+        (8, 31), description="cells along the sheet's side are drawn from these"
+    )
+
+
+class ControlWalkerSettings(ControlledSettings):
+    """A flat walker that learns to walk to a goal (section 4.7)."""
+
+    seeds: Count = Field(3, description="first policies, each a job")
+    lr: Positive = Field(0.05, description="learning rate of Adam")
+    seconds: Positive = Field(5.0, description="length of the motion [s]")
+    view: ViewSettings = Field(ViewSettings(distance=8.0), description="the camera")
+    strength: Positive = Field(0.2, description="largest actuation, a share of an element's area")
+    distance: Positive = Field(2.0, description="how far to the right the goal is [m]")

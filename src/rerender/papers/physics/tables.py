@@ -243,7 +243,9 @@ def _row(table_id: str, method: str, variant: str, values: Values, published: Ta
         wanted = (experiment, method, variant)
         runs = [run for run in values if (run.experiment, run.method, run.variant) == wanted]
         cell = _cell(values, runs, measure, method)
-        if not runs or (variant == "frictionless" and measure.metric.endswith(("/kf", "/mu"))):
+        if (measure.experiment and not runs) or (
+            variant == "frictionless" and measure.metric.endswith(("/kf", "/mu"))
+        ):
             cell = Cell(note=NOT_APPLICABLE)
         if measure.column.beside and variant == "default":
             where = {"experiment": experiment, "method": method}

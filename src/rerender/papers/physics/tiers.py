@@ -9,7 +9,9 @@ from rerender.papers.physics.settings import PhysicsSettings
 from rerender.papers.physics.specs import (
     ClothVelocitySettings,
     ContactSettings,
+    ControlClothSettings,
     ControlSettings,
+    ControlWalkerSettings,
     LameSettings,
     LandscapeSettings,
     ParticleMassSettings,
@@ -28,6 +30,8 @@ _SMOKE = PhysicsSettings(
     particle_mass=ParticleMassSettings(instances=1, seconds=0.1, frames=2, iterations=2),
     cloth_velocity=ClothVelocitySettings(instances=1, seconds=0.1, frames=2, iterations=2),
     control_fem=ControlSettings(seeds=1, iterations=2, seconds=0.25),
+    control_cloth=ControlClothSettings(seeds=1, iterations=2, seconds=0.25, cells=(8, 8)),
+    control_walker=ControlWalkerSettings(seeds=1, iterations=2, seconds=0.25),
     landscape=LandscapeSettings(masses=6, size=64),
 )
 
@@ -44,6 +48,8 @@ _LAPTOP = PhysicsSettings(
     particle_mass=ParticleMassSettings(seconds=1.0, frames=15),
     cloth_velocity=ClothVelocitySettings(instances=1, seconds=1.0, frames=8, iterations=30),
     control_fem=ControlSettings(seeds=2, iterations=10),
+    control_cloth=ControlClothSettings(seeds=2, iterations=25, cells=(8, 12)),
+    control_walker=ControlWalkerSettings(seeds=1, iterations=10),
     landscape=LandscapeSettings(masses=50),
 )
 

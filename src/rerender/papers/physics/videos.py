@@ -9,8 +9,12 @@ import numpy as np
 import torch
 
 from rerender.core.files import Tree, load_tree
-from rerender.papers.physics.control_fem import ControlRequest, GearWorld
+from rerender.papers.physics.control import ControlRequest, World
+from rerender.papers.physics.control_cloth import ClothWorld
+from rerender.papers.physics.control_fem import GearWorld
+from rerender.papers.physics.control_walker import WalkerWorld
 from rerender.papers.physics.fields import FieldSubject
+from rerender.papers.physics.grid import CONTROL_CLOTH, CONTROL_FEM, CONTROL_WALKER
 from rerender.papers.physics.subjects import EstimateRequest, Subject
 from rerender.reporting.grids import as_bytes
 from rerender.reporting.jobfiles import JobFiles
@@ -33,6 +37,13 @@ HOLD_FRAMES = 8
 METHOD = "gradsim"
 SHORT: Mapping[str, str] = {"kg": ".6f", "Pa": ".1f"}
 """How parameters are printed, by unit."""
+
+
+WORLDS: Mapping[str, Callable[[ControlRequest], World]] = {
+    CONTROL_FEM: GearWorld,
+    CONTROL_CLOTH: ClothWorld,
+    CONTROL_WALKER: WalkerWorld,
+}
 
 
 def make_estimate_video(
@@ -70,15 +81,15 @@ def make_field_video(
 
 def make_control_video(request: ControlRequest, run: JobFiles, out: Path | str) -> None:
     """Write the video of a finished control job: the goal, then first policy and what was found, from the stored motions."""
-    final, world = load_tree(run.final), GearWorld(request)
+    final, world = load_tree(run.final), WORLDS[request.job.experiment](request)
     reels: dict[str, list[Frame]] = {}
     for name, vertices in final["motions"].items():
         with torch.no_grad():
             seen = world.film(torch.as_tensor(np.asarray(vertices, dtype=np.float32)))
-        reels["first policy" if name == "start" else name] = pictures(seen)
+        reels["at first" if name == "start" else name] = pictures(seen)
     count = len(next(iter(reels.values())))
     goal = pictures(torch.as_tensor(final["target"])[None]) * count
-    write_video(out, side_by_side("control-fem", {"goal": goal, **reels}), FPS)
+    write_video(out, side_by_side(request.job.experiment.replace("_", "-"), {"goal": goal, **reels}), FPS)
 
 
 def _estimate_frames(request: EstimateRequest, subjects: Iterable[Subject], final: Tree) -> Iterator[Frame]:
