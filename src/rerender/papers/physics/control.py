@@ -7,7 +7,7 @@ Position error is the mean squared distance over the axes [m²], as the paper pl
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -67,7 +67,8 @@ class World(Protocol):
     """An object, its goal, and what becomes of it.
 
     `scene` names it in metric rows; `start` are the parameters that a search begins at; `goal` (3,) [m] is where its centre of
-    mass shall be, `target` (S, S, 4) the picture of it there; `share` (N,) is what a particle has of the mass.
+    mass shall be, `target` (S, S, 4) the picture of it there; `share` (N,) is what a particle has of the mass; `blurs` are
+    those of the pyramid.
     """
 
     scene: str
@@ -75,6 +76,7 @@ class World(Protocol):
     goal: torch.Tensor
     target: torch.Tensor
     share: torch.Tensor
+    blurs: Sequence[float]
 
     def steered(self, parameters: torch.Tensor, frames: int = 1) -> torch.Tensor:
         """Return the vertices (frames, N, 3) [m] at the end of equal parts of the time."""
@@ -103,7 +105,7 @@ def control_loss(
         return position_error(world, vertices)
     image = world.film(vertices[None])[0]
     if settings.pyramid:
-        return pyramid_loss(image, world.target)
+        return pyramid_loss(image, world.target, world.blurs)
     return ((image - world.target) ** 2).mean()
 
 

@@ -6,7 +6,7 @@ A square sheet flies through still air, with drag and lift, and without ground. 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,12 +32,15 @@ FURTHEST, GOAL_HEIGHT = 3.0, -3.0
 FIRST, RANDOM = (1.0, 0.0, 0.0), (1.5, 0.0, 0.0)
 """First guess of the velocity, and what `random` adds to it, besides a draw below 1 for every particle [m/s]."""
 COLOUR = (0.0, 1.0, 0.0)
+BLURS = (1.0 / 8, 1.0 / 4, 1.0 / 2)
+"""Coarser than the other experiments': the sheet is some pixels wide, and half a picture away from its goal."""
 
 
 class ClothWorld:
     """The cloth, its goal, and where it goes when it is thrown."""
 
     scene = "cloth"
+    blurs: Sequence[float] = BLURS
 
     def __init__(self, request: ControlRequest) -> None:
         settings: ControlClothSettings = request.settings

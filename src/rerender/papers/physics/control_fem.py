@@ -6,7 +6,7 @@ act(t) = 0.3 tanh(W φ(t)),  φ_p = sin(2.5 (t + p π/4)),  p = 0 … 7, one row
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ import torch
 
 from rerender.papers.physics.control import DTYPE, ControlRequest, run_control
 from rerender.papers.physics.policies import policy, policy_start
+from rerender.papers.physics.pyramids import BLURS
 from rerender.papers.physics.specs import ControlSettings
 from rerender.provenance.manifest import Code
 from rerender.rendering.soft_rasteriser import SoftSettings, look_from, rasterise
@@ -35,6 +36,7 @@ class GearWorld:
     """The gear, its goal, and what becomes of it under a policy."""
 
     scene = "gear"
+    blurs: Sequence[float] = BLURS
 
     def __init__(self, request: ControlRequest) -> None:
         settings: ControlSettings = request.settings

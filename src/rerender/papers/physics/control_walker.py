@@ -8,7 +8,7 @@ adjoint grows without bound even where the motion does not.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ import torch
 
 from rerender.papers.physics.control import DTYPE, ControlRequest, run_control
 from rerender.papers.physics.policies import policy, policy_start
+from rerender.papers.physics.pyramids import BLURS
 from rerender.papers.physics.specs import ControlWalkerSettings
 from rerender.provenance.manifest import Code
 from rerender.rendering.soft_rasteriser import SoftSettings, look_from, rasterise
@@ -34,6 +35,7 @@ class WalkerWorld:
     """The walker, its goal, and where it goes under a policy."""
 
     scene = "walker"
+    blurs: Sequence[float] = BLURS
 
     def __init__(self, request: ControlRequest) -> None:
         settings: ControlWalkerSettings = request.settings

@@ -5,16 +5,18 @@ L = Σ_k |B_k(I) − B_k(G)|² / |B_k(G)|²,   B_k the identity and Gaussian blu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 BLURS = (1.0 / 32, 1.0 / 16, 1.0 / 8, 1.0 / 4)
 """Standard deviations of the blurs, as shares of the image's side: 2, 4, 8 and 16 px at 64."""
 
 
-def pyramid_loss(image: torch.Tensor, goal: torch.Tensor) -> torch.Tensor:
-    """Return the loss between two square images (S, S, C)."""
+def pyramid_loss(image: torch.Tensor, goal: torch.Tensor, blurs: Sequence[float] = BLURS) -> torch.Tensor:
+    """Return the loss between two square images (S, S, C); `blurs` are standard deviations as shares of S."""
     total = _share(image, goal)
-    for share in BLURS:
+    for share in blurs:
         total = total + _share(blurred(image, share), blurred(goal, share))
     return total
 
