@@ -48,7 +48,7 @@ VIEWPOINTS_AFTER_SEARCH = {
 }
 ENVMAPS_AFTER_FIT = ENVMAPS_AFTER_INVERT | {"envmaps_fit"}
 PHYSICS_AFTER_RUN = {
-    *("physics_metrics", "physics_table", "physics_video"),
+    *("physics_metrics", "physics_table", "physics_video", "physics_sequences"),
     *("aggregate_metrics", "aggregate_verdicts", "all"),
 }
 PHYSICS_RUNS = {

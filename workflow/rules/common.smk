@@ -271,6 +271,18 @@ def physics_figure_data(wildcards):
     return physics.figure_data(SESSION, wildcards.tier, wildcards.name)
 
 
+def physics_sequence_finals(wildcards):
+    """Finished runs that Figure 3 shows."""
+    return [
+        physics.run_file(wildcards.tier, run, "final.npz")
+        for run in physics.sequence_jobs(SESSION, wildcards.tier)
+    ]
+
+
+def physics_sequence_params(wildcards):
+    return physics.sequence_params(SESSION, wildcards.tier)
+
+
 def physics_landscape_params(wildcards):
     return physics.landscape_params(SESSION, wildcards.tier)
 

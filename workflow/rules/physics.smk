@@ -350,7 +350,7 @@ rule physics_figure:
     benchmark:
         "<benchmarks>/{tier}/physics/figures/{name}.tsv"
     wildcard_constraints:
-        name="fig[0-9]+[a-z]?",
+        name="fig(2|4[ab])",
     threads: 1
     resources:
         mem_mb=1000,
@@ -363,6 +363,37 @@ rule physics_figure:
         "Figure {wildcards.name} of physics ({wildcards.tier})"
     script:
         "../scripts/physics_figure.py"
+
+
+rule physics_sequences:
+    input:
+        physics_sequence_finals,
+    output:
+        png=report(
+            "<results>/{tier}/physics/figures/fig3.png",
+            caption="../report/physics_sequences.rst",
+            category="physics",
+            subcategory="figures",
+            labels={"figure": "fig3", "tier": "{tier}"},
+        ),
+        files=multiext("<results>/{tier}/physics/figures/fig3", ".pdf", ".parquet"),
+    log:
+        "<logs>/{tier}/physics/figures/fig3.log",
+    benchmark:
+        "<benchmarks>/{tier}/physics/figures/fig3.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        shown=physics_sequence_params,
+        # which reaches the experiments and the figure
+        code=code("rerender.papers.physics.requests"),
+        stack=stack("rerender.papers.physics.requests"),
+    message:
+        "Motions as pictures ({wildcards.tier})"
+    script:
+        "../scripts/physics_sequences.py"
 
 
 rule physics_video:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,6 +98,28 @@ def make_video(job: Job, settings: Mapping[str, Any], tier: str, run: JobFiles, 
     asked, subjects = estimate_request(job, settings, tier, 1)
     make = make_field_video if job.experiment in FIELDS else make_estimate_video
     make(asked, subjects, run, out)
+
+
+def make_sequences(
+    jobs: Sequence[Job],
+    settings: Mapping[str, Mapping[str, Any]],
+    tier: str,
+    runs: Sequence[JobFiles],
+    out_stem: Path | str,
+) -> None:
+    """Make Figure 3 from finished jobs, a column each; `settings` are the params of their experiments."""
+    from rerender.core.files import load_tree
+    from rerender.papers.physics.sequences import control_reels, estimate_reels, save_sequences
+
+    columns = {}
+    for job, run in zip(jobs, runs, strict=True):
+        final, own = load_tree(run.final), settings[job.experiment]
+        if job.experiment in CONTROLS:
+            reels = control_reels(control_request(job, own, tier, 1), final)
+        else:
+            reels = estimate_reels(*estimate_request(job, own, tier, 1), final)
+        columns[job.experiment.replace("_", " ")] = reels
+    save_sequences(columns, out_stem, tier)
 
 
 def control_request(job: Job, settings: Mapping[str, Any], tier: str, threads: int) -> ControlRequest:
