@@ -25,6 +25,7 @@ NAMES: Mapping[str, str] = {
     "diffphysics": "diffphysics (3D supervision)",
     "random": "Random",
     "average": "Average",
+    "blackbox": "Without derivatives (REINFORCE)",
 }
 """Display names of the approaches."""
 

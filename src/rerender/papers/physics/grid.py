@@ -8,7 +8,7 @@ from typing import Any
 
 from rerender.core.errors import UserError, unknown_name
 from rerender.papers.physics.settings import PhysicsSettings
-from rerender.papers.physics.specs import SHAPES
+from rerender.papers.physics.specs import DEFAULT_ONLY, SHAPES
 
 RIGID_MASS, RIGID_CONTACT, LAME, CONTROL_FEM = "rigid_mass", "rigid_contact", "lame", "control_fem"
 PARTICLE_MASS, CLOTH_VELOCITY = "particle_mass", "cloth_velocity"
@@ -75,13 +75,20 @@ def scenes(settings: PhysicsSettings, experiment: str) -> tuple[str, ...]:
     return (CONTROLS[experiment],)
 
 
+def methods(part: Any, variant: str) -> tuple[str, ...]:
+    """Return the methods that an experiment's job of a variant runs."""
+    if variant == "default":
+        return tuple(part.methods)
+    return tuple(name for name in part.methods if name not in DEFAULT_ONLY)
+
+
 def cells(settings: PhysicsSettings) -> tuple[Expected, ...]:
     """Return every answer of the grid."""
     return tuple(
         Expected(job.experiment, scene, method, job.variant, job.seed)
         for job in jobs(settings)
         for scene in scenes(settings, job.experiment)
-        for method in getattr(settings, job.experiment).methods
+        for method in methods(getattr(settings, job.experiment), job.variant)
     )
 
 

@@ -25,6 +25,12 @@ ContactVariant = Literal["default", "ideal", "noise", "fine", "far", "frictionle
 Method = Literal["gradsim", "diffphysics", "random", "average"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
+MassMethod = Literal["gradsim", "diffphysics", "random", "average", "blackbox"]
+MASS_METHODS: tuple[MassMethod, ...] = get_args(MassMethod)
+
+DEFAULT_ONLY = ("blackbox",)
+"""Methods that are run for the variant `default` alone."""
+
 ControlMethod = Literal["gradsim", "diffphysics", "random"]
 CONTROL_METHODS: tuple[ControlMethod, ...] = get_args(ControlMethod)
 
@@ -43,6 +49,14 @@ class SearchSettings(Frozen):
     finish: Annotated[int, Field(ge=0)] = Field(
         15, description="steps of L-BFGS after them; 0 stops after Adam, as the paper did with SGD"
     )
+
+
+class BlackboxSettings(Frozen):
+    """A search that has losses and no derivatives."""
+
+    iterations: Count = Field(100, description="updates of the Gaussian")
+    samples: Annotated[int, Field(ge=2)] = Field(16, description="draws an update")
+    lr: Positive = Field(0.05, description="learning rate of Adam, in the logarithm")
 
 
 class ViewSettings(Frozen):
@@ -67,8 +81,9 @@ class RigidMassSettings(Frozen):
         ("default",),
         description="default: 8-bit frames; ideal: frames as rendered; noise: with pixel noise; fine: a truth simulated with half the step",
     )
-    methods: Annotated[tuple[Method, ...], Field(min_length=1)] = Field(
-        METHODS, description="gradsim sees frames, diffphysics positions; random and average are no search"
+    methods: Annotated[tuple[MassMethod, ...], Field(min_length=1)] = Field(
+        MASS_METHODS,
+        description="gradsim sees frames, diffphysics positions, blackbox frames without derivatives (with the variant default only); random and average are no search",
     )
     mass: tuple[Positive, Positive] = Field((0.2, 0.3), description="masses are drawn between these [kg]")
     force: Positive = Field(10.0, description="size of the push [N]; its direction is drawn")
@@ -91,6 +106,7 @@ class RigidMassSettings(Frozen):
     )
     view: ViewSettings = Field(ViewSettings(), description="the camera")
     search: SearchSettings = Field(SearchSettings(), description="the search")
+    blackbox: BlackboxSettings = Field(BlackboxSettings(), description="the search without derivatives")
 
 
 class ContactSettings(Frozen):

@@ -18,6 +18,7 @@ from rerender.papers.physics.grid import (
     Expected,
 )
 from rerender.papers.physics.settings import PhysicsSettings
+from rerender.papers.physics.specs import DEFAULT_ONLY
 from rerender.reporting import captions
 from rerender.reporting.captions import Names
 from rerender.reporting.published import Tables, load_published, published_by_run
@@ -44,7 +45,7 @@ VARIANT_TITLES: Mapping[str, str] = {
     "far": "8-bit frames, guess from the domain",
     "frictionless": "8-bit frames, no friction known",
 }
-SEARCHES = ("gradsim", "diffphysics")
+SEARCHES = ("gradsim", "diffphysics", "blackbox")
 ONE_FOR_ALL = ("average", "random", "diffphysics")
 """Methods that see no frames: one row for all variants."""
 
@@ -103,7 +104,8 @@ def _mass_caption(settings: PhysicsSettings) -> str:
         "Errors are of the total mass: the published absolute column mixes it with the mass of one vertex.",
         f"Frames of {settings.raster.size} × {settings.raster.size} pixels, every {part.frame_every} of {part.fps} a second. "
         f"Searches start from the best of the first guess and {part.scan} masses of the domain: "
-        f"{part.search.iterations} steps of Adam and {part.search.finish} of L-BFGS.",
+        f"{part.search.iterations} steps of Adam and {part.search.finish} of L-BFGS. Without derivatives: {part.blackbox.iterations} updates of a "
+        f"Gaussian by {part.blackbox.samples} draws each (the paper's reinforcement learning), from the first guess.",
     )
 
 
@@ -142,7 +144,7 @@ LAYOUTS: Mapping[str, Layout] = {
             *_error("mass", "Relative error"),
             _EVALUATIONS,
         ),
-        ("average", "random", "diffphysics", "gradsim"),
+        ("average", "random", "blackbox", "diffphysics", "gradsim"),
         _mass_caption,
     ),
     "table2": Layout(
@@ -218,7 +220,7 @@ def build(
         _row(table_id, method, variant, values, published, names)
         for method in layout.methods
         if method in part.methods
-        for variant in (part.variants[:1] if method in ONE_FOR_ALL else part.variants)
+        for variant in (part.variants[:1] if method in (*ONE_FOR_ALL, *DEFAULT_ONLY) else part.variants)
     ]
     own = {run.seed for run, found in values.items() if found and run.experiment == layout.experiment}
     caption = captions.sentences(

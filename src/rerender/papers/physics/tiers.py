@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from rerender.papers.physics.settings import PhysicsSettings
 from rerender.papers.physics.specs import (
+    BlackboxSettings,
     ClothVelocitySettings,
     ContactSettings,
     ControlClothSettings,
@@ -23,7 +24,11 @@ from rerender.papers.physics.specs import (
 _SMOKE = PhysicsSettings(
     raster=RasterSettings(size=32),
     rigid_mass=RigidMassSettings(
-        shapes=("box", "tetrahedron"), seeds=1, scan=2, search=SearchSettings(iterations=4, finish=2)
+        shapes=("box", "tetrahedron"),
+        seeds=1,
+        scan=2,
+        search=SearchSettings(iterations=4, finish=2),
+        blackbox=BlackboxSettings(iterations=2, samples=2),
     ),
     rigid_contact=ContactSettings(shapes=("box",), seeds=1, launches=1, frames=4, seconds=0.5, iterations=1),
     lame=LameSettings(instances=1, seconds=0.1, search=SearchSettings(iterations=2, finish=2)),
@@ -37,7 +42,11 @@ _SMOKE = PhysicsSettings(
 
 _LAPTOP = PhysicsSettings(
     raster=RasterSettings(size=64),
-    rigid_mass=RigidMassSettings(other_seeds=1, variants=("default", "ideal", "noise", "fine")),
+    rigid_mass=RigidMassSettings(
+        other_seeds=1,
+        variants=("default", "ideal", "noise", "fine"),
+        blackbox=BlackboxSettings(iterations=20, samples=8),
+    ),
     rigid_contact=ContactSettings(
         shapes=("box", "tetrahedron", "cross"),
         seeds=2,
