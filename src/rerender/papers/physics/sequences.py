@@ -56,13 +56,14 @@ def control_reels(request: ControlRequest, final: Tree) -> Reels:
 
 
 def blend(video: torch.Tensor) -> np.ndarray:
-    """Return one picture (S, S, 3) of RGBA frames (T, S, S, 4) on white: moments multiplied, coloured by their time.
+    """Return one picture (S, S, 3) of RGBA frames (T, S, S, 4) on white: moments coloured by their time, mixed where they overlap.
 
     Of a face that is lit less, the colour is darker: luminance over alpha scales it.
     """
     from matplotlib import colormaps
 
-    picture = np.ones((*video.shape[1:3], 3))
+    size = tuple(video.shape[1:3])
+    mixed, weight, clear = np.zeros((*size, 3)), np.zeros((*size, 1)), np.ones((*size, 1))
     moments = [len(video) - 1] if len(video) == 1 else spread_indices(len(video), MOMENTS)
     for index in moments:
         time = index / max(len(video) - 1, 1)
@@ -71,8 +72,10 @@ def blend(video: torch.Tensor) -> np.ndarray:
         light = frame[..., :3].max(axis=-1, keepdims=True) / alpha.clip(1e-6)
         light = (light / max(float(light.max()), 1e-6)).clip(0.0, 1.0)
         colour = np.array(colormaps[COLOURS](0.9 * time if len(video) > 1 else 0.9)[:3]) * light
-        picture *= 1.0 - alpha * (1.0 - (0.25 + 0.75 * colour))
-    return picture
+        mixed += alpha * (0.25 + 0.75 * colour)
+        weight += alpha
+        clear *= 1.0 - alpha
+    return np.asarray(clear + (1.0 - clear) * mixed / weight.clip(1e-6))
 
 
 def draw_sequences(columns: Mapping[str, Reels], tier: str) -> tuple[Figure, pl.DataFrame]:
@@ -89,7 +92,7 @@ def draw_sequences(columns: Mapping[str, Reels], tier: str) -> tuple[Figure, pl.
     shown: list[dict[str, Any]] = []
     for column, (title, reels) in enumerate(columns.items()):
         left = LEFT + column * (CELL + GAP)
-        text_at(figure, left, 0.08, title, fontsize=8)
+        text_at(figure, left, TOP - 0.08, title, fontsize=8)
         for row, name in enumerate(ROWS):
             picture = blend(reels[name])
             picture_at(figure, (left, TOP + row * (CELL + GAP), CELL, CELL), picture)

@@ -264,7 +264,8 @@ def _row(table_id: str, method: str, variant: str, values: Values, published: Ta
 
 def _cell(values: Values, runs: Sequence[Expected], measure: Measure, method: str) -> Cell:
     """Return mean and spread of a metric over runs, or its median alone."""
-    if measure is _EVALUATIONS and method not in SEARCHES:
+    searched = measure is _EVALUATIONS or "_start/" in measure.metric
+    if searched and method not in SEARCHES:
         return Cell(note=NOT_APPLICABLE)
     numbers = [value for run in runs if (value := values[run].get(measure.metric)) is not None]
     if measure.median and numbers:
