@@ -69,7 +69,7 @@ def test_our_ledger_uses_names_that_exist() -> None:
     from rerender.papers.envmaps.settings import EXPERIMENTS, noise_variant
     from rerender.papers.envmaps.specs import representation_ids
     from rerender.papers.envmaps.tiers import TIERS
-    from rerender.papers.physics.grid import CONTROL_FEM, ESTIMATES
+    from rerender.papers.physics.grid import CONTROLS, ESTIMATES, FIELDS
     from rerender.papers.physics.landscape import SELECTIONS
     from rerender.papers.physics.specs import METHODS as PHYSICS_METHODS
     from rerender.papers.physics.specs import VARIANTS
@@ -91,8 +91,8 @@ def test_our_ledger_uses_names_that_exist() -> None:
             "variant": {"stabilised", *map(noise_variant, paper.noise)},
         },
         "physics": {
-            # contact parameters, ConvNet and REINFORCE are printed and not re-run yet
-            "experiment": {*ESTIMATES, CONTROL_FEM, "landscape", "rigid_contact"},
+            # ConvNet and REINFORCE are printed and not re-run yet
+            "experiment": {*ESTIMATES, *FIELDS, *CONTROLS, "landscape"},
             "method": {*PHYSICS_METHODS, "convnet", "blackbox"},
             "representation": set(SELECTIONS),
             "variant": set(VARIANTS),

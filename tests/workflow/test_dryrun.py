@@ -108,7 +108,8 @@ def expected_physics_counts(tier: str) -> dict[str, int]:
         "physics_landscape": 1,
         "physics_metrics": 1,
         "physics_table": len(physics.TABLES),
-        "physics_figure": len(physics.FIGURES),
+        "physics_figure": len(physics.FIGURES) - 1,
+        "physics_sequences": 1,
         "physics_video": len(runs),
     }
 
