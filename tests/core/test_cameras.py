@@ -5,6 +5,7 @@ import pytest
 
 from rerender.core.cameras import (
     Camera,
+    circling_cameras,
     fibonacci_cameras,
     heldout_cameras,
     heldout_material_cameras,
@@ -144,3 +145,13 @@ def test_a_turntable_goes_once_around() -> None:
     assert np.allclose(origins[:, 1], 3.0 * np.sin(0.4))
     assert np.allclose(origins.sum(axis=0)[[0, 2]], 0.0, atol=1e-12)
     assert smallest_angle_deg(cameras, turntable_cameras(8)[1:2]) == 0.0
+
+
+def test_circling_cameras_keep_distance_and_height_and_go_round() -> None:
+    cameras = circling_cameras(8, 5.0, 30.0, height=2.0)
+    places = np.array([camera.origin for camera in cameras])
+    np.testing.assert_allclose(places[:, 1], 2.0 + 2.5)
+    np.testing.assert_allclose(np.linalg.norm(places - [0, 2, 0], axis=1), 5.0)
+    np.testing.assert_allclose(places[0], [0, 4.5, 5 * np.cos(np.pi / 6)], atol=1e-12)
+    assert places[2, 0] > 0 > places[6, 0]
+    assert smallest_angle_deg(cameras[:1], cameras[1:2]) < 45

@@ -45,8 +45,8 @@ def expected_counts(tier: str) -> dict[str, int]:
         "metamers_optimise_material": material_runs,
         "metamers_evaluate": shape_places + len(material.scenes),
         "metamers_metrics": 1,
-        "metamers_table": 4,
-        "metamers_figure": 4,
+        "metamers_table": 7,
+        "metamers_figure": 11,
         "metamers_video": shape_places + len(material.scenes),
         "aggregate_metrics": 1,
         "aggregate_verdicts": 1,
@@ -134,7 +134,8 @@ def expected_physics_counts(tier: str) -> dict[str, int]:
         "physics_landscape": 1,
         "physics_metrics": 1,
         "physics_table": len(physics.TABLES),
-        "physics_figure": len(physics.FIGURES),
+        "physics_figure": len(physics.FIGURES) - 1,
+        "physics_sequences": 1,
         "physics_video": len(runs),
     }
 

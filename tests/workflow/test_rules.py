@@ -81,7 +81,10 @@ def test_only_renderers_and_networks_ask_for_a_gpu() -> None:
         "envmaps_invert",
         "envmaps_edit",
         "envmaps_own_edit",
-        *(f"viewpoints_{name}" for name in ("search", "present", "stills", "basins", "gradients", "views")),
+        *(
+            f"viewpoints_{name}"
+            for name in ("search", "present", "stills", "basins", "gradients", "views", "predictor")
+        ),
         *(f"materials_{name}" for name in ("capture", "fit", "refine", "video")),
     }
 

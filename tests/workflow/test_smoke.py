@@ -17,6 +17,8 @@ from tests.workflow.conftest import Workspace
 from rerender.papers.metamers.tiers import TIERS
 from rerender.workflow import physics
 from rerender.workflow.envmaps import FIGURES as ENVMAPS_FIGURES
+from rerender.workflow.metamers import FIGURES as METAMERS_FIGURES
+from rerender.workflow.metamers import TABLES as METAMERS_TABLES
 
 pytestmark = pytest.mark.workflow
 SMOKE = ("--config", "tier=smoke")
@@ -59,10 +61,14 @@ MATERIALS_AFTER_FIT = {
 }
 ENVMAPS_AFTER_FIT = ENVMAPS_AFTER_INVERT | {"envmaps_fit"}
 PHYSICS_AFTER_RUN = {
-    *("physics_metrics", "physics_table", "physics_video"),
+    *("physics_metrics", "physics_table", "physics_video", "physics_sequences"),
     *("aggregate_metrics", "aggregate_verdicts", "all"),
 }
-PHYSICS_RUNS = {"physics_rigid_mass", "physics_lame", "physics_control_fem", "physics_figure"}
+PHYSICS_RUNS = {
+    *("physics_rigid_mass", "physics_rigid_contact", "physics_lame", "physics_control_fem"),
+    *("physics_particle_mass", "physics_cloth_velocity", "physics_control_cloth", "physics_control_walker"),
+    "physics_figure",
+}
 AFTER_OPTIMISE = AFTER_EVALUATE | {"metamers_optimise_geometry", "metamers_optimise_material"}
 
 
@@ -93,11 +99,11 @@ def test_every_artefact_is_there(finished: Workspace) -> None:
     folder = finished.folder / RESULTS
     wanted = [
         *(
-            f"metamers/tables/t{i}.{ext}"
-            for i in range(1, 5)
+            f"metamers/tables/{name}.{ext}"
+            for name in METAMERS_TABLES
             for ext in ("csv", "parquet", "tex", "md", "html")
         ),
-        *(f"metamers/figures/f{i}.{ext}" for i in range(1, 5) for ext in ("png", "pdf", "parquet")),
+        *(f"metamers/figures/{name}.{ext}" for name in METAMERS_FIGURES for ext in ("png", "pdf", "parquet")),
         *(
             f"envmaps/tables/{name}.{ext}"
             for name in ("table1", "table2", "table3", "edits")

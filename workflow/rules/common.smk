@@ -104,6 +104,11 @@ def metric_files(wildcards):
     return metamers.evaluation_files(SESSION, wildcards.tier, "metrics.parquet")
 
 
+def table_files(wildcards):
+    """What a table reads beside the metric rows."""
+    return metamers.table_files(SESSION, wildcards.tier, wildcards.name)
+
+
 def figure_runs(wildcards):
     """Files of the runs that a figure is drawn from."""
     return metamers.figure_runs(SESSION, wildcards.tier, wildcards.name)
@@ -238,17 +243,49 @@ def rigid_mass_params(wildcards):
     return physics.run_params(SESSION, wildcards.tier, "rigid_mass", wildcards)
 
 
+def rigid_contact_params(wildcards):
+    return physics.run_params(SESSION, wildcards.tier, "rigid_contact", wildcards)
+
+
 def lame_params(wildcards):
     return physics.run_params(SESSION, wildcards.tier, "lame", wildcards)
+
+
+def particle_mass_params(wildcards):
+    return physics.run_params(SESSION, wildcards.tier, "particle_mass", wildcards)
+
+
+def cloth_velocity_params(wildcards):
+    return physics.run_params(SESSION, wildcards.tier, "cloth_velocity", wildcards)
 
 
 def control_fem_params(wildcards):
     return physics.run_params(SESSION, wildcards.tier, "control_fem", wildcards)
 
 
+def control_cloth_params(wildcards):
+    return physics.run_params(SESSION, wildcards.tier, "control_cloth", wildcards)
+
+
+def control_walker_params(wildcards):
+    return physics.run_params(SESSION, wildcards.tier, "control_walker", wildcards)
+
+
 def physics_figure_data(wildcards):
     """The curves or histories that a figure is drawn from."""
     return physics.figure_data(SESSION, wildcards.tier, wildcards.name)
+
+
+def physics_sequence_finals(wildcards):
+    """Finished runs that Figure 3 shows."""
+    return [
+        physics.run_file(wildcards.tier, run, "final.npz")
+        for run in physics.sequence_jobs(SESSION, wildcards.tier)
+    ]
+
+
+def physics_sequence_params(wildcards):
+    return physics.sequence_params(SESSION, wildcards.tier)
 
 
 def physics_landscape_params(wildcards):

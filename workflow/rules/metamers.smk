@@ -110,9 +110,12 @@ rule metamers_evaluate:
     input:
         unpack(scene_assets),
         finals=place_runs("final.npz"),
+        frames=place_runs("frames.npz"),
         summaries=place_runs("fit.json", "manifest.json"),
     output:
         views="<results>/{tier}/metamers/evaluations/{scene}/{envmap}/views.npz",
+        by_view="<results>/{tier}/metamers/evaluations/{scene}/{envmap}/by_view.parquet",
+        turntables="<results>/{tier}/metamers/evaluations/{scene}/{envmap}/turntables.npz",
         metrics=ensure(
             "<results>/{tier}/metamers/evaluations/{scene}/{envmap}/metrics.parquet",
             non_empty=True,
@@ -164,6 +167,7 @@ rule metamers_metrics:
 rule metamers_table:
     input:
         metrics="<results>/{tier}/metamers/metrics.parquet",
+        files=table_files,
     output:
         html=report(
             "<results>/{tier}/metamers/tables/{name}.html",
@@ -217,7 +221,7 @@ rule metamers_figure:
     benchmark:
         "<benchmarks>/{tier}/metamers/figures/{name}.tsv"
     wildcard_constraints:
-        name="f[0-9]",
+        name="[fs][0-9]",
     threads: 1
     resources:
         mem_mb=2000,
@@ -237,12 +241,20 @@ rule metamers_video:
     input:
         runs=place_runs("frames.npz", "trace.parquet"),
         views="<results>/{tier}/metamers/evaluations/{scene}/{envmap}/views.npz",
+        turntables="<results>/{tier}/metamers/evaluations/{scene}/{envmap}/turntables.npz",
     output:
         mosaic=report(
             "<results>/{tier}/metamers/videos/{scene}-{envmap}.mp4",
             caption="../report/metamers_mosaic.rst",
             category="metamers",
             subcategory="mosaic videos",
+            labels={"scene": "{scene}", "envmap": "{envmap}", "tier": "{tier}"},
+        ),
+        turntable=report(
+            "<results>/{tier}/metamers/videos/{scene}-{envmap}-turntable.mp4",
+            caption="../report/metamers_turntable.rst",
+            category="metamers",
+            subcategory="turntables",
             labels={"scene": "{scene}", "envmap": "{envmap}", "tier": "{tier}"},
         ),
         runs=report(

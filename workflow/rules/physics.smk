@@ -32,6 +32,37 @@ rule physics_rigid_mass:
         "../scripts/physics_run.py"
 
 
+rule physics_rigid_contact:
+    output:
+        final=ensure(
+            "<results>/{tier}/physics/runs/rigid_contact/{mode}/s{seed}/final.npz",
+            non_empty=True,
+        ),
+        trace="<results>/{tier}/physics/runs/rigid_contact/{mode}/s{seed}/trace.parquet",
+        metrics=ensure(
+            "<results>/{tier}/physics/runs/rigid_contact/{mode}/s{seed}/metrics.json",
+            non_empty=True,
+        ),
+        manifest="<results>/{tier}/physics/runs/rigid_contact/{mode}/s{seed}/manifest.json",
+    log:
+        "<logs>/{tier}/physics/runs/rigid_contact/{mode}/s{seed}.log",
+    benchmark:
+        "<benchmarks>/{tier}/physics/runs/rigid_contact/{mode}/s{seed}.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    params:
+        experiment="rigid_contact",
+        settings=rigid_contact_params,
+        code=code("rerender.papers.physics.rigid_contact"),
+        stack=stack("rerender.papers.physics.rigid_contact"),
+    message:
+        "Contact of rigid bodies ({wildcards.mode}), seed {wildcards.seed}"
+    script:
+        "../scripts/physics_run.py"
+
+
 rule physics_lame:
     output:
         final=ensure(
@@ -63,6 +94,68 @@ rule physics_lame:
         "../scripts/physics_run.py"
 
 
+rule physics_particle_mass:
+    output:
+        final=ensure(
+            "<results>/{tier}/physics/runs/particle_mass/{mode}/s{seed}/final.npz",
+            non_empty=True,
+        ),
+        trace="<results>/{tier}/physics/runs/particle_mass/{mode}/s{seed}/trace.parquet",
+        metrics=ensure(
+            "<results>/{tier}/physics/runs/particle_mass/{mode}/s{seed}/metrics.json",
+            non_empty=True,
+        ),
+        manifest="<results>/{tier}/physics/runs/particle_mass/{mode}/s{seed}/manifest.json",
+    log:
+        "<logs>/{tier}/physics/runs/particle_mass/{mode}/s{seed}.log",
+    benchmark:
+        "<benchmarks>/{tier}/physics/runs/particle_mass/{mode}/s{seed}.tsv"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=240,
+    params:
+        experiment="particle_mass",
+        settings=particle_mass_params,
+        code=code("rerender.papers.physics.particle_mass"),
+        stack=stack("rerender.papers.physics.particle_mass"),
+    message:
+        "Masses of particles ({wildcards.mode}), seed {wildcards.seed}"
+    script:
+        "../scripts/physics_run.py"
+
+
+rule physics_cloth_velocity:
+    output:
+        final=ensure(
+            "<results>/{tier}/physics/runs/cloth_velocity/{mode}/s{seed}/final.npz",
+            non_empty=True,
+        ),
+        trace="<results>/{tier}/physics/runs/cloth_velocity/{mode}/s{seed}/trace.parquet",
+        metrics=ensure(
+            "<results>/{tier}/physics/runs/cloth_velocity/{mode}/s{seed}/metrics.json",
+            non_empty=True,
+        ),
+        manifest="<results>/{tier}/physics/runs/cloth_velocity/{mode}/s{seed}/manifest.json",
+    log:
+        "<logs>/{tier}/physics/runs/cloth_velocity/{mode}/s{seed}.log",
+    benchmark:
+        "<benchmarks>/{tier}/physics/runs/cloth_velocity/{mode}/s{seed}.tsv"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=240,
+    params:
+        experiment="cloth_velocity",
+        settings=cloth_velocity_params,
+        code=code("rerender.papers.physics.cloth_velocity"),
+        stack=stack("rerender.papers.physics.cloth_velocity"),
+    message:
+        "Velocities of cloth ({wildcards.mode}), seed {wildcards.seed}"
+    script:
+        "../scripts/physics_run.py"
+
+
 rule physics_control_fem:
     output:
         final=ensure(
@@ -90,6 +183,68 @@ rule physics_control_fem:
         stack=stack("rerender.papers.physics.control_fem"),
     message:
         "Control of a soft gear, seed {wildcards.seed}"
+    script:
+        "../scripts/physics_run.py"
+
+
+rule physics_control_cloth:
+    output:
+        final=ensure(
+            "<results>/{tier}/physics/runs/control_cloth/{mode}/s{seed}/final.npz",
+            non_empty=True,
+        ),
+        trace="<results>/{tier}/physics/runs/control_cloth/{mode}/s{seed}/trace.parquet",
+        metrics=ensure(
+            "<results>/{tier}/physics/runs/control_cloth/{mode}/s{seed}/metrics.json",
+            non_empty=True,
+        ),
+        manifest="<results>/{tier}/physics/runs/control_cloth/{mode}/s{seed}/manifest.json",
+    log:
+        "<logs>/{tier}/physics/runs/control_cloth/{mode}/s{seed}.log",
+    benchmark:
+        "<benchmarks>/{tier}/physics/runs/control_cloth/{mode}/s{seed}.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        experiment="control_cloth",
+        settings=control_cloth_params,
+        code=code("rerender.papers.physics.control_cloth"),
+        stack=stack("rerender.papers.physics.control_cloth"),
+    message:
+        "Control of a cloth, seed {wildcards.seed}"
+    script:
+        "../scripts/physics_run.py"
+
+
+rule physics_control_walker:
+    output:
+        final=ensure(
+            "<results>/{tier}/physics/runs/control_walker/{mode}/s{seed}/final.npz",
+            non_empty=True,
+        ),
+        trace="<results>/{tier}/physics/runs/control_walker/{mode}/s{seed}/trace.parquet",
+        metrics=ensure(
+            "<results>/{tier}/physics/runs/control_walker/{mode}/s{seed}/metrics.json",
+            non_empty=True,
+        ),
+        manifest="<results>/{tier}/physics/runs/control_walker/{mode}/s{seed}/manifest.json",
+    log:
+        "<logs>/{tier}/physics/runs/control_walker/{mode}/s{seed}.log",
+    benchmark:
+        "<benchmarks>/{tier}/physics/runs/control_walker/{mode}/s{seed}.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        experiment="control_walker",
+        settings=control_walker_params,
+        code=code("rerender.papers.physics.control_walker"),
+        stack=stack("rerender.papers.physics.control_walker"),
+    message:
+        "Control of a walker, seed {wildcards.seed}"
     script:
         "../scripts/physics_run.py"
 
@@ -195,7 +350,7 @@ rule physics_figure:
     benchmark:
         "<benchmarks>/{tier}/physics/figures/{name}.tsv"
     wildcard_constraints:
-        name="fig[0-9]+[a-z]?",
+        name="fig(2|4[ab])",
     threads: 1
     resources:
         mem_mb=1000,
@@ -208,6 +363,37 @@ rule physics_figure:
         "Figure {wildcards.name} of physics ({wildcards.tier})"
     script:
         "../scripts/physics_figure.py"
+
+
+rule physics_sequences:
+    input:
+        physics_sequence_finals,
+    output:
+        png=report(
+            "<results>/{tier}/physics/figures/fig3.png",
+            caption="../report/physics_sequences.rst",
+            category="physics",
+            subcategory="figures",
+            labels={"figure": "fig3", "tier": "{tier}"},
+        ),
+        files=multiext("<results>/{tier}/physics/figures/fig3", ".pdf", ".parquet"),
+    log:
+        "<logs>/{tier}/physics/figures/fig3.log",
+    benchmark:
+        "<benchmarks>/{tier}/physics/figures/fig3.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        shown=physics_sequence_params,
+        # which reaches the experiments and the figure
+        code=code("rerender.papers.physics.requests"),
+        stack=stack("rerender.papers.physics.requests"),
+    message:
+        "Motions as pictures ({wildcards.tier})"
+    script:
+        "../scripts/physics_sequences.py"
 
 
 rule physics_video:

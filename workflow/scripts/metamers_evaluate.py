@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with script(snakemake):
-    from rerender.papers.metamers.evaluate import EvaluateRequest, evaluate_runs
+    from rerender.papers.metamers.evaluate import EvaluateRequest, EvaluationFiles, evaluate_runs
     from rerender.papers.metamers.runfiles import RunFiles
     from rerender.papers.metamers.settings import EvaluationSettings
     from rerender.workflow.requests import scene_files
@@ -27,6 +27,5 @@ with script(snakemake):
             variant=snakemake.params.variant,
             threads=snakemake.threads,
         ),
-        Path(snakemake.output.metrics),
-        Path(snakemake.output.views),
+        EvaluationFiles.at(Path(snakemake.output.metrics).parent),
     )

@@ -22,5 +22,6 @@ with script(snakemake):
         tier=snakemake.wildcards.tier,
         expected=cells(snakemake.params.grid),
         names=Names(**snakemake.params.names),
+        files=snakemake.input.get("files", ()),
     )
     write_page(html, html.with_suffix(".md"))

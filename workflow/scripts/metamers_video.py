@@ -10,10 +10,11 @@ if TYPE_CHECKING:
 
 with script(snakemake):
     from rerender.papers.metamers.grid import cells, finished_runs
-    from rerender.papers.metamers.videos import make_mosaic, make_run_videos
+    from rerender.papers.metamers.videos import make_mosaic, make_run_videos, make_turntable
     from rerender.reporting.captions import Names
 
     runs = finished_runs(cells(snakemake.params.grid), snakemake.input.runs)
     names = Names(**snakemake.params.names)
     make_run_videos(runs, Path(snakemake.output.runs), names=names)
     make_mosaic(runs, snakemake.output.mosaic, names=names)
+    make_turntable(runs, snakemake.output.turntable, names=names)

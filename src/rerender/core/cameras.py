@@ -122,6 +122,20 @@ def heldout_material_cameras(n: int) -> tuple[Camera, ...]:
     return tuple(cameras)
 
 
+def circling_cameras(
+    n: int, radius: float, elevation_deg: float = 0.0, *, height: float = 0.0, fov_deg: float = 45.0
+) -> tuple[Camera, ...]:
+    """Return `n` cameras evenly on a circle about the vertical axis through (0, height, 0), the first at +z, looking at that point."""
+    up = math.radians(elevation_deg)
+    cameras = []
+    for i in range(n):
+        azimuth = 2.0 * math.pi * i / n
+        ring, rise = radius * math.cos(up), radius * math.sin(up)
+        origin = (ring * math.sin(azimuth), height + rise, ring * math.cos(azimuth))
+        cameras.append(Camera(origin, target=(0.0, height, 0.0), fov_deg=fov_deg))
+    return tuple(cameras)
+
+
 def random_cameras(
     n: int, rng: np.random.Generator, *, radius: float = 3.0, shift: float = 0.25, fov_deg: float = 45.0
 ) -> tuple[Camera, ...]:
@@ -146,14 +160,7 @@ def turntable_cameras(
     n: int, *, radius: float = 3.0, elevation_deg: float = 22.918312, fov_deg: float = 45.0
 ) -> tuple[Camera, ...]:
     """Return `n` cameras around the y axis in equal steps, looking at the origin (nvdiffrec validates at 0.4 rad)."""
-    height, ring = math.sin(math.radians(elevation_deg)), math.cos(math.radians(elevation_deg))
-    turns = [2.0 * math.pi * step / n for step in range(n)]
-    return tuple(
-        Camera(
-            (radius * ring * math.sin(turn), radius * height, radius * ring * math.cos(turn)), fov_deg=fov_deg
-        )
-        for turn in turns
-    )
+    return circling_cameras(n, radius, elevation_deg, fov_deg=fov_deg)
 
 
 def _vector(values: np.ndarray) -> Vector:

@@ -150,3 +150,25 @@ def _floating(array: Image) -> np.dtype[Any]:
 
 def _show(pixel: Image) -> str:
     return "(" + ", ".join(f"{float(value):g}" for value in pixel) + ")"
+
+
+def as_display(image: NDArray[Any]) -> NDArray[np.float32]:
+    """Return display values in [0, 1] from uint8 or floating-point display images of any leading shape."""
+    image = np.asarray(image)
+    if image.dtype == np.uint8:
+        return image.astype(np.float32) / np.float32(255)
+    return np.clip(image.astype(np.float32), 0, 1)
+
+
+def split_strip(strip: NDArray[Any]) -> list[NDArray[Any]]:
+    """Cut a strip (H, K·H, 3) of square views into its K views; any other strip is one view."""
+    height, width = strip.shape[:2]
+    count = width // height if width % height == 0 else 1
+    return np.split(strip, count, axis=1)
+
+
+def spread_indices(count: int, wanted: int) -> list[int]:
+    """Return at most `wanted` indices of `count` items, evenly spread, with the first and the last."""
+    if count <= wanted:
+        return list(range(count))
+    return sorted({round(index * (count - 1) / (wanted - 1)) for index in range(wanted)})

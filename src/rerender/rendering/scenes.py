@@ -89,7 +89,7 @@ def build_scene(scene: Scene) -> Any:
 
     content: dict[str, Any] = {"type": "scene", "integrator": dict(scene.integrator)}
     for shape in scene.shapes:
-        bsdf = mi.load_dict(_plugin(shape.bsdf))
+        bsdf = mi.load_dict(plugin_dict(shape.bsdf))
         content[shape.id] = compat.mitsuba_mesh(shape.id, shape.mesh, bsdf, shape.normals)
     for index, light in enumerate(scene.lights):
         content[f"light{index}"] = _light(light)
@@ -154,14 +154,14 @@ def _sensor(camera: Camera, film: Film) -> dict[str, Any]:
     }
 
 
-def _plugin(description: Plugin) -> dict[str, Any]:
+def plugin_dict(description: Plugin) -> dict[str, Any]:
     """Copy a plug-in dictionary, turning arrays (H, W, C) into raw bitmaps and numbers in textures as they are."""
     import mitsuba as mi
 
     result: dict[str, Any] = {}
     for key, value in description.items():
         if isinstance(value, Mapping):
-            result[key] = _plugin(value)
+            result[key] = plugin_dict(value)
         elif isinstance(value, np.ndarray):
             result[key] = mi.Bitmap(np.ascontiguousarray(value, np.float32))
         else:

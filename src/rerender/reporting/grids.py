@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from rerender.core.images import as_display as as_display
+from rerender.core.images import split_strip as split_strip
+from rerender.core.images import spread_indices as spread_indices
 from rerender.reporting.style import ERROR_COLOURS, ERROR_MAX
 
 if TYPE_CHECKING:
@@ -19,14 +22,6 @@ if TYPE_CHECKING:
 
 Image = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
-
-
-def as_display(image: npt.NDArray[Any]) -> Image:
-    """Return display values in [0, 1] from uint8 or floating-point display images of any leading shape."""
-    image = np.asarray(image)
-    if image.dtype == np.uint8:
-        return image.astype(np.float32) / np.float32(255)
-    return np.clip(image.astype(np.float32), 0, 1)
 
 
 def as_bytes(image: npt.NDArray[Any]) -> Bytes:
@@ -52,13 +47,6 @@ def colour_error(error: npt.NDArray[Any], maximum: float = ERROR_MAX) -> Bytes:
     return coloured
 
 
-def split_strip(strip: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
-    """Cut a strip (H, K·H, 3) of square views into its K views; any other strip is one view."""
-    height, width = strip.shape[:2]
-    count = width // height if width % height == 0 else 1
-    return np.split(strip, count, axis=1)
-
-
 def png_bytes(image: npt.NDArray[Any]) -> bytes:
     """Return a display image as PNG, to keep the pixels of a figure in its data file."""
     from PIL import Image as Pillow
@@ -66,13 +54,6 @@ def png_bytes(image: npt.NDArray[Any]) -> bytes:
     buffer = io.BytesIO()
     Pillow.fromarray(np.ascontiguousarray(as_bytes(image))).save(buffer, format="PNG")
     return buffer.getvalue()
-
-
-def spread_indices(count: int, wanted: int) -> list[int]:
-    """Return at most `wanted` indices of `count` items, evenly spread, with the first and the last."""
-    if count <= wanted:
-        return list(range(count))
-    return sorted({round(index * (count - 1) / (wanted - 1)) for index in range(wanted)})
 
 
 def axes_at(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:

@@ -292,6 +292,7 @@ _LATEX: Mapping[str, str] = {
     "…": r"\dots{}",
     "‖": r"$\|$",
     "η": r"$\eta$",
+    "τ": r"$\tau$",
     "Δ": r"$\Delta$",
     "<": r"\textless{}",
     ">": r"\textgreater{}",

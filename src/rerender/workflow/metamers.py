@@ -18,8 +18,8 @@ from rerender.workflow import assets
 from rerender.workflow.session import Session, remembered
 
 EVALUATED = ("metrics.parquet", "views.npz")
-TABLES = ("t1", "t2", "t3", "t4")
-FIGURES = ("f1", "f2", "f3", "f4")
+TABLES = ("t1", "t2", "t3", "t4", "t5", "t6", "t8")
+FIGURES = ("f1", "f2", "f3", "f4", "f5", "f6", "s1", "s2", "s4", "s5", "s6")
 FIGURE_SUFFIXES = ("png", "pdf", "parquet")
 TABLE_SUFFIXES = ("csv", "parquet", "tex", "md", "html")
 
@@ -161,6 +161,13 @@ def judge_weights(session: Session, tier: str, scene: str) -> dict[str, dict[str
     return weights(session, grid.judges(family_settings(session, tier, scene), session.blocked))
 
 
+def table_files(session: Session, tier: str, name: str) -> list[str]:
+    """Return the files that a table reads beside the metric rows."""
+    if name == "t6":
+        return evaluation_files(session, tier, "by_view.parquet")
+    return run_files(session, tier, "manifest.json") if name == "t8" else []
+
+
 def figure_runs(session: Session, tier: str, name: str) -> list[str]:
     """Return the files that a figure is drawn from. Pictures show the first seed, numbers all."""
     cells = grid.runnable(session.cells(tier))
@@ -179,8 +186,16 @@ def figure_runs(session: Session, tier: str, name: str) -> list[str]:
             *run_files(session, tier, "trace.parquet"),
             *evaluation_files(session, tier, "metrics.parquet"),
         ]
-    family = {"f2": "geometry", "f3": "material"}[name]
+    if name == "f5":
+        return [
+            *run_files(session, tier, "fit.json"),
+            *evaluation_files(session, tier, *EVALUATED, "by_view.parquet"),
+        ]
+    if name in ("f6", "s1"):
+        return [*run_files(session, tier, "fit.json"), *evaluation_files(session, tier, *EVALUATED)]
+    own = {"s5": ("final.npz", "trace.parquet")}.get(name, ("fit.json",))
+    family = {"s4": "material", "f3": "material"}.get(name, "geometry")
     return [
-        *run_files(session, tier, "fit.json", family=family),
+        *run_files(session, tier, *own, family=family),
         *evaluation_files(session, tier, *EVALUATED, family=family),
     ]

@@ -10,12 +10,14 @@ from typing import Any
 
 from rerender.core.errors import unknown_name
 from rerender.papers.physics import grid
-from rerender.papers.physics.grid import CONTROL_FEM, Job
+from rerender.papers.physics.grid import CONTROL_CLOTH, CONTROL_FEM, CONTROL_WALKER, LAME, RIGID_MASS, Job
 from rerender.papers.physics.specs import GRID_KEYS
 from rerender.workflow.session import Session, remembered
 
-TABLES = ("table1", "table3")
-FIGURES = ("fig2", "fig4a")
+TABLES = ("table1", "table2", "table3")
+FIGURES = ("fig2", "fig3", "fig4a", "fig4b")
+SEQUENCES = (RIGID_MASS, LAME, CONTROL_CLOTH, CONTROL_WALKER, CONTROL_FEM)
+"""The columns of Figure 3."""
 TABLE_SUFFIXES = ("csv", "parquet", "tex", "md", "html")
 FIGURE_SUFFIXES = ("png", "pdf", "parquet")
 NAMES: Mapping[str, str] = {
@@ -23,6 +25,7 @@ NAMES: Mapping[str, str] = {
     "diffphysics": "diffphysics (3D supervision)",
     "random": "Random",
     "average": "Average",
+    "blackbox": "Without derivatives (REINFORCE)",
 }
 """Display names of the approaches."""
 
@@ -82,8 +85,29 @@ def figure_data(session: Session, tier: str, name: str) -> list[str]:
     """Return the files that a figure is drawn from."""
     if name == "fig2":
         return [f"<results>/{tier}/physics/landscape/curves.parquet"]
-    runs = [run for run in jobs(session, tier) if run.experiment == CONTROL_FEM]
+    experiment = {"fig4a": CONTROL_FEM, "fig4b": CONTROL_CLOTH}[name]
+    runs = [run for run in jobs(session, tier) if run.experiment == experiment]
     return [run_file(tier, run, "trace.parquet") for run in runs]
+
+
+def sequence_jobs(session: Session, tier: str) -> list[Job]:
+    """Return the jobs that Figure 3 shows: the first one of each of its experiments."""
+    first = {run.experiment: run for run in reversed(jobs(session, tier))}
+    return [first[experiment] for experiment in SEQUENCES]
+
+
+def sequence_params(session: Session, tier: str) -> dict[str, Any]:
+    """Return variants and seeds of the jobs of Figure 3, and the settings of their experiments."""
+    runs = sequence_jobs(session, tier)
+    return {
+        "jobs": [[run.experiment, run.variant, run.seed] for run in runs],
+        "settings": {
+            run.experiment: run_params(
+                session, tier, run.experiment, {"mode": run.variant, "seed": str(run.seed)}
+            )
+            for run in runs
+        },
+    }
 
 
 def landscape_params(session: Session, tier: str) -> dict[str, Any]:

@@ -12,7 +12,13 @@ import polars as pl
 import pytest
 
 from rerender.core.files import save_tree, write_json
+from rerender.core.meshes import icosphere
+from rerender.papers.metamers.evaluate import write_by_view
+from rerender.papers.metamers.judgements import pixel_records, view_records
 from rerender.papers.metamers.runfiles import Expected, RunFiles, run_key
+from rerender.perception.metrics.representation import dissimilarity
+from rerender.provenance.manifest import Code, write_manifest
+from rerender.rendering.bsdf_slices import AZIMUTHS, POLAR
 from rerender.reporting.captions import Names
 from rerender.reporting.rows import RowContext, aggregate, write_table
 
@@ -28,6 +34,8 @@ NAMES = Names(
     envmaps={"constant": "Constant", "builtin": "The scene's own"},
 )
 SHAPES = {"suzanne": 3, "dragon": 5}
+JUDGES = {"geometry": ("mae", "ssim"), "material": ("ssim",)}
+SLICES = np.random.default_rng(9).uniform(0, 0.5, (3, 2 * POLAR, AZIMUTHS)).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -56,8 +64,8 @@ def strip(size: int, views: int, lobes: int, amount: float, colour: tuple[float,
     return np.stack([blob(size, lobes, amount, 0.7 * view, colour) for view in range(views)])
 
 
-def write_run(run: RunFiles, size: int, frames: int) -> tuple[dict[str, Any], dict[str, Any], list]:
-    """Write the files of one made-up run; return pictures of the truth and of the run, and its metric rows.
+def write_run(run: RunFiles, size: int, frames: int) -> tuple[dict[str, Any], dict[str, Any], list, list]:
+    """Write the files of one made-up run; return pictures of the truth and of the run, its metric rows, and values by view.
 
     How well it ends depends on model and seed.
     """
@@ -99,22 +107,99 @@ def write_run(run: RunFiles, size: int, frames: int) -> tuple[dict[str, Any], di
     similarity = 0.6 + 0.39 * skill * (1 - np.exp(-step / 25))
     trace = {"iteration": step, "loss": loss, "similarity": similarity, "wall_s": step * 0.1}
     pl.DataFrame(trace).write_parquet(run.trace)
+    if geometry:
+        save_tree(
+            run.final, {state: meshes(1 + 0.2 * n) for n, state in enumerate(("start", "best", "last"))}
+        )
     summary = {"iterations": count, "stop_reason": "finished", "best_iteration": count - 3}
     write_json(run.summary, summary)
-    return truth, tree, metric_rows(run, skill, loss)
+    write_manifest(
+        run.manifest,
+        stage="metamers_optimise",
+        run_id=f"{run.scene}-{run.model}-{run.seed}",
+        parameters={},
+        inputs={},
+        outputs={"frames": run.frames},
+        code=Code(("test",), {"test": "1"}, "c0de"),
+        stack={"numpy": "2.4", "torch": "2.13" if run.seed == 1 else "2.14"},
+        backend="llvm_ad_rgb",
+    )
+    return (
+        truth,
+        tree | representation(run, skill, frames),
+        metric_rows(run, skill, loss),
+        by_view(run, skill),
+    )
+
+
+def representation(run: RunFiles, skill: float, frames: int) -> dict[str, Any]:
+    """Return made-up RDMs, a way through three components, and for materials BSDF slices."""
+    rng = np.random.default_rng([7, run.seed, len(run.model)])
+    target = dissimilarity(np.random.default_rng(8).normal(size=(4, 6)))
+    best = dissimilarity(np.random.default_rng(8).normal(size=(4, 6)) + (1 - skill) * rng.normal(size=(4, 6)))
+    end = rng.normal(size=(3, 3))
+    found: dict[str, Any] = {
+        "rdm_target": target.astype(np.float32),
+        "rdm_best": best.astype(np.float32),
+        "way": (np.linspace(0, skill, frames)[:, None, None] * end).astype(np.float32),
+        "way_target": end.astype(np.float32),
+        "way_iterations": np.arange(frames),
+        "way_explained": np.array([0.6, 0.2, 0.1]),
+    }
+    if run.family == "geometry":
+        found["forward_best"] = rng.normal(size=(2, 16, 16, 3)).astype(np.float16)
+    else:
+        found["slices_best"] = SLICES * np.float32(skill)
+    return {} if run.model == "dual_buffer" else found
+
+
+def by_view(run: RunFiles, skill: float) -> list[dict[str, Any]]:
+    """Return made-up values view by view that agree with the metric rows on the mean."""
+    records = []
+    wobble = np.array([-0.015, -0.005, 0.005, 0.015])
+    for judge in JUDGES[run.family]:
+        for state, level in (("start", 0.6), ("best", 0.6 + 0.39 * skill)):
+            records += view_records(run.model, run.seed, judge, {state: level + wobble}, (state,))
+    images = {"target": np.zeros((4, 2, 2, 3)), "start": np.full((4, 2, 2, 3), 0.1)}
+    images["best"] = 0.1 * (1 - skill) + 0.01 * (1 + wobble[:, None, None, None]) * np.ones((4, 2, 2, 3))
+    return records + pixel_records(run.model, run.seed, images, ("start", "best"))
 
 
 def write_place(runs: list[RunFiles], size: int, frames: int) -> None:
     """Write made-up runs of one scene and light, and their evaluation."""
     tree: dict[str, Any] = {}
-    rows = []
+    rows, views = [], []
+    turns: dict[str, Any] = {"target": {"frames": turntable(1.0)}}
     for run in runs:
-        truth, seen, found = write_run(run, size, frames)
+        truth, seen, found, values = write_run(run, size, frames)
         tree |= truth
         tree.setdefault(run_key(run.model), {"seed": run.seed, **seen})
+        turns.setdefault(run_key(run.model), {"seed": run.seed, "frames": turntable(0.5)})
         rows += found
+        views += values
+    if runs[0].family == "material":
+        tree["slices_target"] = SLICES
+    else:
+        tree["forward_target"] = np.random.default_rng(3).normal(size=(2, 16, 16, 3)).astype(np.float16)
+    ceiling = {"ceiling": np.array([0.985, 0.99, 0.99, 0.995])}
+    for judge in JUDGES[runs[0].family]:
+        views += view_records("", None, judge, ceiling, ("ceiling",))
     save_tree(runs[0].views, tree)
+    save_tree(runs[0].turntables, turns)
+    write_by_view(runs[0].by_view, views)
     write_table(runs[0].metrics, rows)
+
+
+def meshes(stretch: float) -> dict[str, np.ndarray]:
+    ball = icosphere(1)
+    return {"vertices": ball.vertices * np.array([stretch, 1, 1]), "faces": ball.faces}
+
+
+def turntable(amount: float) -> np.ndarray:
+    """Draw a blob that turns."""
+    return np.stack([np.rint(blob(16, 3, amount, turn, (0.8, 0.8, 0.8)) * 255) for turn in range(4)]).astype(
+        np.uint8
+    )
 
 
 def context(run: RunFiles) -> RowContext:
@@ -154,7 +239,7 @@ def metric_rows(run: RunFiles, skill: float, loss: np.ndarray) -> list:
         "cpu_s": 20.0,
         "peak_memory_mb": 900.0,
     }
-    judges = ("mae", "ssim") if run.family == "geometry" else ("ssim",)
+    judges = JUDGES[run.family]
     for judge in judges:
         values |= {
             f"similarity_start/{judge}": 0.6,
@@ -173,6 +258,16 @@ def metric_rows(run: RunFiles, skill: float, loss: np.ndarray) -> list:
             "silhouette_iou": skill,
             "f_score": skill,
         }
+    for judge in judges:
+        values |= {
+            f"rsa_tau/{judge}": skill,
+            f"rsa_p/{judge}": 0.001 * run.seed,
+            f"rsa_tau_start/{judge}": 0.2,
+        }
+    if run.model in judges:
+        values |= {f"pca_explained/{number}": share for number, share in enumerate((0.6, 0.2, 0.1), 1)}
+    if run.family == "material":
+        values["bsdf_slice_error"] = 1 - skill
     if run.scene == "translucent":
         values |= {
             "value/eta": 1.49 + 0.2 * (1 - skill),

@@ -1,4 +1,4 @@
-"""F1 to F4 on a made-up results tree: files, sizes, and the plotted data against what the runs hold."""
+"""All figures on a made-up results tree: files, sizes, and the plotted data against what the runs hold."""
 
 from __future__ import annotations
 
@@ -23,9 +23,11 @@ from rerender.papers.metamers.figure_curves import (
     similarity_gap,
 )
 from rerender.papers.metamers.figure_overview import example
+from rerender.papers.metamers.figure_shapes import triangle_quality
 from rerender.papers.metamers.figures import DRAWERS, make_figure
 from rerender.papers.metamers.pictures import Pictures
 from rerender.papers.metamers.runfiles import RunFiles, run_key
+from rerender.perception.metrics.representation import upper_triangle
 from rerender.reporting.grids import as_bytes, error_map
 
 
@@ -41,7 +43,7 @@ def picture(record: dict[str, Any]) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(record["png"])))
 
 
-@pytest.mark.parametrize("name", ["f1", "f2", "f3", "f4"])
+@pytest.mark.parametrize("name", list(DRAWERS))
 def test_files_are_there_and_fit_the_report(drawn: Any, name: str) -> None:
     png, pdf, data = drawn[name]
     with Image.open(png) as image:
@@ -225,3 +227,57 @@ def test_a_run_without_frames_is_named(make_tree: Callable[..., Any]) -> None:
     save_tree(run.views, {"target": np.zeros((1, 2, 2, 3)), run_key(run.model): {"seed": run.seed + 1}})
     with pytest.raises(UserError, match="holds no start, best"):
         _ = Pictures(run).views
+
+
+def test_f5_plots_every_view_of_model_and_baseline(synthetic: Any, drawn: Any) -> None:
+    data = pl.read_parquet(drawn["f5"][2])
+    chosen = {"family": "geometry", "model": "ssim", "quantity": "similarity"}
+    steps = data.filter(line="model", **chosen)
+    assert steps.height == 2 * 2 * 4  # scenes, seeds, views
+    assert steps["share"].max() == 1
+    assert steps["value"].mean() == pytest.approx(0.82, abs=0.03)  # skill of the made-up runs
+    assert data.filter(line="pixel fit", **chosen)["value"].mean() > steps["value"].mean()
+    assert data.filter(line="target again", **chosen)["value"].mean() == pytest.approx(1)
+    errors = data.filter(family="geometry", model="ssim", quantity="pixel_error")
+    assert errors.filter(line="model")["value"].mean() > errors.filter(line="pixel fit")["value"].mean()
+
+
+def test_f6_has_the_pairs_the_way_and_tau_of_every_run(synthetic: Any, drawn: Any) -> None:
+    data = pl.read_parquet(drawn["f6"][2]).filter(family="geometry", model="ssim")
+    views = Pictures(synthetic.runs[2]).views if synthetic.runs[2].model == "ssim" else None
+    pairs = data.filter(kind="pair")
+    assert pairs.height == 6
+    if views is not None:
+        np.testing.assert_allclose(pairs["x"], upper_triangle(views["rdm_target"]))
+    assert data.filter(kind="way").height == 5 * 3
+    assert data.filter(kind="way target").height == 3
+    taus = [run for run in synthetic.runs if (run.family, run.model) == ("geometry", "ssim")]
+    assert data.filter(kind="tau")["x"].to_list() == [Pictures(run).values["rsa_tau/ssim"] for run in taus]
+
+
+def test_s1_and_s4_print_the_errors_of_the_runs(synthetic: Any, drawn: Any) -> None:
+    errors = pl.read_parquet(drawn["s1"][2])
+    run = next(run for run in synthetic.runs if run.scene == "suzanne" and run.model == "mae")
+    views = Pictures(run).views
+    first = errors.filter(scene="suzanne", model="mae", view=0)
+    assert first["mean_error"].item() == pytest.approx(
+        float(error_map(views["best"][0], views["target"][0]).mean())
+    )
+    slices = pl.read_parquet(drawn["s4"][2])
+    assert set(slices["model"]) == {"target", "ssim"}  # the made-up dual buffer has none
+    assert set(slices["side"]) == {"reflected", "transmitted"}
+
+
+def test_s5_shows_every_quantity_and_s6_every_run(synthetic: Any, drawn: Any) -> None:
+    diagnostics = pl.read_parquet(drawn["s5"][2])
+    assert {"loss", "quality start", "quality best"} <= set(diagnostics["quantity"])
+    lights = pl.read_parquet(drawn["s6"][2]).filter(quantity="chamfer_ratio")
+    geometry = [run for run in synthetic.runs if run.family == "geometry"]
+    assert sorted(lights["value"]) == sorted(Pictures(run).values["chamfer_ratio"] for run in geometry)
+
+
+def test_triangle_quality_is_one_for_equilateral_and_zero_for_flat() -> None:
+    corners = np.array([[0, 0, 0], [1, 0, 0], [0.5, np.sqrt(3) / 2, 0], [2, 0, 0]])
+    np.testing.assert_allclose(
+        triangle_quality(corners, np.array([[0, 1, 2], [0, 1, 3]])), [1, 0], atol=1e-12
+    )

@@ -1,7 +1,8 @@
-"""T1 to T4 on a made-up results tree: right numbers in the right cells, and a reason in every empty one."""
+"""T1 to T6 and T8 on a made-up results tree: right numbers in the right cells, and a reason in every empty one."""
 
 from __future__ import annotations
 
+import statistics
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -188,3 +189,58 @@ def test_a_metric_of_a_blocked_model_is_blocked_even_without_a_row(synthetic: An
 
 def test_ids_are_printed_without_names(synthetic: Any, tmp_path: Path) -> None:
     assert "| suzanne | constant | mae |" in make(synthetic, "t2", tmp_path, names=None)[2]
+
+
+def by_view_files(synthetic: Any) -> list[Path]:
+    return sorted({run.by_view for run in synthetic.runs})
+
+
+def test_t5_has_tau_of_the_model_of_the_start_and_of_the_pixel_fit(synthetic: Any, tmp_path: Path) -> None:
+    _, frame, text = make(synthetic, "t5", tmp_path)
+    row = only(frame, family="geometry", model="ssim")
+    address = {"experiment": "geometry", "metric": "rsa_tau/ssim"}
+    assert row["rsa_tau"] == pytest.approx(statistics.fmean(measured(synthetic, method="ssim", **address)))
+    assert row["rsa_tau_baseline"] == pytest.approx(
+        statistics.fmean(measured(synthetic, method="mae", **address))
+    )
+    assert row["rsa_tau_baseline"] > row["rsa_tau"] > row["rsa_tau_start"]
+    assert row["rsa_p"] == pytest.approx(0.0015)
+    assert row["pca_explained"] == pytest.approx(0.9)
+    assert only(frame, family="material", model="dual_buffer")["note"] == "not applicable"
+    assert only(frame, family="material", model="lpips")["note"] == "blocked (weights)"
+    assert "Kendall" in text
+
+
+def test_t6_tests_paired_runs_and_corrects_for_all_rows(synthetic: Any, tmp_path: Path) -> None:
+    _, frame, _ = make(synthetic, "t6", tmp_path, files=by_view_files(synthetic))
+    assert set(frame["model"]) == {"ssim", "lpips"}
+    row = only(frame, family="geometry", model="ssim", quantity="similarity")
+    mine, other = (
+        measured(synthetic, method=model, experiment="geometry", metric="similarity_normalised/ssim")
+        for model in ("ssim", "mae")
+    )
+    differences = [a - b for a, b in zip(mine, other, strict=True)]
+    assert row["n"] == 4
+    assert row["difference"] == pytest.approx(statistics.fmean(differences), rel=1e-6)
+    assert row["difference"] < 0 and row["bf10"] is None  # the made-up difference is the same in every pair
+    assert row["bf10_note"] == "all differences alike"
+    assert row["p"] == pytest.approx(2 / 16)
+    assert row["p_holm"] == pytest.approx(min(1, 4 * row["p"]))
+    assert 0 < row["ecdf_distance"] <= 1
+    assert only(frame, family="geometry", model="ssim", quantity="pixel_error")["difference"] > 0
+    assert only(frame, family="geometry", model="lpips", quantity="similarity")["note"] == "blocked (weights)"
+
+
+def test_t6_without_values_by_view_says_not_applicable(synthetic: Any, tmp_path: Path) -> None:
+    _, frame, _ = make(synthetic, "t6", tmp_path)
+    assert only(frame, family="geometry", model="ssim", quantity="similarity")["note"] == "not applicable"
+
+
+def test_t8_counts_the_runs_of_every_version_and_origin(synthetic: Any, tmp_path: Path) -> None:
+    manifests = [run.manifest for run in synthetic.runs]
+    _, frame, text = make(synthetic, "t8", tmp_path, files=manifests)
+    versions = frame.filter(pl.col("name") == "torch").select("value", "runs").rows()
+    assert versions == [("2.13", len(manifests) / 2), ("2.14", len(manifests) / 2)]
+    assert only(frame, name="Mitsuba variant")["value"] == "llvm_ad_rgb"
+    assert only(frame, kind="inputs", name="dragon/constant")["value"] == "procedural stand-in"
+    assert f"What {len(manifests)} runs" in text

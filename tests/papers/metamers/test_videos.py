@@ -14,10 +14,12 @@ from rerender.papers.metamers.pictures import Pictures
 from rerender.papers.metamers.videos import (
     HOLD_SECONDS,
     LINE,
+    TURNTABLE_FPS,
     _losses,
     _progress,
     make_mosaic,
     make_run_video,
+    make_turntable,
 )
 from rerender.reporting.videos import probe_video, read_video
 
@@ -56,6 +58,17 @@ def test_mosaic_has_a_column_a_model_and_the_lowest_seed(synthetic: Any, tmp_pat
     cell = size * -(-160 // size)
     assert info.width == 3 * cell + 2 * 4
     assert info.frames == 5 + int(HOLD_SECONDS * info.fps)
+
+
+def test_a_turntable_shows_target_and_results_for_two_turns(synthetic: Any, tmp_path: Path) -> None:
+    runs = [run for run in synthetic.runs if run.scene == "suzanne"]
+    make_turntable(runs, tmp_path / "t.mp4", names=synthetic.names)
+    info = probe_video(tmp_path / "t.mp4")
+    assert (info.frames, info.fps, info.width) == (2 * 4, TURNTABLE_FPS, 3 * 160 + 2 * 4)
+    frames = read_video(tmp_path / "t.mp4").astype(int)
+    assert np.abs(frames[0] - frames[4]).mean() < 2 < np.abs(frames[0] - frames[1]).max()
+    target, result = (frames[0, 2 * LINE :, left : left + 160] for left in (0, 164))
+    assert np.abs(target - result).mean() > 2
 
 
 def test_a_mosaic_of_different_scenes_is_refused(synthetic: Any, tmp_path: Path) -> None:

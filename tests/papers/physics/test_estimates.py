@@ -36,7 +36,8 @@ CODE = Code(("x",), {"x": "1"}, "code")
 
 
 def mass_request(size: int = 64, variant: str = "default", **changes: object) -> EstimateRequest:
-    settings = RigidMassSettings.model_validate({"shapes": ("box",), **changes})
+    few = {"shapes": ("box",), "blackbox": {"iterations": 2, "samples": 2}}
+    settings = RigidMassSettings.model_validate({**few, **changes})
     job = Job("rigid_mass", variant, 1)
     return EstimateRequest(job, settings, RasterSettings(size=size), rigid_mass.UNITS, "smoke")
 
@@ -148,11 +149,11 @@ def test_a_job_writes_its_files_and_a_video(tmp_path: Path) -> None:
     )
     run = JobFiles(folder)
     rows = read_rows(run.metrics)
-    assert set(rows["method"]) == {"gradsim", "diffphysics", "random", "average"}
+    assert set(rows["method"]) == {"gradsim", "diffphysics", "random", "average", "blackbox"}
     errors = rows.filter((pl.col("metric") == "rel_error/mass") & (pl.col("method") == "random"))
     final = load_tree(run.final)["box"]
     assert errors["value"][0] == pytest.approx(abs(final["guess"]["mass"] / final["truth"]["mass"] - 1))
-    assert set(pl.read_parquet(run.trace)["method"]) == {"gradsim", "diffphysics"}
+    assert set(pl.read_parquet(run.trace)["method"]) == {"gradsim", "diffphysics", "blackbox"}
     make_estimate_video(request, rigid_mass.subjects, run, tmp_path / "video.mp4")
     assert probe_video(tmp_path / "video.mp4").frames == 38
 

@@ -88,7 +88,7 @@ def test_figures_are_written_with_their_data(tmp_path: Path, claims: Path) -> No
         }
     )
     trace.write_parquet(tmp_path / "trace.parquet")
-    for name, data in (("fig2", "curves"), ("fig4a", "trace")):
+    for name, data in (("fig2", "curves"), ("fig4a", "trace"), ("fig4b", "trace")):
         paths = make_figure(name, [tmp_path / f"{data}.parquet"], claims, tmp_path / name, tier="smoke")
         assert all(path.stat().st_size > 1000 for path in paths)
     assert pl.read_parquet(tmp_path / "fig2.parquet")["published"].null_count() == 0
@@ -119,5 +119,5 @@ def test_every_order_of_the_tables_is_one_that_the_paper_printed(claims: Path) -
     ]
     orders = [claim for claim in known.claims if claim.kind == "order" and claim.artefact.startswith("table")]
     verdicts = judge_all(orders, pl.DataFrame(rows), "paper", None)
-    assert len(verdicts) == 4
+    assert len(verdicts) == 7
     assert {verdict.verdict for verdict in verdicts} == {"match"}

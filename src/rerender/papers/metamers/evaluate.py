@@ -18,10 +18,19 @@ import torch
 
 from rerender.catalogue.specs import EnvmapSpec, SceneSpec
 from rerender.core.cameras import Camera
-from rerender.core.files import Tree, load_tree, read_json, save_tree
-from rerender.core.images import reinhard, srgb_encode
+from rerender.core.files import Tree, atomic_path, load_tree, read_json, save_tree
+from rerender.core.images import reinhard, srgb_encode, to_uint8
 from rerender.core.meshes import Mesh
 from rerender.core.seeds import SeedStream
+from rerender.papers.metamers.judgements import (
+    Judgement,
+    judge_images,
+    pixel_records,
+    rdms,
+    rsa_values,
+    view_records,
+    way_of,
+)
 from rerender.papers.metamers.runfiles import RunFiles, run_key
 from rerender.papers.metamers.session import Session, open_session
 from rerender.papers.metamers.settings import EvaluationSettings
@@ -32,6 +41,8 @@ from rerender.papers.metamers.world import (
     bsdf_plugin,
     build,
     primal_integrator,
+    round_cameras,
+    target_bsdf,
     training_cameras,
     true_values,
     unseen_cameras,
@@ -40,16 +51,23 @@ from rerender.perception.metrics.geometry import geometry_metrics, silhouette_io
 from rerender.perception.metrics.image import image_metrics
 from rerender.perception.metrics.texture import texture_psnr, texture_rmse
 from rerender.perception.models.base import VisionModel, load_model
-from rerender.perception.preprocessing import to_nchw
 from rerender.provenance.manifest import read_manifest
 from rerender.provenance.stack import stack_fingerprint
+from rerender.rendering.bsdf_slices import bsdf_slices, slice_error, uniform
+from rerender.rendering.compat import VERTEX_POSITIONS
 from rerender.rendering.differentiable import Renderer
+from rerender.rendering.forward_gradients import shift_differences, shift_gradients
 from rerender.rendering.scenes import Scene
 from rerender.rendering.visibility import first_hits, silhouettes, visible_texels
 from rerender.reporting.rows import MetricRow, RowContext, write_table
 
 MIN_SPAN = 1e-6
 """Smallest gap between start and ceiling similarity that can be normalised by."""
+TURNTABLE_SPP = 16
+"""Samples per pixel of turntables: they are looked at, and nothing is measured on them."""
+FORWARD_VIEWS = 2
+"""Views whose derivatives are shown."""
+VIEW_COLUMNS = ("model", "seed", "state", "measure", "judge", "view", "value")
 
 
 @dataclass(frozen=True)
@@ -85,10 +103,37 @@ class Court:
     session: Session
     judges: Mapping[str, VisionModel]
     target: Renders
+    ceilings: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class EvaluationFiles:
+    """What judging the runs of a scene and light writes (see docs/files.md)."""
+
+    metrics: Path
+    views: Path
+    by_view: Path
+    turntables: Path
+
+    @classmethod
+    def at(cls, folder: Path) -> EvaluationFiles:
+        """Return the files in the evaluation's folder."""
+        names = ("metrics.parquet", "views.npz", "by_view.parquet", "turntables.npz")
+        return cls(*(folder / name for name in names))
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What was found of one run: metric rows, pictures of the run and of the truth, and values view by view."""
+
+    rows: list[MetricRow]
+    seen: Tree
+    truth: Tree
+    by_view: list[dict[str, Any]]
 
 
 def evaluate_runs(
-    request: EvaluateRequest, metrics: Path, views: Path, report: Callable[[str], None] = print
+    request: EvaluateRequest, files: EvaluationFiles, report: Callable[[str], None] = print
 ) -> None:
     """Judge the runs and write their metric rows, and the pictures of each model's first seed (see docs/files.md)."""
     session = open_session(
@@ -103,32 +148,84 @@ def evaluate_runs(
     render(court, court.target, "ceiling", None)
     rows: list[MetricRow] = []
     shown: dict[str, Tree] = {}
+    turns: dict[str, Tree] = {"target": {"frames": turntable(court, None)}}
     shared = pictures(court.target, ("target",)) | {"strip_target": court.target.strip_target}
+    if request.settings.family == "material":
+        shared["slices_target"] = target_slices(court)
+    else:
+        shared["forward_target"] = forward_gradients(court, None)
+    by_view = ceiling_records(court)
     for number, run in enumerate(sorted(request.runs, key=lambda run: run.seed), 1):
-        found, seen, truth = judge(court, run)
-        rows += found
-        shown.setdefault(run_key(run.model), {"seed": run.seed, **seen})
-        shared |= truth
+        found = judge(court, run)
+        rows += found.rows
+        by_view += found.by_view
+        shared |= found.truth
+        if run_key(run.model) not in shown:
+            best = load_tree(run.final, "best")["best"]
+            shown[run_key(run.model)] = {"seed": run.seed, **found.seen}
+            if request.settings.family == "geometry":
+                shown[run_key(run.model)]["forward_best"] = forward_gradients(court, best)
+            turns[run_key(run.model)] = {"seed": run.seed, "frames": turntable(court, best)}
         report(f"judged {run.model}, seed {run.seed}: {number} of {len(request.runs)}")
-    save_tree(views, shared | shown)
-    write_table(metrics, rows)
+    save_tree(files.views, shared | shown)
+    save_tree(files.turntables, turns)
+    write_by_view(files.by_view, by_view)
+    write_table(files.metrics, rows)
 
 
-def judge(court: Court, run: RunFiles) -> tuple[list[MetricRow], Tree, Tree]:
-    """Return a run's metric rows, its pictures, and the pictures of the truth that it is compared with."""
+def ceiling_records(court: Court) -> list[dict[str, Any]]:
+    """Judge the target against itself under another seed, once for all runs; keep the mean of each judge in the court."""
+    images = {name: court.target.seen[name] for name in ("target", "ceiling")}
+    records = pixel_records("", None, images, ("ceiling",))
+    for name, model in court.judges.items():
+        similarities = judge_images(model, images, court.session.device).similarities
+        court.ceilings[name] = float(similarities["ceiling"].mean())
+        records += view_records("", None, name, similarities, ("ceiling",))
+    return records
+
+
+def write_by_view(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
+    """Write the values view by view, one row a model, seed, state, measure, judge and view."""
+    import polars as pl
+
+    with atomic_path(path) as partial:
+        pl.DataFrame(list(records), schema_overrides={"seed": pl.Int64}, infer_schema_length=None).select(
+            VIEW_COLUMNS
+        ).write_parquet(partial)
+
+
+def judge(court: Court, run: RunFiles) -> Judged:
+    """Render a run's start and result with fresh seeds, and judge them."""
     final, renders = load_tree(run.final), Renders()
     for purpose in ("start", "best"):
         render(court, renders, purpose, run, final[purpose])
-    rows = {**image_rows(court, final, renders), **similarity_rows(court, renders)}
+    images = {"target": court.target.seen["target"], **renders.seen}
+    rows: dict[str, tuple[float | None, int]] = dict(image_rows(court, final, renders))
     seen = pictures(renders, ("start", "best"))
+    by_view = pixel_records(run.model, run.seed, images, ("start", "best"))
+    for name, model in court.judges.items():
+        found = judge_images(model, images, court.session.device)
+        rows |= similarity_rows(name, found, court.ceilings[name])
+        rows |= rsa_values(name, found)
+        by_view += view_records(run.model, run.seed, name, found.similarities, ("start", "best"))
+        if name == run.model and found.scales is not None and court.target.strip_target is not None:
+            shares, way = way_of(
+                model,
+                load_tree(run.frames, "frames", "iterations"),
+                court.target.strip_target,
+                found.scales,
+                court.session.device,
+            )
+            rows |= shares
+            seen |= rdms(found) | way
     truth: Tree = {}
     if court.request.settings.family == "geometry":
         rows |= geometry_rows(court, run, final)
     else:
-        found, textures, truth = material_rows(court, final)
-        rows |= found
+        values, textures, truth = material_rows(court, final)
+        rows |= values
         seen |= textures
-    return finish(court, run, rows), seen, truth
+    return Judged(finish(court, run, rows), seen, truth, by_view)
 
 
 def described(court: Court, cameras: Sequence[Camera], state: Tree | None, *, batched: bool) -> Scene:
@@ -207,28 +304,42 @@ def image_rows(court: Court, final: Tree, renders: Renders) -> dict[str, tuple[f
     return {name: (value, len(cameras)) for name, value in found.items()}
 
 
-def similarity_rows(court: Court, renders: Renders) -> dict[str, tuple[float | None, int]]:
-    """Return raw, reference and normalised similarities under every available model, over the training views."""
-    rows: dict[str, tuple[float | None, int]] = {}
-    images = {**court.target.seen, **renders.seen}
-    count = len(images["target"])
-    for name, model in court.judges.items():
-        with torch.no_grad():
-            features = {
-                purpose: model.features(to_nchw(torch.from_numpy(views).to(court.session.device)))
-                for purpose, views in images.items()
-            }
-            scores = {
-                purpose: float(model.similarity(features[purpose], features["target"]).mean())
-                for purpose in ("best", "start", "ceiling")
-            }
-        span = scores["ceiling"] - scores["start"]
-        rows[f"similarity/{name}"] = (scores["best"], count)
-        rows[f"similarity_start/{name}"] = (scores["start"], count)
-        rows[f"similarity_ceiling/{name}"] = (scores["ceiling"], count)
-        normalised = (scores["best"] - scores["start"]) / span if abs(span) > MIN_SPAN else None
-        rows[f"similarity_normalised/{name}"] = (normalised, count)
-    return rows
+def similarity_rows(name: str, judgement: Judgement, ceiling: float) -> dict[str, tuple[float | None, int]]:
+    """Return raw, reference and normalised similarity under the model `name`, means over the training views."""
+    best, start = (judgement.similarities[purpose] for purpose in ("best", "start"))
+    count, span = len(best), ceiling - float(start.mean())
+    normalised = (float(best.mean()) - float(start.mean())) / span if abs(span) > MIN_SPAN else None
+    return {
+        f"similarity/{name}": (float(best.mean()), count),
+        f"similarity_start/{name}": (float(start.mean()), count),
+        f"similarity_ceiling/{name}": (ceiling, count),
+        f"similarity_normalised/{name}": (normalised, count),
+    }
+
+
+def forward_gradients(court: Court, state: Tree | None) -> np.ndarray:
+    """Return what a rigid shift of the target, or of a state, does to its first views, (K, H, W, 3) (section 6.4)."""
+    views = strip_views(court.request.settings.n_views)[:FORWARD_VIEWS]
+    scene = described(
+        court, training_cameras(court.session.world, court.request.settings.n_views), state, batched=False
+    )
+    stream = SeedStream((court.request.scene.id, court.request.envmap.id, "forward"))
+    seeds = [stream.seed(view) for view in views]
+    # forward mode needs Mitsuba's projective integrator, which batched tiers avoid: it takes half a minute to compile on a CPU
+    derivative = shift_differences if court.request.settings.batched_views else shift_gradients
+    return derivative(scene, f"{OBJECT}.{VERTEX_POSITIONS}", views, seeds).astype(np.float16)
+
+
+def turntable(court: Court, state: Tree | None) -> np.ndarray:
+    """Render the target, or a state of a run, from a circle of cameras: display images uint8 (T, H, W, 3)."""
+    cameras = round_cameras(court.session.world)
+    renderer = Renderer(described(court, cameras, state, batched=False))
+    stream = SeedStream((court.request.scene.id, court.request.envmap.id, "turntable"))
+    views = range(len(cameras))
+    radiance = renderer.render(
+        {}, views=views, seeds=[stream.seed(view) for view in views], spp=TURNTABLE_SPP
+    )
+    return to_uint8(tonemapped(radiance))
 
 
 def geometry_rows(court: Court, run: RunFiles, final: Tree) -> dict[str, tuple[float | None, int]]:
@@ -277,7 +388,15 @@ def material_rows(
         rows["texture_psnr"] = (texture_psnr(fitted, truth["base_color"], seen), int(seen.sum()))
         rows["texture_rmse"] = (texture_rmse(fitted, truth["base_color"], seen), int(seen.sum()))
         true["texture_target"] = encode_texture(truth["base_color"])
-    return rows, {"texture_best": encode_texture(best["base_color"])}, true
+    # the BSDF itself, each texture at its mean over what was seen
+    fitted_slices = bsdf_slices(uniform(fitted_bsdf(request.scene, best), seen))
+    rows["bsdf_slice_error"] = (slice_error(fitted_slices, target_slices(court)), fitted_slices[0].size)
+    return rows, {"texture_best": encode_texture(best["base_color"]), "slices_best": fitted_slices}, true
+
+
+def target_slices(court: Court) -> np.ndarray:
+    """Return the slices of the target's BSDF, each texture at its mean."""
+    return bsdf_slices(uniform(target_bsdf(court.session.world)))
 
 
 def encode_texture(linear: Any) -> np.ndarray:
@@ -311,12 +430,18 @@ def finish(court: Court, run: RunFiles, rows: Mapping[str, tuple[float | None, i
         stack=stack_fingerprint(manifest["stack"]),
         assets=session.origin,  # type: ignore[arg-type]
     )
-    no_span = "start and ceiling are equally similar"
     result = [
-        context.row(name, value, n=max(n, 1), reason=None if value is not None else no_span)
+        context.row(name, value, n=max(n, 1), reason=None if value is not None else no_value(name))
         for name, (value, n) in rows.items()
     ]
     return result + summary_rows(context, read_json(run.summary))
+
+
+def no_value(metric: str) -> str:
+    """Say why a metric that was asked for has no value."""
+    if metric.startswith("rsa_"):
+        return "fewer than three views, or all pairs equally dissimilar"
+    return "start and ceiling are equally similar"
 
 
 def summary_rows(context: RowContext, summary: Mapping[str, Any]) -> list[MetricRow]:

@@ -21,6 +21,7 @@ from rerender.reporting.grids import axes_at
 if TYPE_CHECKING:
     import polars as pl
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 Floats = npt.NDArray[np.float64]
@@ -151,7 +152,7 @@ def draw_curves(
             axes.set_xlabel("iteration", labelpad=1)
             if column == 0:
                 axes.set_title(f"{names.scene(scene)}{light}", fontsize=8, loc="left", weight="bold", pad=4)
-    _legend(figure, order, names, TOP + rows * STEP_Y - 0.12)
+    draw_legend(figure, order, names, TOP + rows * STEP_Y - 0.12)
     style.add_footnote(figure, note)
     return figure, table
 
@@ -177,23 +178,28 @@ def _draw_panel(axes: Axes, table: pl.DataFrame, panel: tuple[str, str, str], or
         axes.set(xticks=[], yticks=[])
         return
     axes.set(xscale="log", yscale="log")
-    _plain_ticks(axes)
+    plain_ticks(axes)
     axes.grid(True, which="major", color="#e5e5e5", linewidth=0.5)
 
 
-def _plain_ticks(axes: Axes) -> None:
+def plain_ticks(axes: Axes) -> None:
+    """Write the ticks of both logarithmic axes as plain numbers."""
+    for axis, limits in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
+        plain_log_ticks(axis, limits)
+
+
+def plain_log_ticks(axis: Axis, limits: tuple[float, float]) -> None:
     """Write 0.1, 0.2, 0.5 instead of powers; where an axis spans many decades, whole decades only."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    for axis, (low, high) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
-        decades = np.log10(high / low)
-        steps = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0) if decades < 0.6 else (1.0, 2.0, 5.0)
-        axis.set_major_locator(LogLocator(subs=steps if decades < 1.7 else (1.0,)))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axis.set_minor_formatter(NullFormatter())
+    decades = np.log10(limits[1] / limits[0])
+    steps = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0) if decades < 0.6 else (1.0, 2.0, 5.0)
+    axis.set_major_locator(LogLocator(subs=steps if decades < 1.7 else (1.0,)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
-def _legend(figure: Figure, order: Sequence[str], names: Names, top: float) -> None:
+def draw_legend(figure: Figure, order: Sequence[str], names: Names, top: float) -> None:
     """Write the legend under the panels."""
     from matplotlib.lines import Line2D
 

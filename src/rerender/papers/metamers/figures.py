@@ -1,4 +1,4 @@
-"""Figures F1 to F4 of the metamers paper (fact sheet, section 8.3): overview, two galleries, curves.
+"""Figures F1 to F6 and S1 to S6 of the metamers paper (fact sheet, section 8.3).
 
 `make_figure` is the entry: finished runs in; `.png`, `.pdf` and the plotted data as `.parquet` out.
 """
@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rerender.core.errors import UserError, unknown_name
-from rerender.papers.metamers import figure_curves, figure_galleries, figure_overview
+from rerender.papers.metamers import (
+    figure_curves,
+    figure_errors,
+    figure_galleries,
+    figure_overview,
+    figure_shapes,
+    figure_statistics,
+)
 from rerender.papers.metamers.runfiles import Expected, RunFiles
 from rerender.reporting import style
 from rerender.reporting.captions import Names
@@ -26,12 +33,26 @@ DRAWERS: Mapping[str, Drawer] = {
     "f2": figure_galleries.draw_geometry,
     "f3": figure_galleries.draw_material,
     "f4": figure_curves.draw_curves,
+    "f5": figure_statistics.draw_distributions,
+    "f6": figure_statistics.draw_representations,
+    "s1": figure_errors.draw_errors,
+    "s2": figure_shapes.draw_forward_gradients,
+    "s4": figure_errors.draw_slices,
+    "s5": figure_shapes.draw_diagnostics,
+    "s6": figure_shapes.draw_lights,
 }
 FAMILIES: Mapping[str, tuple[str, ...]] = {
     "f1": ("geometry", "material"),
     "f2": ("geometry",),
     "f3": ("material",),
     "f4": ("geometry", "material"),
+    "f5": ("geometry", "material"),
+    "f6": ("geometry", "material"),
+    "s1": ("geometry", "material"),
+    "s2": ("geometry",),
+    "s4": ("material",),
+    "s5": ("geometry",),
+    "s6": ("geometry",),
 }
 """The families whose runs a figure needs."""
 
@@ -45,7 +66,7 @@ def make_figure(
     expected: Iterable[Expected] = (),
     names: Names | None = None,
 ) -> tuple[Path, Path, Path]:
-    """Draw figure `f1`, `f2`, `f3` or `f4` and write `out_stem` + `.png`, `.pdf`, `.parquet`.
+    """Draw the figure `figure_id` and write `out_stem` + `.png`, `.pdf`, `.parquet`.
 
     `runs` are finished runs in grid order, each with views, frames, trace and metrics; runs of families that
     the figure does not show are ignored. `expected` is the whole grid, to say which models are blocked; without

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 
-TRUTH = ("target", "heldout_target", "texture_target", "texture_visible")
+TRUTH = ("target", "heldout_target", "texture_target", "texture_visible", "slices_target", "forward_target")
 """What `views.npz` holds once for all runs."""
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from rerender.catalogue.specs import Family as Family
 from rerender.core.errors import UserError
 from rerender.reporting.jobfiles import JobFiles
+
+BASELINES: Mapping[Family, str] = {"geometry": "mae", "material": "dual_buffer"}
+"""The pixel objective that each family is compared with (fact sheet, section 1)."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,16 @@ class RunFiles(JobFiles):
     def metrics(self) -> Path:
         """Metric rows of all runs of the scene and light."""
         return self._evaluations / "metrics.parquet"
+
+    @property
+    def by_view(self) -> Path:
+        """Similarities and pixel errors view by view, of all runs of the scene and light."""
+        return self._evaluations / "by_view.parquet"
+
+    @property
+    def turntables(self) -> Path:
+        """The target and each model's first seed from a circle of cameras."""
+        return self._evaluations / "turntables.npz"
 
     @property
     def _evaluations(self) -> Path:

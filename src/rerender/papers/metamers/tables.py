@@ -1,21 +1,25 @@
-"""Tables T1 to T4 of the metamers paper (fact sheet, section 8.3).
+"""Tables of the metamers paper (fact sheet, section 8.3); `make_table` is the entry: metrics.parquet in, four formats out.
 
-T1 all runs; T2 geometry by model and by scene; T3 material by scene and model; T4 optimised for × judged by.
-`make_table` is the entry: metrics.parquet in, four formats out.
+T1 all runs; T2 geometry by model and by scene; T3 material by scene and model; T4 optimised for × judged by are here.
+T5 and T6 are in `statistics_tables`, T8 in `environment_table`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from rerender.core.errors import unknown_name
+from rerender.papers.metamers.environment_table import build_t8
 from rerender.papers.metamers.results import NOT_RUN, Results, results_of
 from rerender.papers.metamers.runfiles import Expected, Family, blocked_models
+from rerender.papers.metamers.statistics_tables import build_t5, build_t6
+from rerender.papers.metamers.table_parts import RUNS, STARRED, common_caption, metric_column, scene_label
 from rerender.reporting import captions
 from rerender.reporting.captions import Names
-from rerender.reporting.rows import describe_metric, read_metrics
+from rerender.reporting.rows import read_metrics
 from rerender.reporting.tables import (
     NOT_APPLICABLE,
     Cell,
@@ -38,25 +42,8 @@ SHAPE_METRICS = (
     "silhouette_iou",
     "f_score",
 )
-TEXTURE_METRICS = ("texture_psnr", "texture_rmse")
+TEXTURE_METRICS = ("texture_psnr", "texture_rmse", "bsdf_slice_error")
 COST_METRICS = ("wall_s", "cpu_s", "peak_memory_mb")
-DIGITS: Mapping[str, str] = {
-    "mae": ".4f",
-    "psnr": ".2f",
-    "psnr_masked": ".2f",
-    "texture_psnr": ".2f",
-    "chamfer_l1": ".4f",
-    "chamfer_ratio": ".2f",
-    "loss_first": ".3g",
-    "loss_best": ".3g",
-    "loss_last": ".3g",
-    "best_iteration": ".0f",
-    "iterations": ".0f",
-    "wall_s": ".0f",
-    "cpu_s": ".0f",
-    "peak_memory_mb": ".0f",
-}
-RUNS = "Runs"
 PARAMETER_ORDER = ("eta", "roughness", "spec_trans", "specular", "metallic", "anisotropic")
 
 
@@ -68,58 +55,24 @@ def make_table(
     tier: str,
     expected: Iterable[Expected] = (),
     names: Names | None = None,
+    files: Iterable[Path | str] = (),
 ) -> Table:
-    """Make table `t1`, `t2`, `t3` or `t4` from `metrics.parquet` and write it to `out_stem` + four suffixes.
+    """Make the table called `table_id` from `metrics.parquet` and write it to `out_stem` + four suffixes.
 
     `expected` is the whole grid, blocked cells included, so that missing runs are shown with their reason;
-    without `names` ids are printed.
+    without `names` ids are printed. `files` are what some tables read beside the metrics: T6 `by_view.parquet`, T8 manifests.
     """
-    if table_id not in BUILDERS:
-        raise unknown_name("metamers table", table_id, BUILDERS)
+    if table_id not in (*BUILDERS, *SOURCED):
+        raise unknown_name("metamers table", table_id, (*BUILDERS, *SOURCED))
     results = results_of(read_metrics(metrics), expected, tier)
-    table = mark_best(BUILDERS[table_id](results, names or Names()))
+    builder = (
+        partial(SOURCED[table_id], files=tuple(map(Path, files)))
+        if table_id in SOURCED
+        else BUILDERS[table_id]
+    )
+    table = mark_best(builder(results, names or Names()))
     write_table(table, out_stem)
     return table
-
-
-def metric_column(
-    metric: str, *, key: str | None = None, beside: str = "", title: str | None = None
-) -> Column:
-    """Return the table column of a metric."""
-    known = describe_metric(metric)
-    return Column(
-        key=key or metric,
-        title=title or known.title,
-        unit=known.unit,
-        better=known.better,
-        digits=DIGITS.get(metric, ".3f"),
-        beside=beside,
-    )
-
-
-def common_caption(results: Results, names: Names, families: Sequence[Family]) -> str:
-    """Return what every caption ends with: tier, seeds, inputs, blocked models."""
-    places = {place for family in families for place in results.places(family)}
-    blocked: dict[str, str] = {}
-    for family in families:
-        blocked |= blocked_models(results.expected, family)
-    seeds = sorted({seed for family in families for seed in results.seeds(family)})
-    return captions.sentences(
-        captions.tier_sentence(results.tier),
-        captions.seeds_sentence(seeds),
-        captions.assets_sentence(
-            {place: source for place, source in results.assets.items() if place in places}, names
-        ),
-        captions.blocked_sentence(blocked, names),
-    )
-
-
-def scene_label(scene: str, envmap: str, results: Results, names: Names) -> str:
-    """Return the scene's name, starred where the scene or its light is a stand-in."""
-    return names.scene(scene) + (" *" if results.assets.get((scene, envmap)) == "standin" else "")
-
-
-STARRED = "* a procedural stand-in replaces an asset of this scene or its light that was not to be had."
 
 
 # ---------------------------------------------------------------- T1
@@ -281,7 +234,8 @@ def build_t3(results: Results, names: Names) -> Table:
     caption = captions.sentences(
         "Recovered materials by scene and by the model optimised for. Image metrics are on renders with "
         "fresh noise; masked: on the object only. Scalars are followed by the truth in parentheses where "
-        "the scene has one; texture errors are over texels that some view sees. – means that the scene does "
+        "the scene has one; texture errors are over texels that some view sees; BSDF slices: root mean square of the "
+        "difference of log(1 + f cos) over directions, at the mean colour, against the target's own BSDF. – means that the scene does "
         "not have the quantity. Values are mean ± one sample standard deviation over the runs counted in "
         "column Runs (t-intervals of 95% are in the CSV); bold is best in its scene.",
         STARRED,
@@ -433,4 +387,7 @@ BUILDERS: Mapping[str, Callable[[Results, Names], Table]] = {
     "t2": build_t2,
     "t3": build_t3,
     "t4": build_t4,
+    "t5": build_t5,
 }
+SOURCED: Mapping[str, Callable[..., Table]] = {"t6": build_t6, "t8": build_t8}
+"""Tables that read files beside the metrics."""

@@ -99,7 +99,7 @@ _LAPTOP = MetamersSettings(
     ),
     material=MaterialSettings(
         scenes=("diffuse", "translucent"),
-        models=("dual_buffer", "mse", "ssim", "lpips", "resnet", "dino"),
+        models=("dual_buffer", "mse", "ssim", "portilla_simoncelli", "lpips", "resnet", "dino"),
         seeds=2,
         image_size=64,
         spp=16,

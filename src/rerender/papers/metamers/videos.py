@@ -1,4 +1,4 @@
-"""Videos of the metamers runs: one a run (target, current render, error), and one mosaic a scene and light."""
+"""Videos of the metamers runs: one a run (target, current render, error), and of a scene and light a mosaic and a turntable."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from rerender.core.errors import UserError
+from rerender.core.files import load_tree
 from rerender.papers.metamers.pictures import Pictures, first_seeds
-from rerender.papers.metamers.runfiles import RunFiles
+from rerender.papers.metamers.runfiles import RunFiles, run_key
 from rerender.reporting.captions import Names
 from rerender.reporting.grids import colour_error, error_map, split_strip
 from rerender.reporting.reels import Reel, timeline
@@ -34,6 +35,7 @@ CELL_WIDTH = 160
 LINE = 22
 MOSAIC_VIEWS = 2
 HOLD_SECONDS = 1.5
+TURNTABLE_FPS = 8.0
 
 
 def make_run_videos(runs: Iterable[RunFiles], folder: Path, *, names: Names | None = None) -> None:
@@ -105,6 +107,38 @@ def make_mosaic(
     fps = fps or frames_per_second(len(steps))
     frames = (_mosaic_frame(target, reels, step, shown[0], names) for step in steps)
     write_video(out, hold_last(frames, int(HOLD_SECONDS * fps)), fps)
+
+
+def make_turntable(
+    runs: Iterable[RunFiles], out: Path | str, *, names: Names | None = None, fps: float = TURNTABLE_FPS
+) -> None:
+    """Write one video of the target and of every model's result, seen from a circle of cameras: one turn, twice."""
+    names = names or Names()
+    shown = first_seeds(runs)
+    _check_one_place(shown)
+    turns = load_tree(shown[0].turntables)
+    columns = [("Target", turns["target"]["frames"])]
+    columns += [
+        (names.model(run.model), turns[run_key(run.model)]["frames"])
+        for run in shown
+        if run_key(run.model) in turns
+    ]
+    light = f" · {names.envmap(shown[0].envmap)}" if shown[0].family == "geometry" else ""
+    title = f"{names.scene(shown[0].scene)}{light}"
+    once = [_turntable_frame(columns, step, title) for step in range(len(columns[0][1]))]
+    write_video(out, (*once, *once), fps)
+
+
+def _turntable_frame(columns: Sequence[tuple[str, npt.NDArray[Any]]], step: int, title: str) -> Frame:
+    """Return one frame: all columns at one angle."""
+    factor = whole_factor(columns[0][1].shape[2], CELL_WIDTH)
+    width = columns[0][1].shape[2] * factor
+    cells = [
+        below([label(name, width, LINE, align="middle"), enlarge(frames[step], factor)], gap=0)
+        for name, frames in columns
+    ]
+    body = beside(cells)
+    return pad_even(below([label(title, body.shape[1], LINE, bold=True), body]))
 
 
 def _check_one_place(runs: Sequence[RunFiles]) -> None:

@@ -18,6 +18,7 @@ from rerender.catalogue.specs import Bsdf, EnvmapSpec, Ground, SceneSpec
 from rerender.catalogue.standins import ground_square
 from rerender.core.cameras import (
     Camera,
+    circling_cameras,
     fibonacci_cameras,
     heldout_cameras,
     heldout_material_cameras,
@@ -31,6 +32,7 @@ from rerender.rendering.bitmaps import read_image
 from rerender.rendering.tonemap import reinhard_srgb
 
 OBJECT = "object"
+TURNTABLE_VIEWS = 24
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,13 @@ def unseen_cameras(world: World, count: int) -> tuple[Camera, ...]:
     if world.scene.family == "geometry":
         return heldout_cameras(count)
     return heldout_material_cameras(count)
+
+
+def round_cameras(world: World) -> tuple[Camera, ...]:
+    """Return the cameras of a turntable: at the distance of the training views, a little above a shape, level with a material."""
+    if world.scene.family == "geometry":
+        return circling_cameras(TURNTABLE_VIEWS, 5.0, 20.0)
+    return circling_cameras(TURNTABLE_VIEWS, 10.0, height=2.0, fov_deg=39.597755)
 
 
 def build(

@@ -1,8 +1,10 @@
-"""Figures of ∇Sim, with the published curves' points: the loss over the mass (2), and control of a gear by iteration (4a)."""
+"""Figures of ∇Sim, with the published curves' points: the loss over the mass (2), and control of a gear and of a cloth by iteration (4a, 4b)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,10 +64,23 @@ def draw_landscape(
     return figure, pl.concat(parts)
 
 
+@dataclass(frozen=True)
+class Control:
+    """A figure of control: where its printed values are, and what its footnote says of object and goals."""
+
+    figure: str
+    what: str
+    seeds: int
+
+
+FEM = Control("fig4a", "control-fem: mean squared distance of the gear's centre from the goal", 6)
+CLOTH = Control("fig4b", "control-cloth: mean squared distance of the cloth's centre from the goal's", 5)
+
+
 def draw_control(
-    data: Sequence[Path], published: Path, tier: str, names: Mapping[str, str]
+    control: Control, data: Sequence[Path], published: Path, tier: str, names: Mapping[str, str]
 ) -> tuple[Figure, pl.DataFrame]:
-    """Draw Figure 4a: position error over the iterations, mean and standard deviation over seeds, and the published means."""
+    """Draw Figure 4: position error over the iterations, mean and standard deviation over seeds, and the published means."""
     import polars as pl
 
     frame = pl.concat([pl.read_parquet(file) for file in data], how="diagonal_relaxed")
@@ -78,9 +93,9 @@ def draw_control(
     )
     spread = f"Mean and one sample standard deviation over {seeds} goals" if seeds > 1 else "One goal"
     note = captions.sentences(
-        "control-fem: mean squared distance of the gear's centre from the goal, over the axes, at the present policy. "
-        f"{spread}; circles are the published means over 6 other goals. The frame is compared with the goal by a pyramid of blurs, "
-        "since gear and goal may not overlap.",
+        f"{control.what}, over the axes, at the present parameters. "
+        f"{spread}; circles are the published means over {control.seeds} other goals. The frame is compared with the goal by a pyramid of "
+        "blurs, since object and goal may not overlap.",
         captions.tier_sentence(tier),
     )
     height = 3.2
@@ -95,7 +110,7 @@ def draw_control(
         axes.fill_between(x, mean - sd, mean + sd, color=colour, alpha=0.15, lw=0)
         last = int(frame["iteration"].to_numpy().max())
         shown = [step for step in PUBLISHED_STEPS if step <= last]
-        points = [published_value(tables, "fig4a", method, f"it{step}") for step in shown]
+        points = [published_value(tables, control.figure, method, f"it{step}") for step in shown]
         axes.plot(np.array(shown), np.array(points, dtype=float), "o", ms=3.5, color=colour, mfc="none")
     axes.set(xlabel="iteration", ylabel="position error [m²]", ylim=(0.0, None))
     axes.legend(frameon=False)
@@ -104,7 +119,11 @@ def draw_control(
 
 
 Drawer = Callable[[Sequence[Path], Path, str, Mapping[str, str]], "tuple[Figure, pl.DataFrame]"]
-DRAWERS: Mapping[str, Drawer] = {"fig2": draw_landscape, "fig4a": draw_control}
+DRAWERS: Mapping[str, Drawer] = {
+    "fig2": draw_landscape,
+    "fig4a": partial(draw_control, FEM),
+    "fig4b": partial(draw_control, CLOTH),
+}
 assert tuple(TITLES) == tuple(SELECTIONS)
 
 

@@ -8,11 +8,17 @@ from typing import Any
 
 from rerender.core.errors import UserError, unknown_name
 from rerender.papers.physics.settings import PhysicsSettings
-from rerender.papers.physics.specs import SHAPES
+from rerender.papers.physics.specs import DEFAULT_ONLY, SHAPES
 
-RIGID_MASS, LAME, CONTROL_FEM = "rigid_mass", "lame", "control_fem"
-ESTIMATES = (RIGID_MASS, LAME)
-"""Experiments that estimate parameters; the others learn to control."""
+RIGID_MASS, RIGID_CONTACT, LAME, CONTROL_FEM = "rigid_mass", "rigid_contact", "lame", "control_fem"
+PARTICLE_MASS, CLOTH_VELOCITY = "particle_mass", "cloth_velocity"
+ESTIMATES = (RIGID_MASS, RIGID_CONTACT, LAME)
+"""Experiments that estimate a few parameters."""
+FIELDS = (PARTICLE_MASS, CLOTH_VELOCITY)
+"""Experiments that estimate something of every particle."""
+CONTROL_CLOTH, CONTROL_WALKER = "control_cloth", "control_walker"
+CONTROLS = {CONTROL_FEM: "gear", CONTROL_CLOTH: "cloth", CONTROL_WALKER: "walker"}
+"""Experiments that steer an object to a goal, with the object's name in metric rows."""
 
 
 @dataclass(frozen=True, order=True)
@@ -43,7 +49,7 @@ class Expected:
 def jobs(settings: PhysicsSettings) -> tuple[Job, ...]:
     """Return every job in a fixed order."""
     found = []
-    for experiment in ESTIMATES:
+    for experiment in (*ESTIMATES, *FIELDS):
         part = getattr(settings, experiment)
         seeds = dict.fromkeys(part.variants, part.other_seeds) | {part.variants[0]: part.seeds}
         found += [
@@ -51,17 +57,29 @@ def jobs(settings: PhysicsSettings) -> tuple[Job, ...]:
             for variant in part.variants
             for seed in range(1, seeds[variant] + 1)
         ]
-    control = [Job(CONTROL_FEM, "default", seed) for seed in range(1, settings.control_fem.seeds + 1)]
-    return (*found, *control)
+    for experiment in CONTROLS:
+        seeds_here = getattr(settings, experiment).seeds
+        found += [Job(experiment, "default", seed) for seed in range(1, seeds_here + 1)]
+    return tuple(found)
 
 
 def scenes(settings: PhysicsSettings, experiment: str) -> tuple[str, ...]:
     """Return the objects of an experiment, by the names that metric rows have."""
-    if experiment == RIGID_MASS:
-        return settings.rigid_mass.shapes
+    if experiment in (RIGID_MASS, RIGID_CONTACT):
+        return tuple(getattr(settings, experiment).shapes)
     if experiment == LAME:
         return tuple(f"beam_{index + 1}" for index in range(settings.lame.instances))
-    return ("gear",)
+    if experiment in FIELDS:
+        thing = "ball" if experiment == PARTICLE_MASS else "cloth"
+        return tuple(f"{thing}_{index + 1}" for index in range(getattr(settings, experiment).instances))
+    return (CONTROLS[experiment],)
+
+
+def methods(part: Any, variant: str) -> tuple[str, ...]:
+    """Return the methods that an experiment's job of a variant runs."""
+    if variant == "default":
+        return tuple(part.methods)
+    return tuple(name for name in part.methods if name not in DEFAULT_ONLY)
 
 
 def cells(settings: PhysicsSettings) -> tuple[Expected, ...]:
@@ -70,7 +88,7 @@ def cells(settings: PhysicsSettings) -> tuple[Expected, ...]:
         Expected(job.experiment, scene, method, job.variant, job.seed)
         for job in jobs(settings)
         for scene in scenes(settings, job.experiment)
-        for method in getattr(settings, job.experiment).methods
+        for method in methods(getattr(settings, job.experiment), job.variant)
     )
 
 
@@ -87,10 +105,19 @@ def described(value: Mapping[str, Any]) -> tuple[PhysicsSettings, tuple[Expected
 
 def check_names(settings: PhysicsSettings) -> None:
     """Refuse shapes that do not exist, and domains that are empty. Raises `UserError`."""
-    for name in settings.rigid_mass.shapes:
-        if name not in SHAPES:
-            raise unknown_name("shape", name, SHAPES, "The name stands in physics.rigid_mass.shapes.")
-    domains = {"rigid_mass.mass": settings.rigid_mass.mass, "lame.stiffness": settings.lame.stiffness}
+    contact = settings.rigid_contact
+    for experiment in (RIGID_MASS, RIGID_CONTACT):
+        for name in scenes(settings, experiment):
+            if name not in SHAPES:
+                where = f"The name stands in physics.{experiment}.shapes."
+                raise unknown_name("shape", name, SHAPES, where)
+    domains = {
+        "rigid_mass.mass": settings.rigid_mass.mass,
+        "rigid_contact.density": contact.density,
+        "rigid_contact.contact": contact.contact,
+        "rigid_contact.friction": contact.friction,
+        "lame.stiffness": settings.lame.stiffness,
+    }
     for key, (low, high) in domains.items():
         if low >= high:
             raise UserError(

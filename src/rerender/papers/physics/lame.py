@@ -106,7 +106,7 @@ def _subject(request: EstimateRequest, thing: Beam, name: str) -> Subject:
         with torch.no_grad():
             return film(thing.move(_tensor(values[MU]), _tensor(values[LAMBDA]), VIDEO_FRAMES))
 
-    return Subject(name, truth, guess, loss_of, video, {"random": guess})
+    return Subject(name, truth, guess, video, {"random": guess}, loss_of=loss_of)
 
 
 def _tensor(value: float) -> torch.Tensor:

@@ -2,23 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rerender.fields import Frozen
-from rerender.papers.physics.grid import CONTROL_FEM, LAME, RIGID_MASS, Job
-from rerender.papers.physics.specs import ControlSettings, LameSettings, RasterSettings, RigidMassSettings
+from rerender.papers.physics.grid import (
+    CLOTH_VELOCITY,
+    CONTROL_CLOTH,
+    CONTROL_FEM,
+    CONTROL_WALKER,
+    CONTROLS,
+    FIELDS,
+    LAME,
+    PARTICLE_MASS,
+    RIGID_CONTACT,
+    RIGID_MASS,
+    Job,
+)
+from rerender.papers.physics.specs import (
+    ClothVelocitySettings,
+    ContactSettings,
+    ControlClothSettings,
+    ControlSettings,
+    ControlWalkerSettings,
+    LameSettings,
+    ParticleMassSettings,
+    RasterSettings,
+    RigidMassSettings,
+)
 from rerender.reporting.jobfiles import JobFiles
 
 if TYPE_CHECKING:
-    from rerender.papers.physics.control_fem import ControlRequest
-    from rerender.papers.physics.subjects import EstimateRequest, Subject
+    from rerender.papers.physics.control import ControlRequest
+    from rerender.papers.physics.subjects import EstimateRequest
 
 SETTINGS: Mapping[str, type[Frozen]] = {
     RIGID_MASS: RigidMassSettings,
+    RIGID_CONTACT: ContactSettings,
     LAME: LameSettings,
+    PARTICLE_MASS: ParticleMassSettings,
+    CLOTH_VELOCITY: ClothVelocitySettings,
     CONTROL_FEM: ControlSettings,
+    CONTROL_CLOTH: ControlClothSettings,
+    CONTROL_WALKER: ControlWalkerSettings,
 }
 """Experiment -> its settings."""
 
@@ -42,45 +69,82 @@ def run_job(
     from rerender.provenance.manifest import Code
 
     code = Code.of(module_of(job.experiment))
-    if job.experiment == CONTROL_FEM:
-        from rerender.papers.physics.control_fem import run_control
+    if job.experiment in CONTROLS:
+        from rerender.papers.physics import control_cloth, control_fem, control_walker
 
+        worlds: Mapping[str, Any] = {
+            CONTROL_FEM: control_fem,
+            CONTROL_CLOTH: control_cloth,
+            CONTROL_WALKER: control_walker,
+        }
         request = control_request(job, settings, tier, threads)
-        run_control(request, code, stack, folder=folder, state_root=state_root)
+        worlds[job.experiment].run(request, code, stack, folder=folder, state_root=state_root)
         return
+    from rerender.papers.physics.fields import run_fields
     from rerender.papers.physics.subjects import run_estimates
 
     asked, subjects = estimate_request(job, settings, tier, threads)
-    run_estimates(asked, subjects(asked), code, stack, folder=folder, state_root=state_root)
+    run = run_fields if job.experiment in FIELDS else run_estimates
+    run(asked, subjects(asked), code, stack, folder=folder, state_root=state_root)
 
 
 def make_video(job: Job, settings: Mapping[str, Any], tier: str, run: JobFiles, out: Path | str) -> None:
     """Make the video of a finished job."""
-    from rerender.papers.physics.videos import make_control_video, make_estimate_video
+    from rerender.papers.physics.videos import make_control_video, make_estimate_video, make_field_video
 
-    if job.experiment == CONTROL_FEM:
+    if job.experiment in CONTROLS:
         make_control_video(control_request(job, settings, tier, 1), run, out)
         return
     asked, subjects = estimate_request(job, settings, tier, 1)
-    make_estimate_video(asked, subjects, run, out)
+    make = make_field_video if job.experiment in FIELDS else make_estimate_video
+    make(asked, subjects, run, out)
+
+
+def make_sequences(
+    jobs: Sequence[Job],
+    settings: Mapping[str, Mapping[str, Any]],
+    tier: str,
+    runs: Sequence[JobFiles],
+    out_stem: Path | str,
+) -> None:
+    """Make Figure 3 from finished jobs, a column each; `settings` are the params of their experiments."""
+    from rerender.core.files import load_tree
+    from rerender.papers.physics.sequences import control_reels, estimate_reels, save_sequences
+
+    columns = {}
+    for job, run in zip(jobs, runs, strict=True):
+        final, own = load_tree(run.final), settings[job.experiment]
+        if job.experiment in CONTROLS:
+            reels = control_reels(control_request(job, own, tier, 1), final)
+        else:
+            reels = estimate_reels(*estimate_request(job, own, tier, 1), final)
+        columns[job.experiment.replace("_", " ")] = reels
+    save_sequences(columns, out_stem, tier)
 
 
 def control_request(job: Job, settings: Mapping[str, Any], tier: str, threads: int) -> ControlRequest:
     """Return the request of a control job."""
-    from rerender.papers.physics.control_fem import ControlRequest
+    from rerender.papers.physics.control import ControlRequest
 
     size = RasterSettings(**settings["raster"]).size
-    return ControlRequest(job, ControlSettings(**settings["experiment"]), size, tier, threads)
+    return ControlRequest(job, SETTINGS[job.experiment](**settings["experiment"]), size, tier, threads)
 
 
 def estimate_request(
     job: Job, settings: Mapping[str, Any], tier: str, threads: int
-) -> tuple[EstimateRequest, Callable[[EstimateRequest], Iterable[Subject]]]:
-    """Return the request of a job of estimates, and what yields its subjects."""
-    from rerender.papers.physics import lame, rigid_mass
+) -> tuple[EstimateRequest, Callable[[EstimateRequest], Iterable[Any]]]:
+    """Return the request of a job of estimates or fields, and what yields its subjects."""
+    from rerender.papers.physics import cloth_velocity, lame, particle_mass, rigid_contact, rigid_mass
     from rerender.papers.physics.subjects import EstimateRequest
 
-    module = lame if job.experiment == LAME else rigid_mass
+    modules: Mapping[str, Any] = {
+        RIGID_MASS: rigid_mass,
+        RIGID_CONTACT: rigid_contact,
+        LAME: lame,
+        PARTICLE_MASS: particle_mass,
+        CLOTH_VELOCITY: cloth_velocity,
+    }
+    module = modules[job.experiment]
     own = SETTINGS[job.experiment](**settings["experiment"])
     raster = RasterSettings(**settings["raster"])
     return EstimateRequest(job, own, raster, module.UNITS, tier, threads), module.subjects

@@ -9,9 +9,14 @@ from pydantic import Field
 
 from rerender.fields import Frozen
 from rerender.papers.physics.specs import (
+    ClothVelocitySettings,
+    ContactSettings,
+    ControlClothSettings,
     ControlSettings,
+    ControlWalkerSettings,
     LameSettings,
     LandscapeSettings,
+    ParticleMassSettings,
     RasterSettings,
     RigidMassSettings,
 )
@@ -24,9 +29,24 @@ class PhysicsSettings(Frozen):
     rigid_mass: RigidMassSettings = Field(
         RigidMassSettings(), description="Table 1: the mass of a rigid body that was pushed"
     )
+    rigid_contact: ContactSettings = Field(
+        ContactSettings(), description="Table 2: mass, contact and friction of a rigid body that slides"
+    )
     lame: LameSettings = Field(LameSettings(), description="Table 3: the Lamé parameters of a beam that sags")
+    particle_mass: ParticleMassSettings = Field(
+        ParticleMassSettings(), description="Table 3: the mass of every particle of a ball that is thrown"
+    )
+    cloth_velocity: ClothVelocitySettings = Field(
+        ClothVelocitySettings(), description="Table 3: the velocity of every particle of a cloth"
+    )
     control_fem: ControlSettings = Field(
         ControlSettings(), description="Figure 4a: a soft gear that rolls to a goal"
+    )
+    control_cloth: ControlClothSettings = Field(
+        ControlClothSettings(), description="Figure 4b: a cloth that is thrown to a goal"
+    )
+    control_walker: ControlWalkerSettings = Field(
+        ControlWalkerSettings(), description="Figure 3: a flat walker that learns to walk to a goal"
     )
     landscape: LandscapeSettings = Field(
         LandscapeSettings(), description="Figure 2: the loss over the mass of a cube"

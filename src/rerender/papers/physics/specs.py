@@ -19,8 +19,17 @@ Variant = Literal["default", "ideal", "noise", "fine"]
 truth that was simulated with twice as many steps."""
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
 
+ContactVariant = Literal["default", "ideal", "noise", "fine", "far", "frictionless"]
+"""As `Variant`; and 8-bit frames with a first guess drawn from the domain (`far`), or with an estimate that knows no friction."""
+
 Method = Literal["gradsim", "diffphysics", "random", "average"]
 METHODS: tuple[Method, ...] = get_args(Method)
+
+MassMethod = Literal["gradsim", "diffphysics", "random", "average", "blackbox"]
+MASS_METHODS: tuple[MassMethod, ...] = get_args(MassMethod)
+
+DEFAULT_ONLY = ("blackbox",)
+"""Methods that are run for the variant `default` alone."""
 
 ControlMethod = Literal["gradsim", "diffphysics", "random"]
 CONTROL_METHODS: tuple[ControlMethod, ...] = get_args(ControlMethod)
@@ -40,6 +49,14 @@ class SearchSettings(Frozen):
     finish: Annotated[int, Field(ge=0)] = Field(
         15, description="steps of L-BFGS after them; 0 stops after Adam, as the paper did with SGD"
     )
+
+
+class BlackboxSettings(Frozen):
+    """A search that has losses and no derivatives."""
+
+    iterations: Count = Field(100, description="updates of the Gaussian")
+    samples: Annotated[int, Field(ge=2)] = Field(16, description="draws an update")
+    lr: Positive = Field(0.05, description="learning rate of Adam, in the logarithm")
 
 
 class ViewSettings(Frozen):
@@ -64,8 +81,9 @@ class RigidMassSettings(Frozen):
         ("default",),
         description="default: 8-bit frames; ideal: frames as rendered; noise: with pixel noise; fine: a truth simulated with half the step",
     )
-    methods: Annotated[tuple[Method, ...], Field(min_length=1)] = Field(
-        METHODS, description="gradsim sees frames, diffphysics positions; random and average are no search"
+    methods: Annotated[tuple[MassMethod, ...], Field(min_length=1)] = Field(
+        MASS_METHODS,
+        description="gradsim sees frames, diffphysics positions, blackbox frames without derivatives (with the variant default only); random and average are no search",
     )
     mass: tuple[Positive, Positive] = Field((0.2, 0.3), description="masses are drawn between these [kg]")
     force: Positive = Field(10.0, description="size of the push [N]; its direction is drawn")
@@ -88,6 +106,51 @@ class RigidMassSettings(Frozen):
     )
     view: ViewSettings = Field(ViewSettings(), description="the camera")
     search: SearchSettings = Field(SearchSettings(), description="the search")
+    blackbox: BlackboxSettings = Field(BlackboxSettings(), description="the search without derivatives")
+
+
+class ContactSettings(Frozen):
+    """Rigid bodies of unknown mass and contact that are launched, and slide over the ground (section 4.2)."""
+
+    shapes: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
+        ("box", "tetrahedron", "l_shape", "cross", "star"),
+        description="shapes, each an object of its own per seed",
+    )
+    seeds: Count = Field(12, description="objects of each shape, with parameters and launches of their own")
+    other_seeds: Count = Field(3, description="objects of each shape for the variants after the first")
+    variants: Annotated[tuple[ContactVariant, ...], Field(min_length=1)] = Field(
+        ("default",),
+        description="as of rigid_mass; far: first guesses are drawn from the domain; frictionless: the estimate's ground is smooth",
+    )
+    methods: Annotated[tuple[Method, ...], Field(min_length=1)] = Field(
+        METHODS, description="as of rigid_mass"
+    )
+    density: tuple[Positive, Positive] = Field(
+        (2.0, 12.0), description="densities are drawn between these [kg/m³]"
+    )
+    contact: tuple[Positive, Positive] = Field(
+        (1.0, 500.0),
+        description="stiffness ke [N/m], damping kd and friction kf [N s/m] of a vertex are drawn between these",
+    )
+    friction: tuple[Positive, Positive] = Field(
+        (0.2, 1.0), description="coefficients of friction mu are drawn between these"
+    )
+    spread: Positive = Field(0.4, description="first guesses are within a factor exp(±spread) of the truth")
+    launches: Count = Field(4, description="launches of each object, filmed and compared together")
+    speed: Positive = Field(
+        4.0, description="along the ground, that the push would give a body of medium density [m/s]"
+    )
+    push_seconds: Positive = Field(0.1, description="how long the push acts [s]")
+    drop: NonNegative = Field(0.2, description="largest height of the lowest vertex at the start [m]")
+    seconds: Positive = Field(2.0, description="length of the motion [s]")
+    substeps: Count = Field(64, description="steps in 1/60 s")
+    frames: Count = Field(9, description="frames that are compared, evenly spaced, the last at the end")
+    noise: NonNegative = Field(0.01, description="standard deviation of the pixel noise of the variant noise")
+    training: Count = Field(800, description="objects that the baseline `average` has seen")
+    view: ViewSettings = Field(ViewSettings(distance=10.0), description="the camera")
+    iterations: Count = Field(
+        8, description="steps of Levenberg-Marquardt for each part of the motion that is explained in turn"
+    )
 
 
 class LandscapeSettings(Frozen):
@@ -132,21 +195,94 @@ class LameSettings(Frozen):
     search: SearchSettings = Field(SearchSettings(iterations=20, finish=20), description="the search")
 
 
-class ControlSettings(Frozen):
-    """A soft gear that rolls to a goal by actuating itself (section 4.8)."""
+FieldMethod = Literal["gradsim", "diffphysics", "random"]
 
-    seeds: Count = Field(6, description="goals and first weights, each a job")
+
+class FieldSettings(Frozen):
+    """What experiments with an unknown for every particle share."""
+
+    instances: Count = Field(2, description="objects of a job, each with a draw of its own")
+    seeds: Count = Field(1, description="jobs of each variant")
+    other_seeds: Count = Field(1, description="jobs of each variant after the first")
+    variants: Annotated[tuple[Variant, ...], Field(min_length=1)] = Field(
+        ("default",), description="as of rigid_mass"
+    )
+    methods: Annotated[tuple[FieldMethod, ...], Field(min_length=1)] = Field(
+        ("gradsim", "diffphysics", "random"), description="random answers with the first guess"
+    )
+    seconds: Positive = Field(2.0, description="length of the motion [s]")
+    substeps: Count = Field(32, description="steps in 1/60 s")
+    frames: Count = Field(30, description="frames that are compared, evenly spaced, the last at the end")
+    noise: NonNegative = Field(0.01, description="standard deviation of the pixel noise of the variant noise")
+    iterations: Count = Field(40, description="steps of Adam")
+    lr: Positive = Field(0.02, description="learning rate of Adam")
+    view: ViewSettings = Field(ViewSettings(), description="the camera")
+
+
+class ParticleMassSettings(FieldSettings):
+    """Soft balls whose particles have unknown masses (section 4.4)."""
+
+    speed: tuple[Positive, Positive] = Field(
+        (1.0, 3.0), description="balls are thrown at speeds between these [m/s]"
+    )
+    spread: Positive = Field(0.1, description="first guesses are within a factor exp(±spread) of the truth")
+
+
+class ClothVelocitySettings(FieldSettings):
+    """Hanging cloths whose particles start at unknown velocities (section 4.6)."""
+
+    seconds: Positive = Field(1.5, description="length of the motion [s]")
+    frames: Count = Field(12, description="frames that are compared, evenly spaced, the last at the end")
+    iterations: Count = Field(50, description="steps of Adam")
+    lr: Positive = Field(0.05, description="learning rate of Adam")
+    view: ViewSettings = Field(ViewSettings(distance=5.0, elevation=0.0), description="the camera")
+
+
+class ControlledSettings(Frozen):
+    """What experiments share that steer an object to a goal."""
+
+    seeds: Count = Field(6, description="goals and first parameters, each a job")
     methods: Annotated[tuple[ControlMethod, ...], Field(min_length=1)] = Field(
         CONTROL_METHODS,
         description="gradsim sees the last frame, diffphysics the position; random acts at random",
     )
     iterations: Count = Field(40, description="steps of Adam")
-    lr: Positive = Field(10.0, description="learning rate of Adam, as released")
+    lr: Positive = Field(10.0, description="learning rate of Adam")
     seconds: Positive = Field(3.0, description="length of the motion [s]")
     substeps: Count = Field(32, description="steps in 1/60 s")
-    strength: Positive = Field(0.3, description="largest actuation, a share of an element's volume")
     pyramid: bool = Field(
         True,
-        description="compare blurred copies of the frame too; false is the paper's, which is blind where goal and gear do not overlap",
+        description="compare blurred copies of the frame too; false is the paper's, which is blind where goal and object do not overlap",
     )
     view: ViewSettings = Field(ViewSettings(distance=13.0), description="the camera")
+
+
+class ControlSettings(ControlledSettings):
+    """A soft gear that rolls to a goal by actuating itself (section 4.8)."""
+
+    strength: Positive = Field(0.3, description="largest actuation, a share of an element's volume")
+
+
+class ControlClothSettings(ControlledSettings):
+    """A cloth that is thrown to a goal (section 4.9)."""
+
+    seeds: Count = Field(5, description="cloths and goals, each a job")
+    iterations: Count = Field(50, description="steps of Adam")
+    lr: Positive = Field(0.5, description="learning rate of Adam")
+    seconds: Positive = Field(1.5, description="length of the motion [s]")
+    substeps: Count = Field(16, description="steps in 1/60 s")
+    view: ViewSettings = Field(ViewSettings(distance=15.0, elevation=0.0), description="the camera")
+    cells: tuple[Count, Count] = Field(
+        (8, 31), description="cells along the sheet's side are drawn from these"
+    )
+
+
+class ControlWalkerSettings(ControlledSettings):
+    """A flat walker that learns to walk to a goal (section 4.7)."""
+
+    seeds: Count = Field(3, description="first policies, each a job")
+    lr: Positive = Field(0.05, description="learning rate of Adam")
+    seconds: Positive = Field(5.0, description="length of the motion [s]")
+    view: ViewSettings = Field(ViewSettings(distance=8.0), description="the camera")
+    strength: Positive = Field(0.2, description="largest actuation, a share of an element's area")
+    distance: Positive = Field(2.0, description="how far to the right the goal is [m]")

@@ -19,8 +19,9 @@ import torch
 
 from rerender.core.files import Tree
 from rerender.core.seeds import SeedStream
+from rerender.papers.physics.blackbox import search_blackbox
 from rerender.papers.physics.estimation import Estimate, Loss, best_start, estimate
-from rerender.papers.physics.grid import Job
+from rerender.papers.physics.grid import Job, methods
 from rerender.papers.physics.outputs import row_context, write_job
 from rerender.papers.physics.specs import GRID_KEYS, RasterSettings, Variant
 from rerender.provenance.host import Stopwatch
@@ -31,24 +32,25 @@ from rerender.reporting.rows import MetricRow, RowContext
 
 DTYPE = torch.float64
 """Double precision costs the same here, and shows how far below the pixels' noise a parameter is found."""
-SEARCHES = ("gradsim", "diffphysics")
+SEARCHES = ("gradsim", "diffphysics", "blackbox")
 
 
 @dataclass(frozen=True)
 class Subject:
     """One object: true and guessed parameters, and what methods need.
 
-    `loss_of(method)` makes the loss of a search, over the logarithms of the parameters by name, each of shape (1,).
-    `starts` are further parameters where a search may begin; `answers` those of methods that search nothing.
+    `loss_of(method)` makes the loss of a search, over the logarithms of the parameters by name, each of shape (1,);
+    `solve(method)` is a search of its own instead. `starts` are further parameters where a search may begin; `answers` those of methods that search nothing.
     `film(values)` renders all frames (T, h, w, 4) with some parameters, for the video.
     """
 
     name: str
     truth: Mapping[str, float]
     guess: Mapping[str, float]
-    loss_of: Callable[[str], Loss]
     film: Callable[[Mapping[str, float]], torch.Tensor]
     answers: Mapping[str, Mapping[str, float]]
+    loss_of: Callable[[str], Loss] | None = None
+    solve: Callable[[str], Estimate] | None = None
     starts: Sequence[Mapping[str, float]] = ()
 
 
@@ -105,7 +107,7 @@ def run_estimates(
             stack=stack,
         )
         estimates: dict[str, Mapping[str, float]] = {}
-        for method in request.settings.methods:
+        for method in methods(request.settings, request.job.variant):
             values, found = answer(request, subject, method, state_root / identity, identity)
             estimates[method] = values
             rows += metric_rows(replace(context, method=method), request, subject, values, found)
@@ -138,17 +140,30 @@ def answer(
     """Return the parameters that a method answers with, and its search if it has one."""
     if method not in SEARCHES:
         return subject.answers[method], None
-    loss = subject.loss_of(method)
-    start = best_start([logarithms(values) for values in (subject.guess, *subject.starts)], loss)
-    found = estimate(
-        start,
-        loss,
-        request.settings.search,
-        workdir / f"{subject.name}-{method}",
-        run_id=f"{identity}-{subject.name}-{method}",
-        seeds=request.seeds(subject.name),
-    )
-    return {name: math.exp(float(value[0])) for name, value in found.values.items()}, found
+    if subject.solve is not None:
+        found = subject.solve(method)
+    else:
+        assert subject.loss_of is not None
+        loss = subject.loss_of(method)
+        if method == "blackbox":
+            own, seeds = request.settings.blackbox, request.seeds(subject.name)
+            found = search_blackbox(logarithms(subject.guess), loss, own, seeds)
+            return _plain(found), found
+        start = best_start([logarithms(values) for values in (subject.guess, *subject.starts)], loss)
+        found = estimate(
+            start,
+            loss,
+            request.settings.search,
+            workdir / f"{subject.name}-{method}",
+            run_id=f"{identity}-{subject.name}-{method}",
+            seeds=request.seeds(subject.name),
+        )
+    return _plain(found), found
+
+
+def _plain(found: Estimate) -> dict[str, float]:
+    """Return the parameters whose logarithms a search found."""
+    return {name: math.exp(float(value[0])) for name, value in found.values.items()}
 
 
 def logarithms(values: Mapping[str, float]) -> dict[str, torch.Tensor]:

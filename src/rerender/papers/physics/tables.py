@@ -1,4 +1,4 @@
-"""Tables 1 and 3 of ∇Sim: errors of estimated parameters by approach, ours with the published value beside it."""
+"""Tables 1 to 3 of ∇Sim: errors of estimated parameters by approach, ours with the published value beside it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rerender.core.errors import unknown_name
-from rerender.papers.physics.grid import LAME, RIGID_MASS, Expected
+from rerender.papers.physics.grid import (
+    CLOTH_VELOCITY,
+    LAME,
+    PARTICLE_MASS,
+    RIGID_CONTACT,
+    RIGID_MASS,
+    Expected,
+)
 from rerender.papers.physics.settings import PhysicsSettings
+from rerender.papers.physics.specs import DEFAULT_ONLY
 from rerender.reporting import captions
 from rerender.reporting.captions import Names
 from rerender.reporting.published import Tables, load_published, published_by_run
@@ -34,8 +42,10 @@ VARIANT_TITLES: Mapping[str, str] = {
     "ideal": "frames as rendered",
     "noise": "frames with noise",
     "fine": "truth with half the step",
+    "far": "8-bit frames, guess from the domain",
+    "frictionless": "8-bit frames, no friction known",
 }
-SEARCHES = ("gradsim", "diffphysics")
+SEARCHES = ("gradsim", "diffphysics", "blackbox")
 ONE_FOR_ALL = ("average", "random", "diffphysics")
 """Methods that see no frames: one row for all variants."""
 
@@ -49,6 +59,10 @@ class Measure:
     metric: str
     column: Column
     median: bool = False
+    experiment: str = ""
+    """The experiment that it is of, if not the layout's."""
+    published: str = ""
+    """Where the printed values are, if not under the table's own name."""
 
 
 @dataclass(frozen=True)
@@ -64,14 +78,20 @@ class Layout:
 
 def _error(name: str, title: str) -> tuple[Measure, ...]:
     """Return the columns of one parameter's relative error: mean, median, and that of the first guess."""
-    metric = f"rel_error/{name}"
-    key = f"rel_error_{name}"
+    metric, key = f"rel_error/{name}", f"rel_error_{name}"
     start = Column(f"{key}_start", f"{title}, first guess", "", "none", ".2e")
     return (
         Measure(metric, Column(key, title, "", "lower", ".2e", "published")),
         Measure(metric, Column(f"{key}_med", f"{title}, median", "", "lower", ".2e"), median=True),
         Measure(f"rel_error_start/{name}", start),
     )
+
+
+def _field(experiment: str, name: str, title: str) -> tuple[Measure, ...]:
+    """Return the columns of the mean relative error of a field, and that of the first guess."""
+    error, _, start = _error(name, title)
+    error = replace(error, experiment=experiment, published="table3_particles")
+    return error, replace(start, experiment=experiment)
 
 
 _EVALUATIONS = Measure("evaluations", Column("evaluations", "Evaluations", "", "none", ".0f"))
@@ -84,7 +104,8 @@ def _mass_caption(settings: PhysicsSettings) -> str:
         "Errors are of the total mass: the published absolute column mixes it with the mass of one vertex.",
         f"Frames of {settings.raster.size} × {settings.raster.size} pixels, every {part.frame_every} of {part.fps} a second. "
         f"Searches start from the best of the first guess and {part.scan} masses of the domain: "
-        f"{part.search.iterations} steps of Adam and {part.search.finish} of L-BFGS.",
+        f"{part.search.iterations} steps of Adam and {part.search.finish} of L-BFGS. Without derivatives: {part.blackbox.iterations} updates of a "
+        f"Gaussian by {part.blackbox.samples} draws each (the paper's reinforcement learning), from the first guess.",
     )
 
 
@@ -94,7 +115,21 @@ def _lame_caption(settings: PhysicsSettings) -> str:
         f"{part.instances} beams a seed, mu and lambda between {part.stiffness[0]:g} and {part.stiffness[1]:g} Pa, first guesses within "
         f"a factor exp(±{part.spread:g}). {part.frames} frames of {settings.raster.size} × {settings.raster.size} pixels in {part.seconds:g} s. "
         f"{part.search.iterations} steps of Adam and {part.search.finish} of L-BFGS on the logarithms.",
-        "Per-particle masses and velocities, the table's other columns, are not estimated yet.",
+        f"Soft balls of 125 particles, masses first guessed within a factor exp(±{settings.particle_mass.spread:g}), "
+        f"{settings.particle_mass.iterations} steps of Adam; a cloth of 231 particles, {settings.cloth_velocity.iterations} steps, "
+        "its errors over the mean speed, its 3D supervision the centre of mass. Both have many solutions: compare with the first guess.",
+    )
+
+
+def _contact_caption(settings: PhysicsSettings) -> str:
+    part = settings.rigid_contact
+    return captions.sentences(
+        f"{len(part.shapes)} shapes, as often as there are seeds, each in {part.launches} launches of {part.seconds:g} s with a known push. "
+        f"Densities between {part.density[0]:g} and {part.density[1]:g} kg/m³; kd, ke and kf of a vertex between {part.contact[0]:g} and "
+        f"{part.contact[1]:g}, mu between {part.friction[0]:g} and {part.friction[1]:g}. First guesses within a factor "
+        f"exp(±{part.spread:g}), other than for Average and Random.",
+        f"{part.frames} frames of {settings.raster.size} × {settings.raster.size} pixels a launch. Gauss-Newton over growing parts of "
+        f"the motion, at most {part.iterations} steps each.",
     )
 
 
@@ -109,13 +144,33 @@ LAYOUTS: Mapping[str, Layout] = {
             *_error("mass", "Relative error"),
             _EVALUATIONS,
         ),
-        ("average", "random", "diffphysics", "gradsim"),
+        ("average", "random", "blackbox", "diffphysics", "gradsim"),
         _mass_caption,
+    ),
+    "table2": Layout(
+        RIGID_CONTACT,
+        "Table 2. Mass, contact and friction of a rigid body from video.",
+        (
+            *_error("mass", "Error of the mass"),
+            *_error("kd", "Error of kd"),
+            *_error("ke", "Error of ke"),
+            *_error("kf", "Error of kf"),
+            *_error("mu", "Error of mu"),
+            _EVALUATIONS,
+        ),
+        ("average", "random", "diffphysics", "gradsim"),
+        _contact_caption,
     ),
     "table3": Layout(
         LAME,
-        "Table 3. Lamé parameters of a deformable solid from video.",
-        (*_error("lame_mu", "Error of mu"), *_error("lame_lambda", "Error of lambda"), _EVALUATIONS),
+        "Table 3. Deformable solids and cloth from video.",
+        (
+            *_field(PARTICLE_MASS, "particle_mass", "Error of particle masses"),
+            *_error("lame_mu", "Error of mu"),
+            *_error("lame_lambda", "Error of lambda"),
+            *_field(CLOTH_VELOCITY, "velocity", "Error of cloth velocities"),
+            _EVALUATIONS,
+        ),
         ("random", "diffphysics", "gradsim"),
         _lame_caption,
     ),
@@ -165,7 +220,7 @@ def build(
         _row(table_id, method, variant, values, published, names)
         for method in layout.methods
         if method in part.methods
-        for variant in (part.variants[:1] if method in ONE_FOR_ALL else part.variants)
+        for variant in (part.variants[:1] if method in (*ONE_FOR_ALL, *DEFAULT_ONLY) else part.variants)
     ]
     own = {run.seed for run, found in values.items() if found and run.experiment == layout.experiment}
     caption = captions.sentences(
@@ -183,15 +238,21 @@ def build(
 
 def _row(table_id: str, method: str, variant: str, values: Values, published: Tables, names: Names) -> Row:
     layout = LAYOUTS[table_id]
-    wanted = (layout.experiment, method, variant)
-    runs = [run for run in values if (run.experiment, run.method, run.variant) == wanted]
     blind = method in ONE_FOR_ALL
     cells = []
     for measure in layout.measures:
+        experiment = measure.experiment or layout.experiment
+        wanted = (experiment, method, variant)
+        runs = [run for run in values if (run.experiment, run.method, run.variant) == wanted]
         cell = _cell(values, runs, measure, method)
+        if (measure.experiment and not runs) or (
+            variant == "frictionless" and measure.metric.endswith(("/kf", "/mu"))
+        ):
+            cell = Cell(note=NOT_APPLICABLE)
         if measure.column.beside and variant == "default":
-            where = {"experiment": layout.experiment, "method": method}
-            cell = replace(cell, beside=published_by_run(published, table_id, measure.metric, **where))
+            where = {"experiment": experiment, "method": method}
+            source = measure.published or table_id
+            cell = replace(cell, beside=published_by_run(published, source, measure.metric, **where))
         cells.append(cell)
     return Row(
         labels=(names.model(method), "–" if blind else VARIANT_TITLES[variant]),
@@ -203,7 +264,8 @@ def _row(table_id: str, method: str, variant: str, values: Values, published: Ta
 
 def _cell(values: Values, runs: Sequence[Expected], measure: Measure, method: str) -> Cell:
     """Return mean and spread of a metric over runs, or its median alone."""
-    if measure is _EVALUATIONS and method not in SEARCHES:
+    searched = measure is _EVALUATIONS or "_start/" in measure.metric
+    if searched and method not in SEARCHES:
         return Cell(note=NOT_APPLICABLE)
     numbers = [value for run in runs if (value := values[run].get(measure.metric)) is not None]
     if measure.median and numbers:

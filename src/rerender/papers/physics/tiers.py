@@ -7,9 +7,15 @@ from types import MappingProxyType
 
 from rerender.papers.physics.settings import PhysicsSettings
 from rerender.papers.physics.specs import (
+    BlackboxSettings,
+    ClothVelocitySettings,
+    ContactSettings,
+    ControlClothSettings,
     ControlSettings,
+    ControlWalkerSettings,
     LameSettings,
     LandscapeSettings,
+    ParticleMassSettings,
     RasterSettings,
     RigidMassSettings,
     SearchSettings,
@@ -18,27 +24,53 @@ from rerender.papers.physics.specs import (
 _SMOKE = PhysicsSettings(
     raster=RasterSettings(size=32),
     rigid_mass=RigidMassSettings(
-        shapes=("box", "tetrahedron"), seeds=1, scan=2, search=SearchSettings(iterations=4, finish=2)
+        shapes=("box", "tetrahedron"),
+        seeds=1,
+        scan=2,
+        search=SearchSettings(iterations=4, finish=2),
+        blackbox=BlackboxSettings(iterations=2, samples=2),
     ),
+    rigid_contact=ContactSettings(shapes=("box",), seeds=1, launches=1, frames=4, seconds=0.5, iterations=1),
     lame=LameSettings(instances=1, seconds=0.1, search=SearchSettings(iterations=2, finish=2)),
+    particle_mass=ParticleMassSettings(instances=1, seconds=0.1, frames=2, iterations=2),
+    cloth_velocity=ClothVelocitySettings(instances=1, seconds=0.1, frames=2, iterations=2),
     control_fem=ControlSettings(seeds=1, iterations=2, seconds=0.25),
+    control_cloth=ControlClothSettings(seeds=1, iterations=2, seconds=0.25, cells=(8, 8)),
+    control_walker=ControlWalkerSettings(seeds=1, iterations=2, seconds=0.25),
     landscape=LandscapeSettings(masses=6, size=64),
 )
 
 _LAPTOP = PhysicsSettings(
     raster=RasterSettings(size=64),
-    rigid_mass=RigidMassSettings(other_seeds=1, variants=("default", "ideal", "noise", "fine")),
+    rigid_mass=RigidMassSettings(
+        other_seeds=1,
+        variants=("default", "ideal", "noise", "fine"),
+        blackbox=BlackboxSettings(iterations=20, samples=8),
+    ),
+    rigid_contact=ContactSettings(
+        shapes=("box", "tetrahedron", "cross"),
+        seeds=2,
+        other_seeds=1,
+        variants=("default", "ideal", "frictionless"),
+    ),
     lame=LameSettings(variants=("default", "ideal")),
+    particle_mass=ParticleMassSettings(seconds=1.0, frames=15),
+    cloth_velocity=ClothVelocitySettings(instances=1, seconds=1.0, frames=8, iterations=30),
     control_fem=ControlSettings(seeds=2, iterations=10),
+    control_cloth=ControlClothSettings(seeds=2, iterations=25, cells=(8, 12)),
+    control_walker=ControlWalkerSettings(seeds=1, iterations=10),
     landscape=LandscapeSettings(masses=50),
 )
 
 # 14 shapes × 14 seeds: the paper's 200 test objects
 _PAPER = PhysicsSettings(
     rigid_mass=RigidMassSettings(seeds=14, other_seeds=5, variants=("default", "ideal", "noise", "fine")),
+    rigid_contact=ContactSettings(variants=("default", "ideal", "noise", "fine", "far", "frictionless")),
     lame=LameSettings(
         instances=10, seeds=3, other_seeds=1, frames=12, variants=("default", "ideal", "noise", "fine")
     ),
+    particle_mass=ParticleMassSettings(instances=4, seeds=10, frames=120, variants=("default", "ideal")),
+    cloth_velocity=ClothVelocitySettings(instances=3, seeds=10, variants=("default", "ideal")),
 )
 
 TIERS: Mapping[str, PhysicsSettings] = MappingProxyType({"smoke": _SMOKE, "laptop": _LAPTOP, "paper": _PAPER})

@@ -9,7 +9,12 @@ import numpy as np
 import torch
 
 from rerender.core.files import Tree, load_tree
-from rerender.papers.physics.control_fem import ControlRequest, GearWorld
+from rerender.papers.physics.control import ControlRequest, World
+from rerender.papers.physics.control_cloth import ClothWorld
+from rerender.papers.physics.control_fem import GearWorld
+from rerender.papers.physics.control_walker import WalkerWorld
+from rerender.papers.physics.fields import FieldSubject
+from rerender.papers.physics.grid import CONTROL_CLOTH, CONTROL_FEM, CONTROL_WALKER
 from rerender.papers.physics.subjects import EstimateRequest, Subject
 from rerender.reporting.grids import as_bytes
 from rerender.reporting.jobfiles import JobFiles
@@ -34,6 +39,13 @@ SHORT: Mapping[str, str] = {"kg": ".6f", "Pa": ".1f"}
 """How parameters are printed, by unit."""
 
 
+WORLDS: Mapping[str, Callable[[ControlRequest], World]] = {
+    CONTROL_FEM: GearWorld,
+    CONTROL_CLOTH: ClothWorld,
+    CONTROL_WALKER: WalkerWorld,
+}
+
+
 def make_estimate_video(
     request: EstimateRequest,
     subjects: Callable[[EstimateRequest], Iterable[Subject]],
@@ -45,17 +57,39 @@ def make_estimate_video(
     write_video(out, _estimate_frames(request, subjects(request), final), FPS)
 
 
+def make_field_video(
+    request: EstimateRequest,
+    subjects: Callable[[EstimateRequest], Iterable[FieldSubject]],
+    run: JobFiles,
+    out: Path | str,
+) -> None:
+    """Write the video of a finished job of fields, its subjects one after the other."""
+    final = load_tree(run.final)
+
+    def frames() -> Iterator[Frame]:
+        for subject in subjects(request):
+            found = final[subject.name]
+            shown = {"truth": "truth", "first guess": "guess", "from video": METHOD}
+            reels = {
+                title: pictures(subject.film(torch.as_tensor(np.asarray(found[name]))))
+                for title, name in shown.items()
+            }
+            yield from side_by_side(subject.name.replace("_", " "), reels)
+
+    write_video(out, frames(), FPS)
+
+
 def make_control_video(request: ControlRequest, run: JobFiles, out: Path | str) -> None:
     """Write the video of a finished control job: the goal, then first policy and what was found, from the stored motions."""
-    final, world = load_tree(run.final), GearWorld(request)
+    final, world = load_tree(run.final), WORLDS[request.job.experiment](request)
     reels: dict[str, list[Frame]] = {}
     for name, vertices in final["motions"].items():
         with torch.no_grad():
             seen = world.film(torch.as_tensor(np.asarray(vertices, dtype=np.float32)))
-        reels["first policy" if name == "start" else name] = pictures(seen)
+        reels["at first" if name == "start" else name] = pictures(seen)
     count = len(next(iter(reels.values())))
     goal = pictures(torch.as_tensor(final["target"])[None]) * count
-    write_video(out, side_by_side("control-fem", {"goal": goal, **reels}), FPS)
+    write_video(out, side_by_side(request.job.experiment.replace("_", "-"), {"goal": goal, **reels}), FPS)
 
 
 def _estimate_frames(request: EstimateRequest, subjects: Iterable[Subject], final: Tree) -> Iterator[Frame]:
@@ -74,9 +108,10 @@ def _estimate_frames(request: EstimateRequest, subjects: Iterable[Subject], fina
 
 
 def _printed(request: EstimateRequest, values: Mapping[str, float]) -> str:
-    """Return parameters as text."""
-    texts = [f"{float(values[name]):{SHORT[unit]}}" for name, unit in request.units.items()]
-    return f"{', '.join(texts)} {next(iter(request.units.values()))}"
+    """Return as text the parameters that have the unit of the first one; for more there is no room."""
+    first = next(iter(request.units.values()))
+    texts = [f"{float(values[name]):{SHORT[first]}}" for name, unit in request.units.items() if unit == first]
+    return f"{', '.join(texts)} {first}"
 
 
 def pictures(video: torch.Tensor) -> list[Frame]:

@@ -1,0 +1,100 @@
+"""Contact parameters: what is drawn, that all five are found, and what an estimate without friction leaves out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from rerender.papers.physics import rigid_contact
+from rerender.papers.physics.grid import Job
+from rerender.papers.physics.specs import ContactSettings, RasterSettings
+from rerender.papers.physics.staged import STAGES, Stage, search_staged
+from rerender.papers.physics.subjects import EstimateRequest, answer
+from rerender.simulation.errors import Diverged, Unstable
+
+SMALL = {"shapes": ("box",), "launches": 2, "seconds": 1.0, "frames": 8, "substeps": 64}
+
+
+def request(variant: str = "default", size: int = 32, **changes: object) -> EstimateRequest:
+    settings = ContactSettings.model_validate({**SMALL, **changes})
+    job = Job("rigid_contact", variant, 1)
+    return EstimateRequest(job, settings, RasterSettings(size=size), rigid_contact.UNITS, "smoke")
+
+
+def test_all_five_parameters_are_found_from_positions(tmp_path) -> None:
+    asked = request()
+    (subject,) = rigid_contact.subjects(asked)
+    values, found = answer(asked, subject, "diffphysics", tmp_path, "run")
+    assert found is not None and found.evaluations > len(STAGES)
+    for name, true in subject.truth.items():
+        assert abs(subject.guess[name] / true - 1) > 1e-2
+        assert values[name] == pytest.approx(true, rel=1e-4), name
+
+
+def test_frames_that_are_explained_have_no_residual_and_early_stages_see_fewer() -> None:
+    asked = request("ideal", seconds=0.25, frames=4)
+    settings = asked.settings
+    draw = np.random.default_rng(3)
+    thing, volume = rigid_contact.launch("box", settings, draw)
+    truth = rigid_contact.draw_values(draw, settings, volume)
+    for method, floats in (("gradsim", 32 * 32 * 4), ("diffphysics", 8 * 3)):
+        compare = rigid_contact.residuals(asked, thing, truth, method, "box")
+        sizes = [len(compare(truth, Stage(share, 0.0, 0.01))) for share in (0.25, 1.0)]
+        assert sizes == [2 * floats, 2 * 4 * floats]
+        assert np.abs(compare(truth, STAGES[0])).max() == 0.0
+        assert np.abs(compare({**truth, "mass": 1.2 * truth["mass"]}, STAGES[-1])).max() > 1e-3
+
+
+def test_an_estimate_without_friction_answers_for_the_others_only() -> None:
+    (subject,) = rigid_contact.subjects(request("frictionless"))
+    assert set(subject.truth) == set(subject.guess) == set(subject.answers["average"]) == {"mass", "kd", "ke"}
+
+
+def test_a_far_guess_is_another_draw_and_objects_are_those_of_the_other_variants() -> None:
+    (far,), (near,) = (list(rigid_contact.subjects(request(variant))) for variant in ("far", "default"))
+    assert far.truth == near.truth
+    assert far.guess == far.answers["random"] != near.guess
+    assert all(abs(np.log(near.guess[name] / true)) <= 0.4 for name, true in near.truth.items())
+
+
+def test_the_push_alone_moves_a_body_as_fast_as_the_settings_say_where_nothing_touches() -> None:
+    asked = request(drop=0.0)
+    draw = np.random.default_rng(0)
+    thing, volume = rigid_contact.launch("box", asked.settings, draw)
+    impulse = thing.push.norm(dim=1) * asked.settings.push_seconds
+    assert torch.allclose(impulse, torch.full((2,), asked.settings.speed * 7.0 * volume, dtype=torch.float64))
+    # the lowest vertex begins on the ground
+    values = {
+        name: torch.tensor([v], dtype=torch.float64)
+        for name, v in rigid_contact.draw_values(draw, asked.settings, volume).items()
+    }
+    seen = thing.move(values, 60)
+    assert float(seen[0, :, 1].min()) < 0.01
+
+
+def test_baselines_have_the_errors_of_the_domain() -> None:
+    """Section 4.2: U(0.2, 1) gives Average 0.441 and Random 0.558; U(1, 500) a heavy tail."""
+    draw = np.random.default_rng(0)
+    settings = ContactSettings()
+    drawn = [rigid_contact.draw_values(draw, settings, 1.0) for _ in range(4000)]
+    mean = rigid_contact.training_means(settings, 1.0)
+    mu = np.array([values["mu"] for values in drawn])
+    assert np.mean(np.abs(mu - mean["mu"]) / mu) == pytest.approx(0.441, abs=0.03)
+    assert np.mean(np.abs(mu - mu[::-1]) / mu) == pytest.approx(0.558, abs=0.03)
+
+
+def test_a_step_that_is_too_long_for_the_contact_is_refused() -> None:
+    with pytest.raises(Unstable, match="too long for box"):
+        list(rigid_contact.subjects(request(substeps=1)))
+
+
+def test_a_staged_search_survives_parameters_that_diverge() -> None:
+    def residual(values, stage):
+        if values["m"] > 3.5:
+            raise Diverged(1, 0, "body", "x")
+        return np.array([np.log(values["m"] / 3.0), 0.0])
+
+    found = search_staged({"m": 1.0}, residual, 8)
+    assert np.exp(found.values["m"][0]) == pytest.approx(3.0, rel=1e-6)
+    assert found.loss < found.first_loss
