@@ -19,6 +19,8 @@ from rerender.reporting.tables import NOT_APPLICABLE, Cell, Column, Row, Table, 
 STAGES: Mapping[Stage, str] = {"field": "coarse", "texture": "fine"}
 REGIONS = ("all", "dark_shiny", "glossy", "metal", "matt")
 """Regions of the table of textures; the others are in the metric rows."""
+LEAST_SHARE = 0.01
+"""Regions with a smaller share of the points are left out there."""
 
 CHANNELS = (
     Column("albedo", "Albedo", "", "lower"),
@@ -96,13 +98,14 @@ def build_textures(results: Results, settings: MaterialsSettings, names: Names) 
 
 
 def _places(results: Results, settings: MaterialsSettings) -> Iterable[tuple[str, str, Stage, Job]]:
-    """Yield scene, region, stage and job in printing order, regions without points left out."""
+    """Yield scene, region, stage and job in printing order, regions with (nearly) no points left out."""
     known = [job for job in jobs(settings) if job.experiment == "known"]
     for scene in dict.fromkeys(job.scene for job in known):
         here = [job for job in known if job.scene == scene]
         for region in REGIONS:
             for stage in STAGES:
-                if any(results.of(job, f"roughness/{region}", stage) for job in here):
+                shares = (results.of(job, f"share/{region}", stage).values() for job in here)
+                if any(share >= LEAST_SHARE for part in shares for share in part):
                     yield from ((scene, region, stage, job) for job in here)
 
 
