@@ -145,9 +145,7 @@ def test_every_asset_that_a_spec_names_is_in_the_ledger(root: Path) -> None:
         assert all(choice.asset in assets for choice in spec.meshes), spec.id
         origins = {choice.origin: assets[choice.asset].kind for choice in spec.meshes}
         assert origins.get("standin", "procedural") == "procedural"
-        for bsdf in (spec.bsdf, spec.start_bsdf):
-            if bsdf is not None and isinstance(bsdf.base_color, str):
-                assert bsdf.base_color in assets
+        assert {*spec.bsdf_files, *([spec.texture] if spec.texture else [])} <= assets.keys()
         assert spec.builtin_envmap is None or spec.builtin_envmap in registry.envmaps()
         assert spec.ground is None or spec.ground.mesh is None or spec.ground.mesh in assets
     for light in registry.envmaps().values():

@@ -132,6 +132,10 @@ def ground_params(wildcards):
     return assets.ground_params(SESSION, wildcards.scene)
 
 
+def bsdf_params(wildcards):
+    return assets.bsdf_params(SESSION, wildcards.scene)
+
+
 def envmap_params(wildcards):
     return assets.envmap_params(SESSION, wildcards.envmap)
 

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from rerender.catalogue import still_life
+from rerender.catalogue import beasts, still_life
 from rerender.catalogue.implicit import Ellipsoid, Slab, Step, Tube, polygonise
 from rerender.core.errors import unknown_name
 from rerender.core.meshes import Mesh, icosphere
@@ -248,6 +248,9 @@ MESHES: Mapping[str, Callable[[], Mesh]] = MappingProxyType(
     {
         "dragon_standin": dragon,
         "drop_standin": drop,
+        "dog_standin": beasts.dog,
+        "lion_standin": beasts.lion,
+        "lionstatue_standin": beasts.lionstatue,
         "bunny_standin": bunny,
         "suzanne_standin": suzanne,
         "spot_standin": spot,

@@ -80,8 +80,10 @@ def scene_assets(session: Session, tier: str, scene: str, envmap: str) -> dict[s
     if light.radiance is None:
         height = family_settings(session, tier, scene).envmap_height
         files["envmap"] = f"<resources>/envmaps/{envmap}-{height}.exr"
-    if isinstance(spec.bsdf.base_color, str):
-        files["texture"] = f"<resources>/textures/{spec.bsdf.base_color}.exr"
+    if spec.texture is not None:
+        files["texture"] = f"<resources>/textures/{spec.texture}.exr"
+    if assets.has_bsdf_file(session, scene):
+        files["bsdf"] = f"<resources>/bsdfs/{scene}.bsdf"
     if assets.has_own_ground(session, scene):
         files["ground"] = f"<resources>/grounds/{scene}.ply"
     return files

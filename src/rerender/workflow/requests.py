@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rerender.papers.metamers.world import SceneFiles
     from rerender.papers.viewpoints.experiment import SearchRequest
 
-ROLES = ("mesh", "envmap", "texture", "ground")
+ROLES = ("mesh", "envmap", "texture", "ground", "bsdf")
 
 
 def scene_files(snakemake: Any) -> SceneFiles:

@@ -39,7 +39,10 @@ TOP_FILES = (
     "report.zip",
     *(f"verdicts.{ext}" for ext in ("csv", "html", "md", "parquet")),
 )
-RESOURCES: Mapping[str, str] = {"meshes": "ply", "grounds": "ply", "envmaps": "exr", "textures": "exr"}
+RESOURCES: Mapping[str, str] = {
+    **{"meshes": "ply", "grounds": "ply", "envmaps": "exr", "textures": "exr"},
+    "bsdfs": "bsdf",
+}
 RUN_FILES = (
     *("final.npz", "final.ply", "base_color.exr", "trace.parquet", "fit.json", "frames.npz"),
     "manifest.json",
@@ -211,7 +214,7 @@ class _Check:
 
     def resource(self, kind: str, file: str) -> None:
         stem = file.rpartition(".")[0]
-        if kind in ("meshes", "grounds"):
+        if kind in ("meshes", "grounds", "bsdfs"):
             self.known("scene", stem, registry.scenes())
         elif kind == "envmaps":
             self.known("envmap", stem.rpartition("-")[0] or stem, registry.envmaps())

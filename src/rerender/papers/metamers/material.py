@@ -20,26 +20,25 @@ from rerender.papers.metamers.strips import strip, strip_views
 from rerender.papers.metamers.world import OBJECT, World, bsdf_plugin, build, training_cameras
 from rerender.rendering.differentiable import Renderer
 
-_KEYS = {"base_color": "base_color.data", "eta": "eta"}
+_SCALAR_KEYS = ("eta", "specular")
+"""Parameters that the principled BSDF holds as plain numbers rather than as textures."""
 
 
-def scene_key(name: str) -> str:
+def scene_key(free: FreeParameter) -> str:
     """Return the scene parameter of a BSDF parameter."""
-    return f"{OBJECT}.bsdf.{_KEYS.get(name, f'{name}.value')}"
+    ending = "" if free.name in _SCALAR_KEYS else ".data" if free.textured else ".value"
+    return f"{OBJECT}.bsdf.{free.name}{ending}"
 
 
 def start_values(world: World, settings: MaterialRun, changes: Mapping[str, float]) -> dict[str, np.ndarray]:
     """Return the start of every optimised parameter, clipped to its bounds; `changes` replace values by name."""
     bsdf = world.scene.start_bsdf
     assert bsdf is not None and not isinstance(bsdf.base_color, str)
+    known = {"base_color": bsdf.base_color, **bsdf.scalars, **changes}
     values: dict[str, np.ndarray] = {}
     for free in world.scene.optimised:
-        if free.name == "base_color":
-            colour = changes.get(free.name, bsdf.base_color)
-            start: np.ndarray = np.full((*settings.texture_size, 3), colour)
-        else:
-            start = np.array([changes.get(free.name, bsdf.scalars[free.name])])
-        values[free.name] = start.clip(free.low, free.high).astype(np.float32)
+        shape = (*settings.texture_size, 3) if free.textured else (1,)
+        values[free.name] = np.full(shape, known[free.name]).clip(free.low, free.high).astype(np.float32)
     return values
 
 
@@ -60,7 +59,8 @@ class MaterialProblem:
         start = start_values(world, settings, changes or {})
         self.tensors = {name: self._leaf(value) for name, value in start.items()}
         assert world.scene.start_bsdf is not None
-        plugin = bsdf_plugin(world.scene.start_bsdf, start.get("base_color"))
+        textures = {free.name: start[free.name] for free in self.free if free.textured}
+        plugin = bsdf_plugin(world.scene.start_bsdf, textures)
         integrator = {
             "type": settings.integrator,
             "max_depth": settings.max_depth,
@@ -74,7 +74,7 @@ class MaterialProblem:
             integrator=integrator,
             batched=settings.batched_views,
         )
-        self.renderer = Renderer(scene, [scene_key(free.name) for free in self.free])
+        self.renderer = Renderer(scene, [scene_key(free) for free in self.free])
 
     def parameters(self) -> Mapping[str, Parameter]:
         """Return the optimised parameters with plain Adam and their bounds."""
@@ -119,7 +119,7 @@ class MaterialProblem:
         """Render all views, `rounds` times with independent noise: (rounds * N, H, W, 3)."""
         views = list(range(len(self.cameras))) * rounds
         return self.renderer.render(
-            {scene_key(name): tensor for name, tensor in self.tensors.items()},
+            {scene_key(free): self.tensors[free.name] for free in self.free},
             views=views,
             seeds=[seeds.seed(k // len(self.cameras), view) for k, view in enumerate(views)],
             spp=spp,
