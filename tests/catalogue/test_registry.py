@@ -114,14 +114,14 @@ def test_valid_runs_pass(run: tuple[str, str, str]) -> None:
         (("suzanne", "builtin", "mae"), "cannot be lit by envmap 'builtin'"),
         (("suzane", "constant", "mae"), "unknown scene 'suzane'"),
         (("suzanne", "constannt", "mae"), "unknown envmap 'constannt'"),
-        (("suzanne", "constant", "vggloss"), "unknown vision model 'vggloss'"),
+        (("suzanne", "constant", "squeezenet"), "unknown vision model 'squeezenet'"),
     ],
 )
 def test_invalid_runs_are_refused_naming_alternatives(run: tuple[str, str, str], message: str) -> None:
     with pytest.raises(UserError, match=message) as caught:
         registry.validate_run(*run)
     assert "Allowed" in str(caught.value)
-    assert "vggloss" not in registry.vision_models()
+    assert "squeezenet" not in registry.vision_models()
 
 
 def test_valid_runs_of_a_product_skip_combinations_but_not_misspellings() -> None:

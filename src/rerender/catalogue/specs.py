@@ -254,7 +254,7 @@ class VisionModelSpec:
 
     `weights` are the asset ids of its pretrained parameters, all of which it needs. `input_size` [px] is the image
     size it saw in training, None where any size is as good. `judges` says whether its similarity of two images is
-    meaningful; `renders_per_step` is 2 for the dual buffer.
+    meaningful; `renders_per_step` is 2 for the dual buffer; one that `classifies` scores the classes of ImageNet.
     """
 
     id: str
@@ -264,6 +264,7 @@ class VisionModelSpec:
     input_size: int | None = None
     judges: bool = True
     renders_per_step: int = 1
+    classifies: bool = False
     baseline: bool = False
     loss: str = ""
     licence: str = "MIT (this project)"
