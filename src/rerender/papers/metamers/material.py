@@ -14,9 +14,11 @@ from rerender.catalogue.specs import FreeParameter
 from rerender.core.files import Tree
 from rerender.core.seeds import SeedStream
 from rerender.fitting.problem import Observation, Parameter, StepResult
+from rerender.papers.metamers.frozen import FrozenSeeds
 from rerender.papers.metamers.objective import Objective
 from rerender.papers.metamers.settings import MaterialRun, samples_at
 from rerender.papers.metamers.strips import strip, strip_views
+from rerender.papers.metamers.switches import DUAL_BUFFER_LR
 from rerender.papers.metamers.world import OBJECT, World, bsdf_plugin, build, training_cameras
 from rerender.rendering.differentiable import Renderer
 
@@ -51,8 +53,10 @@ class MaterialProblem:
         objective: Objective,
         settings: MaterialRun,
         changes: Mapping[str, float] | None = None,
+        frozen: FrozenSeeds | None = None,
     ) -> None:
         self.world, self.objective, self.settings = world, objective, settings
+        self.frozen = frozen
         self.free: tuple[FreeParameter, ...] = world.scene.optimised
         self.cameras = training_cameras(world, settings.n_views)
         self.device = objective.target[0].device
@@ -79,9 +83,13 @@ class MaterialProblem:
     def parameters(self) -> Mapping[str, Parameter]:
         """Return the optimised parameters with plain Adam and their bounds."""
         return {
-            free.name: Parameter(self.tensors[free.name], lr=self.settings.lr, low=free.low, high=free.high)
+            free.name: Parameter(self.tensors[free.name], lr=self._lr(free), low=free.low, high=free.high)
             for free in self.free
         }
+
+    def _lr(self, free: FreeParameter) -> float:
+        raised = self.settings.switches.dual_buffer_lr and self.objective.paired and not free.textured
+        return DUAL_BUFFER_LR if raised else self.settings.lr
 
     def step(self, iteration: int, seeds: SeedStream) -> StepResult:
         """Render all views once, or twice for a paired loss, and add up the gradients."""
@@ -90,7 +98,11 @@ class MaterialProblem:
         radiance = self._render(seeds.child("optimise"), *samples_at(self.settings, iteration), rounds)
         second = radiance[count:] if self.objective.paired else None
         loss, similarity = self.objective(radiance[:count], range(count), second)
-        loss.backward()  # type: ignore[no-untyped-call]
+        driving = loss
+        if self.settings.switches.last_view_only:
+            last = slice(count - 1, count)
+            driving, _ = self.objective(radiance[last], [count - 1], None if second is None else second[last])
+        driving.backward()  # type: ignore[no-untyped-call]
         scalars = {name: float(t.detach()) for name, t in self.tensors.items() if t.numel() == 1}
         return StepResult(float(loss.detach()), {"similarity": similarity, **scalars})
 
@@ -121,7 +133,12 @@ class MaterialProblem:
         return self.renderer.render(
             {scene_key(free): self.tensors[free.name] for free in self.free},
             views=views,
-            seeds=[seeds.seed(k // len(self.cameras), view) for k, view in enumerate(views)],
+            seeds=[
+                self.frozen.seed(view, k // len(self.cameras))
+                if self.frozen
+                else seeds.seed(k // len(self.cameras), view)
+                for k, view in enumerate(views)
+            ],
             spp=spp,
             spp_grad=spp_grad,
             # the dual buffer multiplies the derivative of one render with the residual of the other

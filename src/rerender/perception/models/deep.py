@@ -53,7 +53,7 @@ class PooledResNet:
         """Return the (N, 2048) pooled features."""
         normalised = pre.normalise(pre.check_images(images), pre.IMAGENET_MEAN, pre.IMAGENET_STD)
         if self.network.training:  # batch statistics are those of one image, as in the released code
-            return (torch.cat([self.network(image) for image in normalised.split(1)]),)
+            return (torch.cat([self.network(image) for image in torch.split(normalised, 1)]),)
         return (self.network(normalised),)
 
     def logits(self, features: Features) -> Tensor:
