@@ -63,12 +63,13 @@ def needed(session: Session, tier: str) -> list[str]:
     """Return the ids of all assets that a tier wants, whether at hand or not, in a fixed order."""
     settings = session.metamers(tier)
     wanted: dict[str, None] = {}
-    for name in (*settings.geometry.scenes, *settings.material.scenes):
+    cases = settings.ablations
+    for name in (*settings.geometry.scenes, *settings.material.scenes, *(case.scene for case in cases)):
         spec = session.scene(name)
         wanted |= dict.fromkeys(choice.asset for choice in spec.meshes)
         wanted |= dict.fromkeys([*([spec.texture] if spec.texture else []), *spec.bsdf_files])
-    for name in (*settings.geometry.envmaps, "builtin"):
+    for name in (*settings.geometry.envmaps, "builtin", *(case.envmap for case in cases)):
         wanted |= dict.fromkeys(session.envmap(name).assets)
-    for name in (*settings.geometry.models, *settings.material.models):
+    for name in (*settings.geometry.models, *settings.material.models, *(case.model for case in cases)):
         wanted |= dict.fromkeys(session.model(name).weights)
     return [name for name in wanted if session.ledger[name].kind != "procedural"]

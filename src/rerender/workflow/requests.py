@@ -26,13 +26,13 @@ def scene_files(snakemake: Any) -> SceneFiles:
     return SceneFiles(**{role: Path(path) for role, path in snakemake.input.items() if role in ROLES})
 
 
-def run_settings(snakemake: Any) -> GeometryRun | MaterialRun:
-    """Return the settings of a run.
+def run_settings(snakemake: Any, settings: Mapping[str, Any] | None = None) -> GeometryRun | MaterialRun:
+    """Return the settings of a run: those of the job, unless given.
 
     How often it saves comes from the configuration instead of `params`, on purpose: it changes no result.
     """
     values = {
-        **snakemake.params.settings,
+        **(snakemake.params.settings if settings is None else settings),
         "checkpoint_seconds": load_config(snakemake.config).checkpoint_seconds,
     }
     return (

@@ -19,7 +19,7 @@ from rerender.workflow.session import Session
 PAPERS = ("metamers", "envmaps", "physics", "viewpoints")
 PAPER_MODULES = {"metamers": metamers, "envmaps": envmaps, "physics": physics, "viewpoints": viewpoints}
 KINDS: Mapping[str, Sequence[str]] = {
-    "metamers": ("tables", "figures", "videos", "runs", "evaluations", "references"),
+    "metamers": ("tables", "figures", "videos", "runs", "evaluations", "references", "ablations"),
     "envmaps": ("tables", "figures", "runs", "fits", "transport", "user_edits"),
     "physics": ("tables", "figures", "runs", "landscape"),
     "viewpoints": ("tables", "figures", "runs", "scenes", "stills", "basins", "gradients", "views"),

@@ -26,9 +26,9 @@ from rerender.papers.metamers.classification import Classification, top_classes
 from rerender.papers.metamers.frozen import FrozenSeeds
 from rerender.papers.metamers.geometry import GeometryProblem, mesh_of
 from rerender.papers.metamers.material import MaterialProblem
-from rerender.papers.metamers.objective import Objective
+from rerender.papers.metamers.objective import Objective, switched_model
 from rerender.papers.metamers.references import target_seeds
-from rerender.papers.metamers.switches import TITLES, Switches, check_switch, switched_model, switched_on
+from rerender.papers.metamers.switches import TITLES, Switches, check_switch, switched_on
 from rerender.perception.models.base import load_model
 from rerender.perception.models.deep import PatchTokens, PooledResNet
 from rerender.perception.networks.dinov2 import DinoV2

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 
 import torch
 
+from rerender.papers.metamers.switches import Switches
 from rerender.perception.models.base import Features, PairedModel, VisionModel
+from rerender.perception.models.deep import (
+    PatchTokens,
+    PooledResNet,
+    in_training_mode,
+    with_clip_constants,
+)
 from rerender.perception.preprocessing import Layout, to_nchw
 from rerender.rendering.tonemap import reinhard_srgb
 
@@ -53,3 +60,12 @@ class Objective:
 
     def _images(self, radiance: torch.Tensor) -> torch.Tensor:
         return to_nchw(reinhard_srgb(radiance), self.layout)
+
+
+def switched_model(model: VisionModel, switches: Switches) -> VisionModel:
+    """Return the model as the switches want it; each concerns one model."""
+    if switches.clip_norm_for_dino and model.name == "dino" and isinstance(model, PatchTokens):
+        return with_clip_constants(model)
+    if switches.train_mode_sin and model.name == "resnet_sin" and isinstance(model, PooledResNet):
+        return in_training_mode(model)
+    return model

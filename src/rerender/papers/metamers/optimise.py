@@ -29,12 +29,11 @@ from rerender.fitting.schedules import Constant, Exponential, Schedule
 from rerender.papers.metamers.frozen import FrozenSeeds
 from rerender.papers.metamers.geometry import GeometryProblem, mesh_of
 from rerender.papers.metamers.material import MaterialProblem
-from rerender.papers.metamers.objective import Objective
+from rerender.papers.metamers.objective import Objective, switched_model
 from rerender.papers.metamers.references import target_seeds
 from rerender.papers.metamers.runfiles import RunFiles
 from rerender.papers.metamers.session import Session, open_session
 from rerender.papers.metamers.settings import GeometryRun, MaterialRun
-from rerender.papers.metamers.switches import switched_model
 from rerender.papers.metamers.world import SceneFiles
 from rerender.perception.models.base import load_model
 from rerender.provenance.host import Cost, Stopwatch

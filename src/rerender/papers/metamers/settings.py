@@ -452,6 +452,7 @@ class Ablation(Frozen):
         description="behaviours of the released code, each switched on alone"
     )
     seeds: Count = Field(5, description="paired repetitions: seeds 1 to this number")
+    epochs: Count | None = Field(None, description="sweeps over the views; null: as all runs of the family")
 
 
 class MetamersSettings(Frozen):

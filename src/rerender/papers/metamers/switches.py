@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from rerender.catalogue.specs import Family
 from rerender.core.errors import UserError, unknown_name
 from rerender.fields import Frozen
-
-if TYPE_CHECKING:
-    from rerender.perception.models.base import VisionModel
 
 Layout = Literal["nchw", "upstream_view"]
 DUAL_BUFFER_LR = 0.09
@@ -47,6 +44,9 @@ class Switches(Frozen):
         False, description="dual_buffer: every rate but the texture's is 0.09 (section 5)"
     )
 
+
+CORRECTED = "corrected"
+"""The variant that has none of them."""
 
 SwitchName = Literal[
     "upstream_view",
@@ -92,19 +92,3 @@ def check_switch(name: str, family: Family, model: str, key: str) -> None:
         )
     if name in ("last_view_only", "dual_buffer_lr") and family != "material":
         raise UserError(f"the switch '{name}' concerns materials only", f"Correct {key}.")
-
-
-def switched_model(model: VisionModel, switches: Switches) -> VisionModel:
-    """Return the model as the switches want it."""
-    from rerender.perception.models.deep import (
-        PatchTokens,
-        PooledResNet,
-        in_training_mode,
-        with_clip_constants,
-    )
-
-    if switches.clip_norm_for_dino and model.name == "dino" and isinstance(model, PatchTokens):
-        return with_clip_constants(model)
-    if switches.train_mode_sin and model.name == "resnet_sin" and isinstance(model, PooledResNet):
-        return in_training_mode(model)
-    return model
