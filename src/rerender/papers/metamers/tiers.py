@@ -20,7 +20,7 @@ from rerender.papers.metamers.settings import (
 
 # Section 8.2: the paper's objectives (vggloss repaired), then those that need no weights.
 _NETWORKS = ("resnet", "resnet_sin", "vgg", "vggloss", "lpips", "clip", "dino")
-_WEIGHTLESS = ("ssim", "frontend", "portilla_simoncelli")
+_WEIGHTLESS = ("frontend", "portilla_simoncelli")
 
 _SMOKE = MetamersSettings(
     geometry=GeometrySettings(
@@ -83,7 +83,7 @@ _LAPTOP = MetamersSettings(
     geometry=GeometrySettings(
         scenes=("suzanne", "bunny", "dragon"),
         envmaps=("constant", "venice_sunset"),
-        models=("mae", "ssim", "frontend", "lpips", "resnet", "dino"),
+        models=("mae", "ssim", "frontend", *_NETWORKS),
         seeds=2,
         image_size=64,
         spp=12,
@@ -108,7 +108,7 @@ _LAPTOP = MetamersSettings(
     ),
     material=MaterialSettings(
         scenes=("diffuse", "translucent"),
-        models=("dual_buffer", "mse", "ssim", "portilla_simoncelli", "lpips", "resnet", "dino"),
+        models=("dual_buffer", "mse", "ssim", "portilla_simoncelli", *_NETWORKS),
         seeds=2,
         image_size=64,
         spp=16,
@@ -136,14 +136,14 @@ _LAPTOP = MetamersSettings(
             model="frontend",
             switches=("upstream_view", "frozen_seeds"),
             seeds=2,
-            epochs=14,
+            epochs=10,
         ),
         Ablation(
             scene="translucent",
             model="dual_buffer",
-            switches=("last_view_only", "frozen_seeds", "dual_buffer_lr"),
+            switches=("last_view_only", "dual_buffer_lr"),
             seeds=2,
-            epochs=60,
+            epochs=40,
         ),
         Ablation(
             scene="suzanne",
