@@ -58,7 +58,7 @@ def made_up(tmp_path: Path) -> pl.DataFrame:
         ):
             context = replace(CONTEXT, seed=seed, variant=variant)
             rows.append(context.row("similarity_normalised/ssim", 0.9 + 0.01 * seed + change))
-            rows.append(context.row("own_similarity", 0.99))
+            rows.append(context.row("own_similarity", 0.9 - 0.1 * change))
             rows.append(context.row("chamfer_ratio", 8.0 + 0.1 * seed + 5 * change))
     write_table(tmp_path / "m.parquet", rows)
     return read_metrics(tmp_path / "m.parquet")
@@ -77,7 +77,7 @@ def test_the_table_says_what_each_behaviour_changes(tmp_path: Path) -> None:
     cell = dict(zip(keys, scrambled.cells, strict=True))
     assert cell["similarity_change"].value == pytest.approx(-0.4)
     assert cell["similarity_change"].sd == pytest.approx(0.0, abs=1e-12), "the common spread of seeds cancels"
-    assert cell["conclusion"].text == "similarity worse; recovery worse"
+    assert cell["conclusion"].text == "similarity worse; recovery worse; logs a higher similarity"
     assert dict(zip(keys, frozen.cells, strict=True))["conclusion"].text == "no difference seen"
     assert all(cell.note == "blocked (weights)" for cell in blocked.cells)
 

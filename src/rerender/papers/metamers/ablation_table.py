@@ -62,7 +62,7 @@ def build_t7(results: Results, names: Names) -> Table:
         "right layout and the model in evaluation mode; beside it the raw similarity that the run itself logs, which is what "
         "the released code reports. Recovery is that of the scene: for shapes how many times closer than the starting sphere "
         "(Chamfer), for materials the PSNR [dB] of fresh renders. Means over seeds with one sample standard deviation.",
-        "Conclusion: worse or better where the 95 % t-interval of the paired change of similarity, or of recovery, excludes "
+        "Conclusion: worse or better, higher or lower, where the 95 % t-interval of the paired change excludes "
         "zero; with two seeds this needs a change many times its spread.",
         captions.tier_sentence(results.tier),
     )
@@ -105,6 +105,8 @@ def _cells(values: Values, model: str, switch: str) -> tuple[Cell, ...]:
 def conclusion(changes: Mapping[str, Cell]) -> Cell:
     """Say in words what the changes of similarity and recovery amount to."""
     words = [f"{what} {word}" for what in ("similarity", "recovery") if (word := direction(changes[what]))]
+    if word := direction(changes["logged"]):
+        words.append(f"logs a {'higher' if word == 'better' else 'lower'} similarity")
     if not any(changes[what].value is not None for what in ("similarity", "recovery")):
         return Cell(note=NOT_RUN)
     return Cell(text="; ".join(words) or "no difference seen")

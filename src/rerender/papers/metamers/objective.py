@@ -17,6 +17,8 @@ from rerender.perception.models.deep import (
 from rerender.perception.preprocessing import Layout, to_nchw
 from rerender.rendering.tonemap import reinhard_srgb
 
+TARGETS_AT_ONCE = 4
+
 
 class Objective:
     """A vision model with its target features computed once for all views."""
@@ -24,8 +26,9 @@ class Objective:
     def __init__(self, model: VisionModel, target_radiance: torch.Tensor, layout: Layout = "nchw") -> None:
         self.model = model
         self.layout: Layout = layout
-        with torch.no_grad():
-            self.target: Features = self.features(target_radiance)
+        with torch.no_grad():  # a few views at a time: activations of all at once can take gigabytes
+            parts = [self.features(views) for views in torch.split(target_radiance, TARGETS_AT_ONCE)]
+        self.target: Features = tuple(torch.cat(tensors) for tensors in zip(*parts, strict=True))
 
     @property
     def paired(self) -> bool:
