@@ -5,15 +5,8 @@ As in `standins`: one closed, outward body each, of genus 0, y up, heads towards
 
 from __future__ import annotations
 
-from rerender.catalogue.implicit import Ellipsoid, Slab, Step, Tube, polygonise
+from rerender.catalogue.implicit import Ellipsoid, Slab, Step, Tube, both_sides, polygonise
 from rerender.core.meshes import Mesh
-
-Knot = tuple[float, float, float, float]
-
-
-def _both_sides(*knots: Knot, blend: float = 0.05) -> list[Step]:
-    """A tube on each side of the plane z = 0."""
-    return [Step(Tube(tuple((x, y, s * z, r) for x, y, z, r in knots)), blend) for s in (1.0, -1.0)]
 
 
 def dog() -> Mesh:
@@ -39,14 +32,14 @@ def dog() -> Mesh:
             0.06,
         ),
     ]
-    steps += _both_sides(
+    steps += both_sides(
         (-0.76, 0.98, 0.08, 0.06), (-0.74, 1.12, 0.11, 0.045), (-0.75, 1.22, 0.12, 0.015), blend=0.03
     )
-    steps += _both_sides((-0.97, 0.92, 0.07, 0.04), (-0.98, 0.93, 0.08, 0.035), blend=0.02)
+    steps += both_sides((-0.97, 0.92, 0.07, 0.04), (-0.98, 0.93, 0.08, 0.035), blend=0.02)
     front = ((-0.44, 0.10, 0.13, 0.13), (-0.42, -0.18, 0.14, 0.075), (-0.44, -0.52, 0.14, 0.055))
-    steps += _both_sides(*front, (-0.44, -0.70, 0.14, 0.055), (-0.52, -0.76, 0.14, 0.06))
+    steps += both_sides(*front, (-0.44, -0.70, 0.14, 0.055), (-0.52, -0.76, 0.14, 0.06))
     hind = ((0.52, 0.20, 0.13, 0.19), (0.44, -0.10, 0.15, 0.11), (0.62, -0.40, 0.15, 0.06))
-    steps += _both_sides(*hind, (0.58, -0.70, 0.15, 0.05), (0.50, -0.76, 0.15, 0.06))
+    steps += both_sides(*hind, (0.58, -0.70, 0.15, 0.05), (0.50, -0.76, 0.15, 0.06))
     return polygonise(steps, 0.024, name="dog_standin")
 
 
@@ -60,10 +53,8 @@ def _lion_head(x: float, y: float) -> list[Step]:
         Step(Ellipsoid((x - 0.34, y - 0.14, 0.0), (0.13, 0.07, 0.10)), 0.03),
         Step(Ellipsoid((x - 0.52, y + 0.03, 0.0), (0.05, 0.045, 0.075)), 0.02),
     ]
-    steps += _both_sides((x + 0.00, y + 0.32, 0.20, 0.08), (x + 0.00, y + 0.40, 0.24, 0.06), blend=0.03)
-    return steps + _both_sides(
-        (x - 0.24, y + 0.15, 0.11, 0.045), (x - 0.27, y + 0.15, 0.11, 0.04), blend=0.02
-    )
+    steps += both_sides((x + 0.00, y + 0.32, 0.20, 0.08), (x + 0.00, y + 0.40, 0.24, 0.06), blend=0.03)
+    return steps + both_sides((x - 0.24, y + 0.15, 0.11, 0.045), (x - 0.27, y + 0.15, 0.11, 0.04), blend=0.02)
 
 
 def lion() -> Mesh:
@@ -88,9 +79,9 @@ def lion() -> Mesh:
         Step(Ellipsoid((1.30, -0.48, 0.11), (0.13, 0.09, 0.08), roll_deg=-30.0), 0.04),
     ]
     front = ((-0.46, 0.10, 0.16, 0.15), (-0.44, -0.20, 0.17, 0.10), (-0.45, -0.54, 0.17, 0.08))
-    steps += _both_sides(*front, (-0.45, -0.66, 0.17, 0.09), (-0.55, -0.70, 0.17, 0.09))
+    steps += both_sides(*front, (-0.45, -0.66, 0.17, 0.09), (-0.55, -0.70, 0.17, 0.09))
     hind = ((0.60, 0.18, 0.15, 0.21), (0.52, -0.12, 0.18, 0.13), (0.68, -0.42, 0.18, 0.08))
-    steps += _both_sides(*hind, (0.64, -0.66, 0.18, 0.08), (0.54, -0.70, 0.18, 0.09))
+    steps += both_sides(*hind, (0.64, -0.66, 0.18, 0.08), (0.54, -0.70, 0.18, 0.09))
     return polygonise(steps, 0.026, name="lion_standin")
 
 
@@ -121,7 +112,7 @@ def lionstatue() -> Mesh:
         ),
     ]
     front = ((-0.34, 0.0, 0.17, 0.15), (-0.42, -0.40, 0.18, 0.10), (-0.44, -0.76, 0.18, 0.10))
-    steps += _both_sides(*front, (-0.56, -0.80, 0.18, 0.10))
-    steps += _both_sides((0.22, -0.56, 0.24, 0.22), (-0.04, -0.66, 0.30, 0.13), blend=0.06)
-    steps += _both_sides((-0.02, -0.78, 0.28, 0.10), (-0.22, -0.80, 0.28, 0.09), blend=0.05)
+    steps += both_sides(*front, (-0.56, -0.80, 0.18, 0.10))
+    steps += both_sides((0.22, -0.56, 0.24, 0.22), (-0.04, -0.66, 0.30, 0.13), blend=0.06)
+    steps += both_sides((-0.02, -0.78, 0.28, 0.10), (-0.22, -0.80, 0.28, 0.09), blend=0.05)
     return polygonise(steps, 0.026, name="lionstatue_standin")
