@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -21,8 +20,10 @@ SIZE, SPP, VIEWS = 256, 64, 25
 
 
 def peak_mb() -> float:
-    """Return the largest resident size of this process so far [MiB]."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Return the largest resident size of this process so far [MiB]; `getrusage` would inherit that of its parent."""
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    peak = next(line for line in lines if line.startswith("VmHWM"))
+    return int(peak.split()[1]) / 1024
 
 
 def generated(model: str, folder: Path) -> dict[str, Path]:
