@@ -15,7 +15,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
@@ -101,6 +101,9 @@ def yaml_lines(settings: BaseModel, depth: int = 0) -> Iterator[str]:
         elif isinstance(value, dict) and any(isinstance(item, BaseModel) for item in value.values()):
             yield f"{indent}{name}:"
             yield from (f"{indent}  {key}: {scalar(item.model_dump())}" for key, item in value.items())
+        elif isinstance(value, tuple) and value and all(isinstance(item, BaseModel) for item in value):
+            yield f"{indent}{name}:"
+            yield from (f"{indent}  - {scalar(item.model_dump())}" for item in value)
         else:
             yield f"{indent}{name}: {scalar(value)}"
 
@@ -151,6 +154,8 @@ def sections() -> Iterator[tuple[str, type[BaseModel]]]:
                     where = "config.yaml" if model is Config else "tiers/<tier>.yaml"
                     yield f"`{where}`: `{key}`", kind
                 waiting.append((f"{key}.", kind))
+            for listed in filter(_is_model, get_args(kind)):
+                yield f"`tiers/<tier>.yaml`: an entry of `{prefix}{name}`", listed
 
 
 def _is_model(kind: Any) -> bool:

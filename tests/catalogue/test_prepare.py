@@ -44,7 +44,9 @@ def run(scene: str, settings: AssetSettings, folder: Path) -> tuple[Mesh, dict[s
     return read_mesh(folder / f"{scene}.ply"), read_json(folder / f"{scene}.json")
 
 
-@pytest.mark.parametrize("scene", ["suzanne", "bunny", "dragon", "spot", "rocker_arm"])
+@pytest.mark.parametrize(
+    "scene", ["suzanne", "bunny", "dragon", "spot", "rocker_arm", "dog", "lion", "lionstatue"]
+)
 def test_every_geometry_scene_works_without_any_file(scene: str, bare: AssetSettings, tmp_path: Path) -> None:
     mesh, facts = run(scene, bare, tmp_path)
     assert is_closed(mesh) and mesh.texcoords is None
@@ -283,3 +285,18 @@ def test_a_file_with_z_up_is_set_upright_and_not_mirrored() -> None:
     np.testing.assert_allclose(np.ptp(placed.vertices, axis=0), (1.0, 5.0, 2.0))
     assert placed.vertices[:, 1].argmax() == 3 and placed.vertices[:, 2].argmin() == 2
     assert volume(mesh) > 0 and volume(placed) == pytest.approx(volume(mesh))
+
+
+def test_a_measured_material_is_copied_from_the_database_or_asked_for(root: Path, tmp_path: Path) -> None:
+    mirror = tmp_path / "mirror"
+    put(mirror / "bsdfs" / "satin_rosaline_rgb.bsdf", b"some tables")
+    ledger = root / "config/assets.tsv"
+    places = AssetSettings((mirror,), tmp_path / "raw", ledger=ledger)
+    out, facts = tmp_path / "rosaline.bsdf", tmp_path / "rosaline.json"
+    prepare.prepare_bsdf("rosaline", places, out, facts)
+    assert out.read_bytes() == b"some tables"
+    assert read_json(facts)["asset"] == "rgl_satin_rosaline" and read_json(facts)["origin"] == "original"
+    with pytest.raises(UserError, match="rgl_northern_aurora"):
+        prepare.prepare_bsdf("aurora", places, out, facts)
+    with pytest.raises(UserError, match="no measured BSDF"):
+        prepare.prepare_bsdf("diffuse", places, out, facts)

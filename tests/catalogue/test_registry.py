@@ -114,14 +114,14 @@ def test_valid_runs_pass(run: tuple[str, str, str]) -> None:
         (("suzanne", "builtin", "mae"), "cannot be lit by envmap 'builtin'"),
         (("suzane", "constant", "mae"), "unknown scene 'suzane'"),
         (("suzanne", "constannt", "mae"), "unknown envmap 'constannt'"),
-        (("suzanne", "constant", "vggloss"), "unknown vision model 'vggloss'"),
+        (("suzanne", "constant", "squeezenet"), "unknown vision model 'squeezenet'"),
     ],
 )
 def test_invalid_runs_are_refused_naming_alternatives(run: tuple[str, str, str], message: str) -> None:
     with pytest.raises(UserError, match=message) as caught:
         registry.validate_run(*run)
     assert "Allowed" in str(caught.value)
-    assert "vggloss" not in registry.vision_models()
+    assert "squeezenet" not in registry.vision_models()
 
 
 def test_valid_runs_of_a_product_skip_combinations_but_not_misspellings() -> None:
@@ -145,9 +145,7 @@ def test_every_asset_that_a_spec_names_is_in_the_ledger(root: Path) -> None:
         assert all(choice.asset in assets for choice in spec.meshes), spec.id
         origins = {choice.origin: assets[choice.asset].kind for choice in spec.meshes}
         assert origins.get("standin", "procedural") == "procedural"
-        for bsdf in (spec.bsdf, spec.start_bsdf):
-            if bsdf is not None and isinstance(bsdf.base_color, str):
-                assert bsdf.base_color in assets
+        assert {*spec.bsdf_files, *([spec.texture] if spec.texture else [])} <= assets.keys()
         assert spec.builtin_envmap is None or spec.builtin_envmap in registry.envmaps()
         assert spec.ground is None or spec.ground.mesh is None or spec.ground.mesh in assets
     for light in registry.envmaps().values():

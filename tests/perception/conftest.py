@@ -16,7 +16,7 @@ from rerender.perception.models.base import VisionModel, load_model
 from rerender.perception.networks.dists import DistsWeights
 from rerender.perception.networks.lpips import LpipsHeads
 from rerender.perception.networks.resnet import ResNet50
-from rerender.perception.networks.vgg import TAP_CHANNELS, Vgg16
+from rerender.perception.networks.vgg import TAP_CHANNELS, Vgg16, Vgg19Start
 
 
 def make_images(n: int = 2, size: int = 32, seed: int = 0, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -73,6 +73,11 @@ def weight_files(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]
     states = {
         "resnet50_v1": randomise(ResNet50(), 1).state_dict(),
         "vgg16_v1": {**randomise(Vgg16(), 2).state_dict(), "classifier.0.weight": torch.zeros(2, 2)},
+        "vgg19_v1": {
+            **randomise(Vgg19Start(), 5).state_dict(),
+            "features.10.weight": torch.zeros(2, 2),
+            "classifier.0.weight": torch.zeros(2, 2),
+        },
         "lpips_vgg": heads,
         "dists_alpha_beta": {
             name: weight.abs() for name, weight in randomise(DistsWeights(), 4).state_dict().items()

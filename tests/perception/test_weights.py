@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from rerender.core.errors import Blocked, UserError
 from rerender.perception.models.base import load_model
 from rerender.perception.networks.dinov2 import DinoV2
+from rerender.perception.preprocessing import IMAGENET_MEAN
 from rerender.perception.weights import WEIGHTS, find_weights, load_into, read_state_dict, required_weights
 
 
@@ -114,7 +115,7 @@ def test_full_size_dino_loads_from_a_small_file(tmp_path) -> None:
     assert sum(p.numel() for p in model.network.parameters()) == 86_580_480
     assert not any(p.requires_grad for p in model.network.parameters())
     assert not model.network.training
-    assert not model.clip_norm_for_dino
+    assert model.mean == IMAGENET_MEAN
     del shapes["norm.bias"]
     save(path, {name: torch.tensor(0.01).expand(shape) for name, shape in shapes.items()})
     with pytest.raises(UserError, match=r"'norm.bias' is missing"):

@@ -20,7 +20,7 @@ from rerender.papers.physics import grid as physics_grid
 from rerender.papers.physics.tiers import TIERS as PHYSICS_TIERS
 from rerender.papers.viewpoints import grid as viewpoints_grid
 from rerender.papers.viewpoints.tiers import TIERS as VIEWPOINTS_TIERS
-from rerender.workflow import envmaps, materials, physics
+from rerender.workflow import envmaps, materials, metamers, physics
 from rerender.workflow.session import Session
 
 pytestmark = pytest.mark.workflow
@@ -40,12 +40,13 @@ def expected_counts(tier: str) -> dict[str, int]:
         "asset_envmap": len([name for name in geometry.envmaps if name != "constant"]) + 1,
         "asset_mesh": len(geometry.scenes) + len(material.scenes) + len(own_meshes),
         "asset_texture": 1,
+        "metamers_ablate": len([case for case in TIERS[tier].ablations if not models[case.model].weights]),
         "metamers_references": shape_places + len(material.scenes),
         "metamers_optimise_geometry": shape_runs,
         "metamers_optimise_material": material_runs,
         "metamers_evaluate": shape_places + len(material.scenes),
         "metamers_metrics": 1,
-        "metamers_table": 7,
+        "metamers_table": len(metamers.TABLES),
         "metamers_figure": 11,
         "metamers_video": shape_places + len(material.scenes),
         "aggregate_metrics": 1,

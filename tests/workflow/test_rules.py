@@ -75,6 +75,7 @@ def test_only_renderers_and_networks_ask_for_a_gpu() -> None:
         "metamers_references",
         "metamers_optimise_geometry",
         "metamers_optimise_material",
+        "metamers_ablate",
         "metamers_evaluate",
         "envmaps_fit",
         "envmaps_bake",

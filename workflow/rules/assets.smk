@@ -89,3 +89,25 @@ rule asset_texture:
         "Prepare the texture {wildcards.name}"
     script:
         "../scripts/asset_texture.py"
+
+
+rule asset_bsdf:
+    output:
+        bsdf=ensure("<resources>/bsdfs/{scene}.bsdf", non_empty=True),
+        provenance="<resources>/bsdfs/{scene}.json",
+    log:
+        "<logs>/assets/bsdfs/{scene}.log",
+    benchmark:
+        "<benchmarks>/assets/bsdfs/{scene}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=20,
+    params:
+        value=bsdf_params,
+        code=code("rerender.catalogue.prepare"),
+        stack=stack("rerender.catalogue.prepare"),
+    message:
+        "Prepare the measured material of {wildcards.scene}"
+    script:
+        "../scripts/asset_bsdf.py"

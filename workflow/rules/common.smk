@@ -100,8 +100,18 @@ def place_runs(*names):
 
 
 def metric_files(wildcards):
-    """Metric rows of every scene and light of the tier."""
-    return metamers.evaluation_files(SESSION, wildcards.tier, "metrics.parquet")
+    """Metric rows of every scene and light of the tier, and of its ablations."""
+    return [
+        *metamers.evaluation_files(SESSION, wildcards.tier, "metrics.parquet"),
+        *metamers.ablation_files(SESSION, wildcards.tier),
+    ]
+
+
+def ablation_params(wildcards):
+    """What is compared, and the settings of its runs."""
+    return metamers.ablation_params(
+        SESSION, wildcards.tier, wildcards.scene, wildcards.envmap, wildcards.model
+    )
 
 
 def table_files(wildcards):
@@ -130,6 +140,10 @@ def mesh_params(wildcards):
 
 def ground_params(wildcards):
     return assets.ground_params(SESSION, wildcards.scene)
+
+
+def bsdf_params(wildcards):
+    return assets.bsdf_params(SESSION, wildcards.scene)
 
 
 def envmap_params(wildcards):

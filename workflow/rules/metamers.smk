@@ -142,6 +142,37 @@ rule metamers_evaluate:
         "../scripts/metamers_evaluate.py"
 
 
+rule metamers_ablate:
+    input:
+        unpack(scene_assets),
+        references="<results>/{tier}/metamers/references/{scene}/{envmap}/views.npz",
+    output:
+        metrics=ensure(
+            "<results>/{tier}/metamers/ablations/{scene}/{envmap}/{model}/metrics.parquet",
+            non_empty=True,
+        ),
+    log:
+        "<logs>/{tier}/metamers/ablate/{scene}/{envmap}/{model}.log",
+    benchmark:
+        "<benchmarks>/{tier}/metamers/ablate/{scene}/{envmap}/{model}.tsv"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=4000,
+        runtime=720,
+    params:
+        value=scene_value,
+        comparison=ablation_params,
+        weights=model_weights,
+        variant=VARIANT,
+        code=code("rerender.papers.metamers.ablations"),
+        stack=stack("rerender.papers.metamers.ablations"),
+    message:
+        "The released code's behaviours on {wildcards.scene} under {wildcards.envmap} for {wildcards.model}"
+    script:
+        "../scripts/metamers_ablate.py"
+
+
 rule metamers_metrics:
     input:
         metric_files,

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with script(snakemake):
-    from rerender.papers.metamers.grid import cells
+    from rerender.papers.metamers.grid import ablation_cases, cells
     from rerender.papers.metamers.tables import make_table
     from rerender.reporting.captions import Names
     from rerender.workflow.pages import write_page
@@ -23,5 +23,6 @@ with script(snakemake):
         expected=cells(snakemake.params.grid),
         names=Names(**snakemake.params.names),
         files=snakemake.input.get("files", ()),
+        cases=ablation_cases(snakemake.params.grid),
     )
     write_page(html, html.with_suffix(".md"))

@@ -144,6 +144,11 @@ class Step:
     carve: bool = False
 
 
+def both_sides(*knots: tuple[float, float, float, float], blend: float = 0.05) -> list[Step]:
+    """Return a tube on each side of the plane z = 0: ears, legs, eyes."""
+    return [Step(Tube(tuple((x, y, side * z, r) for x, y, z, r in knots)), blend) for side in (1.0, -1.0)]
+
+
 def polygonise(steps: Sequence[Step], spacing: float, *, name: str, genus: int = 0) -> Mesh:
     """Return the surface of the solid as a closed outward mesh from a grid of the given spacing.
 

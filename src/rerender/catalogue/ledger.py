@@ -15,7 +15,7 @@ from typing import Literal, TypeVar, get_args
 
 from rerender.core.errors import UserError, unknown_name
 
-Kind = Literal["mesh", "envmap", "texture", "weights", "archive", "member", "procedural"]
+Kind = Literal["mesh", "envmap", "texture", "bsdf", "weights", "archive", "member", "procedural"]
 Status = Literal["ok", "gone", "gated", "local", "substitute"]
 Word = TypeVar("Word", bound=str)
 
@@ -31,6 +31,7 @@ FOLDERS: Mapping[str, str] = {
     "mesh": "meshes",
     "envmap": "envmaps",
     "texture": "textures",
+    "bsdf": "bsdfs",
     "weights": "weights",
     "archive": "archives",
 }

@@ -70,6 +70,17 @@ def portilla_simoncelli() -> VisionModelSpec:
     )
 
 
+@register.vision_model("nlpd")
+def nlpd() -> VisionModelSpec:
+    """Normalised Laplacian pyramid distance: local luminance and contrast (Laparra et al. 2016)."""
+    return VisionModelSpec(
+        id="nlpd",
+        title="Laplacian pyramid (NLPD)",
+        loss="distance of normalised Laplacian pyramids",
+        tags=("extra", "early-vision"),
+    )
+
+
 @register.vision_model("lpips")
 def lpips() -> VisionModelSpec:
     """LPIPS v0.1 on a VGG-16 trunk with its learned heads."""
@@ -92,8 +103,66 @@ def resnet() -> VisionModelSpec:
         title="ResNet-50",
         weights=("resnet50_v1",),
         input_size=256,
+        classifies=True,
         loss="mean absolute difference of the 2048 pooled features",
         licence="weights: BSD-3-Clause",
+        tags=("paper", "network"),
+    )
+
+
+@register.vision_model("resnet_sin")
+def resnet_sin() -> VisionModelSpec:
+    """ResNet-50 trained on Stylized-ImageNet, where texture says nothing about the class (Geirhos et al. 2019)."""
+    return VisionModelSpec(
+        id="resnet_sin",
+        title="ResNet-50 (stylised)",
+        weights=("resnet50_sin",),
+        input_size=256,
+        classifies=True,
+        loss="mean absolute difference of the 2048 pooled features",
+        licence="weights: not stated by their authors",
+        tags=("paper", "network"),
+    )
+
+
+@register.vision_model("vgg")
+def vgg() -> VisionModelSpec:
+    """The trunk of LPIPS without its learned heads."""
+    return VisionModelSpec(
+        id="vgg",
+        title="VGG-16",
+        weights=("vgg16_v1",),
+        input_size=256,
+        loss="squared difference of unit-normalised features, mean over five taps",
+        licence="weights: BSD-3-Clause",
+        tags=("paper", "network"),
+    )
+
+
+@register.vision_model("vggloss")
+def vggloss() -> VisionModelSpec:
+    """The content loss on VGG-19 that the paper's code has but cannot reach."""
+    return VisionModelSpec(
+        id="vggloss",
+        title="VGG-19 content loss",
+        weights=("vgg19_v1",),
+        input_size=256,
+        loss="mean squared difference of relu2_2",
+        licence="weights: BSD-3-Clause",
+        tags=("paper", "network"),
+    )
+
+
+@register.vision_model("clip")
+def clip() -> VisionModelSpec:
+    """CLIP ViT-L/14, patch tokens of the vision tower."""
+    return VisionModelSpec(
+        id="clip",
+        title="CLIP (ViT-L/14)",
+        weights=("clip_vitl14",),
+        input_size=224,
+        loss="mean cosine distance of the patch tokens",
+        licence="weights: MIT",
         tags=("paper", "network"),
     )
 

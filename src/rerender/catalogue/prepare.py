@@ -6,6 +6,7 @@ baking skies belong to the renderer, which is above this layer: they come in as 
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from rerender.catalogue.specs import Family, MeshChoice, Placement
 from rerender.catalogue.standins import ground_square, standin_mesh
 from rerender.catalogue.textures import standin_texture
 from rerender.core.errors import UserError
-from rerender.core.files import write_json
+from rerender.core.files import atomic_path, write_json
 from rerender.core.images import check_radiance, resize_area
 from rerender.core.latlong import check_map, resample_upper, upper_half
 from rerender.core.meshchecks import check_closed, check_finite, find_defects, is_closed
@@ -307,6 +308,28 @@ def prepare_texture(
     note = [f"{pixels.shape[0]} x {pixels.shape[1]} texels"]
     pixels = np.clip(pixels, 0.0, 1.0).astype(np.float32)
     return PreparedImage(pixels, _provenance(name, resolved, assets, origin, note))
+
+
+def prepare_bsdf(scene_id: str, settings: AssetSettings, out: Path | str, out_json: Path | str) -> Provenance:
+    """Copy the measured BSDF of a scene's target, checked against the ledger, and write its sidecar.
+
+    Raises `UserError` when none of its files is at hand: an analytic stand-in needs no file.
+    """
+    choices, assets = find_scene(scene_id).bsdf_files, load_ledger(settings)
+    if not choices:
+        raise UserError(
+            f"the scene '{scene_id}' has no measured BSDF", "Its material is described by values."
+        )
+    at_hand = [name for name in choices if is_at_hand(assets, name, settings)]
+    if not at_hand:
+        raise missing(assets[choices[-1]])
+    resolved = resolve(at_hand[0], settings, assets)
+    # the database's file is the one that the paper's archive holds
+    provenance = _provenance(scene_id, resolved, assets, "original", [])
+    with atomic_path(Path(out)) as partial:
+        shutil.copyfile(_path(resolved), partial)
+    write_sidecar(out_json, provenance)
+    return provenance
 
 
 def _choose_mesh(

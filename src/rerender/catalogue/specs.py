@@ -43,11 +43,56 @@ class MeshChoice:
     subdivisions: int = 0
 
 
+Rgb = tuple[float, float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GlossyBsdf:
+    """An analytic reflector that stands in for a measured one, on purpose outside the `principled` family.
+
+    A Beckmann conductor of reflectance `specular` at normal incidence, with roughness `alpha_u` along the texture's u
+    and `alpha_v` along its v, mixed by `weight` with a diffuse layer. With `coat_ior` instead a diffuse base below a
+    rough dielectric interface, whose reflection is tinted by `specular`: the colour changes with the angle.
+    """
+
+    diffuse: Rgb
+    specular: Rgb
+    alpha_u: float
+    alpha_v: float
+    weight: float = 1.0
+    coat_ior: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredBsdf:
+    """A BSDF from a gonio-photometer: files of the RGL material database, tried in order, and what stands in for them."""
+
+    files: tuple[str, ...]
+    standin: GlossyBsdf
+
+
+PRINCIPLED_SCALARS = (
+    *(
+        "roughness",
+        "eta",
+        "spec_trans",
+        "metallic",
+        "specular",
+        "anisotropic",
+        "spec_tint",
+        "sheen",
+        "sheen_tint",
+    ),
+    *("clearcoat", "clearcoat_gloss", "flatness"),
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Bsdf:
     """A BSDF by plain values; `base_color` is a grey value or the name of a texture asset.
 
-    `diffuse` uses only `base_color` (its reflectance). Parameters that are None keep the renderer's default.
+    `diffuse` uses only `base_color` (its reflectance). Parameters that are None keep the renderer's default; `eta` and
+    `specular` say the same thing, so only one may be set.
     """
 
     plugin: Literal["diffuse", "principled"]
@@ -55,21 +100,34 @@ class Bsdf:
     roughness: float | None = None
     eta: float | None = None
     spec_trans: float | None = None
+    metallic: float | None = None
+    specular: float | None = None
+    anisotropic: float | None = None
+    spec_tint: float | None = None
+    sheen: float | None = None
+    sheen_tint: float | None = None
+    clearcoat: float | None = None
+    clearcoat_gloss: float | None = None
+    flatness: float | None = None
 
     @property
     def scalars(self) -> dict[str, float]:
         """The scalar parameters that are set, by their name in the renderer."""
-        values = {"roughness": self.roughness, "eta": self.eta, "spec_trans": self.spec_trans}
+        values = {name: getattr(self, name) for name in PRINCIPLED_SCALARS}
         return {name: value for name, value in values.items() if value is not None}
 
 
 @dataclass(frozen=True, kw_only=True)
 class FreeParameter:
-    """A BSDF parameter that is optimised, and the interval that it is clipped to after every step."""
+    """A BSDF parameter that is optimised, and the interval that it is clipped to after every step.
+
+    A `textured` one has a value a texel: three channels, as the paper's bitmaps have.
+    """
 
     name: str
     low: float = 0.001
     high: float = 1.0
+    textured: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,14 +155,15 @@ class SceneSpec:
 
     Geometry scenes use `n_views`, `large_steps_lambda` and `remesh_epochs`; material scenes use `start_bsdf`,
     `optimised`, `ground`, `spotlight`, `builtin_envmap`, `max_depth` and `rr_depth`. `meshes` are tried in order.
-    `open_target` allows a target mesh with holes; starts are always closed.
+    `open_target` allows a target mesh with holes; starts are always closed. `imagenet_class` is what a classifier
+    should call the object (index of ImageNet-1k).
     """
 
     id: str
     title: str
     family: Family
     meshes: tuple[MeshChoice, ...]
-    bsdf: Bsdf
+    bsdf: Bsdf | MeasuredBsdf
     n_views: int
     lr: float
     open_target: bool = False
@@ -119,6 +178,7 @@ class SceneSpec:
     ground: Ground | None = None
     spotlight: Spotlight | None = None
     builtin_envmap: str | None = None
+    imagenet_class: int | None = None
     licence: str = "see the asset ledger"
     paper: str = "metamers"
     tags: tuple[str, ...] = ()
@@ -127,6 +187,17 @@ class SceneSpec:
     def mesh(self) -> str:
         """The asset id of the preferred mesh."""
         return self.meshes[0].asset
+
+    @property
+    def texture(self) -> str | None:
+        """The asset id of the target's base colour, if that is a texture."""
+        bsdf = self.bsdf
+        return bsdf.base_color if isinstance(bsdf, Bsdf) and isinstance(bsdf.base_color, str) else None
+
+    @property
+    def bsdf_files(self) -> tuple[str, ...]:
+        """The asset ids of the target's measured BSDF, in order; empty where it is described by values."""
+        return self.bsdf.files if isinstance(self.bsdf, MeasuredBsdf) else ()
 
     def __post_init__(self) -> None:
         if self.family not in FAMILIES:
@@ -183,7 +254,7 @@ class VisionModelSpec:
 
     `weights` are the asset ids of its pretrained parameters, all of which it needs. `input_size` [px] is the image
     size it saw in training, None where any size is as good. `judges` says whether its similarity of two images is
-    meaningful; `renders_per_step` is 2 for the dual buffer.
+    meaningful; `renders_per_step` is 2 for the dual buffer; one that `classifies` scores the classes of ImageNet.
     """
 
     id: str
@@ -193,6 +264,7 @@ class VisionModelSpec:
     input_size: int | None = None
     judges: bool = True
     renders_per_step: int = 1
+    classifies: bool = False
     baseline: bool = False
     loss: str = ""
     licence: str = "MIT (this project)"

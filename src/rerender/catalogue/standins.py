@@ -11,8 +11,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from rerender.catalogue import still_life
-from rerender.catalogue.implicit import Ellipsoid, Slab, Step, Tube, polygonise
+from rerender.catalogue import beasts, still_life
+from rerender.catalogue.implicit import Ellipsoid, Slab, Step, Tube, both_sides, polygonise
 from rerender.core.errors import unknown_name
 from rerender.core.meshes import Mesh, icosphere
 
@@ -44,11 +44,6 @@ def ground_square(half_size: float) -> Mesh:
     return Mesh(corners * half_size, np.array([(0, 1, 2), (0, 2, 3)]), texcoords)
 
 
-def _pair(*knots: tuple[float, float, float, float], blend: float = 0.05) -> list[Step]:
-    """A tube on each side of the plane z = 0."""
-    return [Step(Tube(tuple((x, y, side * z, r) for x, y, z, r in knots)), blend) for side in (1.0, -1.0)]
-
-
 def dragon() -> Mesh:
     """A wingless dragon: winding body, raised head with horns and open jaw, four legs, a ridge of spikes, curled tail."""
     spine = (
@@ -71,11 +66,13 @@ def dragon() -> Mesh:
         Step(Tube(((0.66, 0.92, 0.0, 0.07), (0.84, 0.82, 0.0, 0.05), (0.98, 0.79, 0.0, 0.035))), 0.03),
         Step(Ellipsoid((0.02, 0.06, 0.05), (0.34, 0.17, 0.22)), 0.10),
     ]
-    steps += _pair(
+    steps += both_sides(
         (0.62, 1.10, 0.07, 0.045), (0.46, 1.24, 0.13, 0.035), (0.34, 1.28, 0.19, 0.015), blend=0.03
     )
-    steps += _pair((0.64, 0.98, 0.10, 0.05), (0.50, 0.98, 0.22, 0.035), (0.42, 1.04, 0.27, 0.02), blend=0.03)
-    steps += _pair((0.74, 1.10, 0.09, 0.045), (0.78, 1.11, 0.09, 0.04), blend=0.02)
+    steps += both_sides(
+        (0.64, 0.98, 0.10, 0.05), (0.50, 0.98, 0.22, 0.035), (0.42, 1.04, 0.27, 0.02), blend=0.03
+    )
+    steps += both_sides((0.74, 1.10, 0.09, 0.045), (0.78, 1.11, 0.09, 0.04), blend=0.02)
     steps += [Step(Tube(((1.04, 1.03, z, 0.03), (1.07, 1.04, z, 0.025))), 0.03) for z in (0.04, -0.04)]
     front = (
         (0.26, 0.16, 0.14, 0.13),
@@ -90,10 +87,10 @@ def dragon() -> Mesh:
         (-0.30, -0.46, 0.33, 0.07),
     )
     for leg, toe_x in ((front, 0.30), (hind, -0.30)):
-        steps += _pair(*leg)
+        steps += both_sides(*leg)
         side = leg[-1][2]
         for spread in (-0.09, 0.0, 0.09):
-            steps += _pair(
+            steps += both_sides(
                 (toe_x, -0.47, side, 0.05),
                 (toe_x + 0.13, -0.49, side + spread, 0.035),
                 (toe_x + 0.20, -0.51, side + 1.3 * spread, 0.015),
@@ -211,19 +208,19 @@ def spot() -> Mesh:
         ),
         Step(Ellipsoid((0.22, -0.24, 0.0), (0.15, 0.12, 0.14)), 0.06),
     ]
-    steps += _pair(
+    steps += both_sides(
         (-0.32, -0.05, 0.20, 0.15), (-0.36, -0.50, 0.22, 0.11), (-0.36, -0.72, 0.22, 0.12), blend=0.06
     )
-    steps += _pair(
+    steps += both_sides(
         (0.44, -0.02, 0.20, 0.17), (0.50, -0.46, 0.22, 0.11), (0.48, -0.72, 0.22, 0.12), blend=0.06
     )
-    steps += _pair(
+    steps += both_sides(
         (-0.70, 0.86, 0.12, 0.07), (-0.72, 1.00, 0.20, 0.05), (-0.80, 1.10, 0.22, 0.025), blend=0.04
     )
-    steps += _pair(
+    steps += both_sides(
         (-0.66, 0.72, 0.24, 0.07), (-0.58, 0.76, 0.42, 0.08), (-0.56, 0.70, 0.54, 0.04), blend=0.04
     )
-    steps += _pair((-1.02, 0.66, 0.17, 0.05), (-1.03, 0.68, 0.17, 0.05), blend=0.02)
+    steps += both_sides((-1.02, 0.66, 0.17, 0.05), (-1.03, 0.68, 0.17, 0.05), blend=0.02)
     return with_planar_texcoords(polygonise(steps, 0.025, name="spot_standin"))
 
 
@@ -262,6 +259,9 @@ MESHES: Mapping[str, Callable[[], Mesh]] = MappingProxyType(
     {
         "dragon_standin": dragon,
         "drop_standin": drop,
+        "dog_standin": beasts.dog,
+        "lion_standin": beasts.lion,
+        "lionstatue_standin": beasts.lionstatue,
         "bunny_standin": bunny,
         "suzanne_standin": suzanne,
         "spot_standin": spot,

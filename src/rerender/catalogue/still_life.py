@@ -5,17 +5,14 @@ As in `standins`: one closed, outward body each, of genus 0, y up, the same on e
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
-from rerender.catalogue.implicit import Ellipsoid, Step, Tube, polygonise
+from rerender.catalogue.implicit import Ellipsoid, Step, Tube, both_sides, polygonise
 from rerender.core.meshes import Mesh
 
-Knot = tuple[float, float, float, float]
-
-
-def _both_sides(*knots: Knot, blend: float = 0.06) -> list[Step]:
-    """A tube on each side of the plane z = 0."""
-    return [Step(Tube(tuple((x, y, s * z, r) for x, y, z, r in knots)), blend) for s in (1.0, -1.0)]
+_both_sides = partial(both_sides, blend=0.06)
 
 
 def horse() -> Mesh:

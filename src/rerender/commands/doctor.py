@@ -86,9 +86,11 @@ def sources(session: Session) -> dict[str, dict[str, str | None]]:
     used: dict[str, dict[str, str | None]] = {}
     for name in dict.fromkeys((*settings.geometry.scenes, *settings.material.scenes)):
         used[f"mesh of {name}"] = mesh_params(session, name)["source"]
-        colour = registry.scene(name).bsdf.base_color
-        if isinstance(colour, str):
-            used[f"texture {colour}"] = texture_params(session, colour)["source"]
+        spec = registry.scene(name)
+        if spec.texture is not None:
+            used[f"texture {spec.texture}"] = texture_params(session, spec.texture)["source"]
+        if spec.bsdf_files:
+            used[f"material of {name}"] = session.source(*spec.bsdf_files)
     for name in dict.fromkeys((*settings.geometry.envmaps, "builtin")):
         if registry.envmap(name).assets:
             used[f"light {name}"] = envmap_params(session, name)["source"]

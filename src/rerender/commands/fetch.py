@@ -80,7 +80,7 @@ def used(assets: Mapping[str, Asset]) -> list[str]:
     names: list[str] = []
     for spec in registry.scenes().values():
         names += [choice.asset for choice in spec.meshes]
-        names += [bsdf.base_color for bsdf in (spec.bsdf,) if isinstance(bsdf.base_color, str)]
+        names += [*([spec.texture] if spec.texture else []), *spec.bsdf_files]
         names += [spec.ground.mesh] if spec.ground is not None and spec.ground.mesh is not None else []
     for light in registry.envmaps().values():
         names += light.assets

@@ -42,6 +42,12 @@ WEIGHTS: Mapping[str, WeightSpec] = {
             "ResNet-50 trained on Stylized-ImageNet (Geirhos et al. 2019)",
         ),
         WeightSpec("vgg16_v1", "vgg16-397923af.pth", "torchvision's VGG-16, ImageNet V1"),
+        WeightSpec("vgg19_v1", "vgg19-dcbb9e9d.pth", "torchvision's VGG-19, ImageNet V1"),
+        WeightSpec(
+            "clip_vitl14",
+            "clip-vit-large-patch14.safetensors",
+            "model.safetensors of openai/clip-vit-large-patch14 on Hugging Face",
+        ),
         WeightSpec("lpips_vgg", "vgg.pth", "LPIPS v0.1 linear heads for VGG-16 (Zhang et al. 2018)"),
         WeightSpec("dists_alpha_beta", "dists_weights.pt", "DISTS channel weights (Ding et al. 2020)"),
         WeightSpec(
@@ -60,6 +66,8 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "resnet": ("resnet50_v1",),
     "resnet_sin": ("resnet50_sin",),
     "dino": ("dinov2_vitb14",),
+    "clip": ("clip_vitl14",),
+    "vggloss": ("vgg19_v1",),
 }
 
 

@@ -31,6 +31,22 @@ def ground_params(session: Session, scene: str) -> dict[str, Any]:
     return {"ground": ground, "source": session.source(ground.mesh) if ground and ground.mesh else {}}
 
 
+def has_bsdf_file(session: Session, scene: str) -> bool:
+    """Say whether the scene's measured BSDF comes from a file: also where it is missing and no stand-in is allowed."""
+    files = session.scene(scene).bsdf_files
+    return bool(files) and (
+        session.source(*files)["source"] != "standin" or not session.places.allow_standins
+    )
+
+
+def bsdf_params(session: Session, scene: str) -> dict[str, Any]:
+    """Return which file the scene's measured BSDF comes from."""
+    return {
+        "files": session.scene(scene).bsdf_files,
+        "source": session.source(*session.scene(scene).bsdf_files),
+    }
+
+
 def envmap_params(session: Session, envmap: str) -> dict[str, Any]:
     """Return the light's entry, and which file or sky will be used."""
     light = session.envmap(envmap)
@@ -47,12 +63,13 @@ def needed(session: Session, tier: str) -> list[str]:
     """Return the ids of all assets that a tier wants, whether at hand or not, in a fixed order."""
     settings = session.metamers(tier)
     wanted: dict[str, None] = {}
-    for name in (*settings.geometry.scenes, *settings.material.scenes):
+    cases = settings.ablations
+    for name in (*settings.geometry.scenes, *settings.material.scenes, *(case.scene for case in cases)):
         spec = session.scene(name)
         wanted |= dict.fromkeys(choice.asset for choice in spec.meshes)
-        wanted |= dict.fromkeys([spec.bsdf.base_color] if isinstance(spec.bsdf.base_color, str) else [])
-    for name in (*settings.geometry.envmaps, "builtin"):
+        wanted |= dict.fromkeys([*([spec.texture] if spec.texture else []), *spec.bsdf_files])
+    for name in (*settings.geometry.envmaps, "builtin", *(case.envmap for case in cases)):
         wanted |= dict.fromkeys(session.envmap(name).assets)
-    for name in (*settings.geometry.models, *settings.material.models):
+    for name in (*settings.geometry.models, *settings.material.models, *(case.model for case in cases)):
         wanted |= dict.fromkeys(session.model(name).weights)
     return [name for name in wanted if session.ledger[name].kind != "procedural"]

@@ -11,14 +11,15 @@ from itertools import chain
 from typing import Any
 
 from rerender.catalogue.specs import EnvmapSpec, SceneSpec
+from rerender.core.errors import unknown_name
 from rerender.papers.metamers import grid
 from rerender.papers.metamers.runfiles import Expected
-from rerender.papers.metamers.settings import GeometrySettings, MaterialSettings
+from rerender.papers.metamers.settings import Ablation, GeometrySettings, MaterialSettings
 from rerender.workflow import assets
 from rerender.workflow.session import Session, remembered
 
 EVALUATED = ("metrics.parquet", "views.npz")
-TABLES = ("t1", "t2", "t3", "t4", "t5", "t6", "t8")
+TABLES = ("t1", "t2", "t3", "t4", "t5", "t6", "t7", "t8")
 FIGURES = ("f1", "f2", "f3", "f4", "f5", "f6", "s1", "s2", "s4", "s5", "s6")
 FIGURE_SUFFIXES = ("png", "pdf", "parquet")
 TABLE_SUFFIXES = ("csv", "parquet", "tex", "md", "html")
@@ -55,6 +56,38 @@ def evaluation_files(session: Session, tier: str, *names: str, **only: object) -
     ]
 
 
+def ablation_files(session: Session, tier: str) -> list[str]:
+    """Return the metric rows of the comparisons that can run here."""
+    cases = grid.ablation_cases(grid_params(session, tier))
+    return [
+        f"<results>/{tier}/metamers/ablations/{case.scene}/{case.envmap}/{case.model}/metrics.parquet"
+        for case in cases
+        if case.blocked is None
+    ]
+
+
+@remembered
+def ablation_params(session: Session, tier: str, scene: str, envmap: str, model: str) -> dict[str, Any]:
+    """Return what one comparison needs besides its files; `UserError` where the tier has none of that name."""
+    cases = {(case.scene, case.envmap, case.model): case for case in session.metamers(tier).ablations}
+    case = cases.get((scene, envmap, model))
+    if case is None:
+        known = [" ".join(place) for place in cases]
+        raise unknown_name(
+            "ablation", f"{scene} {envmap} {model}", known, "They stand in metamers.ablations."
+        )
+    spec, settings = session.scene(scene), family_settings(session, tier, scene)
+    if case.epochs is not None:
+        settings = settings.model_copy(update={"epochs": case.epochs})
+    judges = (model,) if session.model(model).judges else ()
+    return {
+        "settings": settings.run(spec).model_dump(exclude={"checkpoint_seconds"}),
+        "evaluation": settings.evaluation(spec, judges).model_dump(),
+        "switches": case.switches,
+        "seeds": case.seeds,
+    }
+
+
 def mosaics(session: Session, tier: str) -> list[str]:
     """Return the mosaic videos of a tier: one a (scene, envmap). The videos of its runs are made with it."""
     return [
@@ -80,8 +113,10 @@ def scene_assets(session: Session, tier: str, scene: str, envmap: str) -> dict[s
     if light.radiance is None:
         height = family_settings(session, tier, scene).envmap_height
         files["envmap"] = f"<resources>/envmaps/{envmap}-{height}.exr"
-    if isinstance(spec.bsdf.base_color, str):
-        files["texture"] = f"<resources>/textures/{spec.bsdf.base_color}.exr"
+    if spec.texture is not None:
+        files["texture"] = f"<resources>/textures/{spec.texture}.exr"
+    if assets.has_bsdf_file(session, scene):
+        files["bsdf"] = f"<resources>/bsdfs/{scene}.bsdf"
     if assets.has_own_ground(session, scene):
         files["ground"] = f"<resources>/grounds/{scene}.ply"
     return files
@@ -138,7 +173,7 @@ def grid_params(session: Session, tier: str) -> dict[str, Any]:
 @remembered
 def names_params(session: Session, tier: str) -> dict[str, dict[str, str]]:
     """Return the display names of everything in the tier's grid, so that a new title redraws and nothing more."""
-    cells = session.cells(tier)
+    cells: list[Expected | Ablation] = [*session.cells(tier), *session.metamers(tier).ablations]
     return {
         "models": {name: session.model(name).title for name in dict.fromkeys(cell.model for cell in cells)},
         "scenes": {name: session.scene(name).title for name in dict.fromkeys(cell.scene for cell in cells)},

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rerender.papers.metamers.world import SceneFiles
     from rerender.papers.viewpoints.experiment import SearchRequest
 
-ROLES = ("mesh", "envmap", "texture", "ground")
+ROLES = ("mesh", "envmap", "texture", "ground", "bsdf")
 
 
 def scene_files(snakemake: Any) -> SceneFiles:
@@ -28,13 +28,13 @@ def scene_files(snakemake: Any) -> SceneFiles:
     return SceneFiles(**{role: Path(path) for role, path in snakemake.input.items() if role in ROLES})
 
 
-def run_settings(snakemake: Any) -> GeometryRun | MaterialRun:
-    """Return the settings of a run.
+def run_settings(snakemake: Any, settings: Mapping[str, Any] | None = None) -> GeometryRun | MaterialRun:
+    """Return the settings of a run: those of the job, unless given.
 
     How often it saves comes from the configuration instead of `params`, on purpose: it changes no result.
     """
     values = {
-        **snakemake.params.settings,
+        **(snakemake.params.settings if settings is None else settings),
         "checkpoint_seconds": load_config(snakemake.config).checkpoint_seconds,
     }
     return (

@@ -25,7 +25,7 @@ PAPER_MODULES = {
     "materials": materials,
 }
 KINDS: Mapping[str, Sequence[str]] = {
-    "metamers": ("tables", "figures", "videos", "runs", "evaluations", "references"),
+    "metamers": ("tables", "figures", "videos", "runs", "evaluations", "references", "ablations"),
     "envmaps": ("tables", "figures", "runs", "fits", "transport", "user_edits"),
     "physics": ("tables", "figures", "runs", "landscape"),
     "viewpoints": ("tables", "figures", "runs", "scenes", "stills", "basins", "gradients", "views"),
@@ -46,7 +46,10 @@ TOP_FILES = (
     "report.zip",
     *(f"verdicts.{ext}" for ext in ("csv", "html", "md", "parquet")),
 )
-RESOURCES: Mapping[str, str] = {"meshes": "ply", "grounds": "ply", "envmaps": "exr", "textures": "exr"}
+RESOURCES: Mapping[str, str] = {
+    **{"meshes": "ply", "grounds": "ply", "envmaps": "exr", "textures": "exr"},
+    "bsdfs": "bsdf",
+}
 RUN_FILES = (
     *("final.npz", "final.ply", "base_color.exr", "trace.parquet", "fit.json", "frames.npz"),
     "manifest.json",
@@ -230,7 +233,7 @@ class _Check:
 
     def resource(self, kind: str, file: str) -> None:
         stem = file.rpartition(".")[0]
-        if kind in ("meshes", "grounds"):
+        if kind in ("meshes", "grounds", "bsdfs"):
             self.known("scene", stem, registry.scenes())
         elif kind == "envmaps":
             self.known("envmap", stem.rpartition("-")[0] or stem, registry.envmaps())

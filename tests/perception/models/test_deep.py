@@ -9,7 +9,13 @@ from torch.nn import functional as F
 from rerender.core.errors import UserError
 from rerender.perception import preprocessing as pre
 from rerender.perception.models.base import load_model
-from rerender.perception.models.deep import PatchTokens, frozen
+from rerender.perception.models.deep import (
+    PatchTokens,
+    frozen,
+    in_training_mode,
+    with_clip_constants,
+)
+from rerender.perception.networks.clip import ClipVision, vision_names
 from rerender.perception.networks.dinov2 import DinoV2
 
 
@@ -20,7 +26,7 @@ def small_dino(randomise) -> DinoV2:
     )
 
 
-@pytest.mark.parametrize("model_id", ["resnet", "lpips", "vgg"])
+@pytest.mark.parametrize("model_id", ["resnet", "lpips", "vgg", "vggloss"])
 def test_networks_are_frozen_and_in_evaluation_mode(build, images, model_id) -> None:
     model = build(model_id)
     modules = [value for value in vars(model).values() if isinstance(value, torch.nn.Module)]
@@ -115,10 +121,73 @@ def test_dino_resizes_and_switches_constants(small_dino, make_images) -> None:
     model = PatchTokens(small_dino, size=42)
     small = F.interpolate(images, size=(42, 42), mode="bilinear", align_corners=False, antialias=True)
     torch.testing.assert_close(model.features(images), model.features(small))
-    clip = PatchTokens(small_dino, clip_norm_for_dino=True, size=42)
+    clip = with_clip_constants(PatchTokens(small_dino, size=42))
     same = pre.normalise(images, pre.CLIP_MEAN, pre.CLIP_STD)
     back = same * torch.tensor(pre.IMAGENET_STD).view(1, 3, 1, 1) + torch.tensor(pre.IMAGENET_MEAN).view(
         1, 3, 1, 1
     )
     torch.testing.assert_close(clip.features(images), model.features(back), atol=1e-6, rtol=1e-5)
     assert not torch.allclose(clip.features(images)[0], model.features(images)[0], atol=1e-3)
+
+
+def test_vggloss_is_the_squared_difference_of_one_tap(build, images, others, directional_error) -> None:
+    model = build("vggloss", torch.float64)
+    a, b = model.features(images.double()), model.features(others.double())
+    assert a[0].shape == (2, 128, 16, 16) and float(a[0].min()) == 0.0
+    torch.testing.assert_close(model.loss(a, b), (a[0] - b[0]).square().mean((1, 2, 3)))
+    assert torch.all(model.loss(a, a) == 0)
+    torch.testing.assert_close(model.similarity(a, a), torch.ones(2, dtype=torch.float64))
+    assert (
+        directional_error(lambda x: model.loss(model.features(x), b).sum(), images.double(), step=1e-7) < 1e-5
+    )
+
+
+def test_clip_tokens_from_a_whole_hugging_face_file(randomise, tmp_path, make_images) -> None:
+    """A file with a text tower and prefixes gives the tokens that its vision tower gives."""
+    from rerender.perception.weights import WEIGHTS, load_into
+
+    shape = {"width": 24, "depth": 2, "heads": 3, "grid": 3}
+    tower = randomise(ClipVision(**shape), 5)
+    state = {f"vision_model.{name}": value for name, value in tower.state_dict().items()}
+    state["vision_model.embeddings.position_ids"] = torch.arange(10)[None]
+    state |= {"text_model.final_layer_norm.weight": torch.ones(3), "logit_scale": torch.tensor(1.0)}
+    torch.save(state | {"visual_projection.weight": torch.ones(2, 2)}, tmp_path / "clip.pth")
+    read = ClipVision(**shape)
+    load_into(read, tmp_path / "clip.pth", WEIGHTS["clip_vitl14"], rename=vision_names)
+    images = make_images(2, 42)
+    a, b = (
+        PatchTokens(frozen(network, torch.device("cpu"), torch.float32), size=42) for network in (tower, read)
+    )
+    torch.testing.assert_close(a.features(images), b.features(images))
+    assert a.features(images)[0].shape == (2, 9, 24)
+    del state["vision_model.pre_layrnorm.bias"]
+    torch.save(state, tmp_path / "clip.pth")
+    with pytest.raises(UserError, match="pre_layrnorm"):
+        load_into(read, tmp_path / "clip.pth", WEIGHTS["clip_vitl14"], rename=vision_names)
+
+
+def test_clip_has_the_published_size() -> None:
+    with torch.device("meta"):
+        tower = ClipVision()
+    assert sum(p.numel() for p in tower.parameters()) == 303_179_776
+
+
+def test_training_mode_uses_the_statistics_of_each_image(weight_files) -> None:
+    torch.manual_seed(0)
+    images = torch.rand(2, 3, 64, 64)
+    plain = load_model("resnet", weights=weight_files)
+    model = in_training_mode(load_model("resnet", weights=weight_files))
+    both = model.features(images)[0]
+    single = torch.cat([model.features(image)[0] for image in images.split(1)])
+    torch.testing.assert_close(both, single)
+    assert not torch.allclose(both, plain.features(images)[0], rtol=0.1)
+    for ours, before in zip(model.network.buffers(), plain.network.buffers(), strict=True):
+        if ours.is_floating_point():
+            torch.testing.assert_close(ours, before)
+
+
+def test_a_classifier_scores_a_thousand_classes(build, images) -> None:
+    model = build("resnet")
+    features = model.features(images)
+    scores = model.logits(features)
+    torch.testing.assert_close(scores, features[0] @ model.network.fc.weight.T + model.network.fc.bias)

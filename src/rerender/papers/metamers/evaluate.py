@@ -38,8 +38,8 @@ from rerender.papers.metamers.strips import strip, strip_views
 from rerender.papers.metamers.world import (
     OBJECT,
     SceneFiles,
-    bsdf_plugin,
     build,
+    fitted_bsdf,
     primal_integrator,
     round_cameras,
     target_bsdf,
@@ -248,14 +248,6 @@ def described(court: Court, cameras: Sequence[Camera], state: Tree | None, *, ba
     )
 
 
-def fitted_bsdf(scene: SceneSpec, state: Tree) -> dict[str, Any]:
-    """Describe the fitted BSDF: the start with every optimised parameter replaced."""
-    assert scene.start_bsdf is not None
-    plugin = bsdf_plugin(scene.start_bsdf, np.asarray(state["base_color"]) if "base_color" in state else None)
-    scalars = {name: float(np.asarray(x).item()) for name, x in state.items() if np.asarray(x).size == 1}
-    return plugin | scalars
-
-
 def as_mesh(state: Tree) -> Mesh:
     """Return the mesh of a geometry state."""
     return Mesh(np.asarray(state["vertices"], dtype=np.float64), np.asarray(state["faces"]))
@@ -372,7 +364,7 @@ def material_rows(
     rows: dict[str, tuple[float | None, int]] = {}
     size = np.asarray(best["base_color"]).shape[:2]
     truth = true_values(session.world, (size[0], size[1]))
-    for name in (free.name for free in request.scene.optimised if free.name != "base_color"):
+    for name in (free.name for free in request.scene.optimised if not free.textured):
         rows[f"value/{name}"] = (float(np.asarray(best[name]).item()), 1)
         rows[f"start/{name}"] = (float(np.asarray(start[name]).item()), 1)
         if name in truth:

@@ -12,6 +12,8 @@ from rerender.core.meshchecks import check_closed, check_finite
 from rerender.core.meshes import Mesh
 from rerender.core.seeds import SeedStream
 from rerender.fitting.problem import Observation, Parameter, StepResult
+from rerender.papers.metamers.classification import Classification
+from rerender.papers.metamers.frozen import FrozenSeeds
 from rerender.papers.metamers.objective import Objective
 from rerender.papers.metamers.remeshing import remesh
 from rerender.papers.metamers.settings import GeometryRun, samples_at
@@ -20,6 +22,7 @@ from rerender.papers.metamers.world import OBJECT, World, build, training_camera
 from rerender.rendering.compat import VERTEX_POSITIONS
 from rerender.rendering.differentiable import Renderer
 from rerender.rendering.large_steps import LargeSteps
+from rerender.rendering.mesh_priors import MeshPriors
 
 KEY = f"{OBJECT}.{VERTEX_POSITIONS}"
 
@@ -27,13 +30,27 @@ KEY = f"{OBJECT}.{VERTEX_POSITIONS}"
 class GeometryProblem:
     """One shape run: renders a few views a step, compares them through a vision model, remeshes at times."""
 
-    def __init__(self, world: World, start: Mesh, objective: Objective, settings: GeometryRun) -> None:
+    def __init__(
+        self,
+        world: World,
+        start: Mesh,
+        objective: Objective,
+        settings: GeometryRun,
+        frozen: FrozenSeeds | None = None,
+    ) -> None:
         check_finite(start, "start mesh")
         check_closed(start, "start mesh", role="start")
         self.world, self.objective, self.settings = world, objective, settings
         self.cameras = training_cameras(world, settings.n_views)
         self.device = objective.target[0].device
         self.lr = settings.lr
+        self.frozen = frozen
+        self.regularisers = settings.regularisers.model_dump()
+        self.classification = (
+            Classification(objective.model, settings.classify, settings.imagenet_class)
+            if settings.classify is not None
+            else None
+        )
         self.rejected = 0  # remeshings whose result was not sound
         self._adopt(start)
 
@@ -45,13 +62,19 @@ class GeometryProblem:
         """Render the next views of the sweep, and leave the loss's gradient in the latent."""
         first = iteration * self.settings.views_per_step
         views = [(first + j) % len(self.cameras) for j in range(self.settings.views_per_step)]
-        drawn = [seeds.seed("optimise", view) for view in views]
-        radiance = self._render(views, drawn, *samples_at(self.settings, iteration))
-        loss, similarity = self.objective(radiance, views)
+        drawn = [self.frozen.seed(view) if self.frozen else seeds.seed("optimise", view) for view in views]
+        vertices = self.large_steps.to_vertices(self.latent)
+        radiance = self._render(vertices, views, drawn, *samples_at(self.settings, iteration))
+        features = self.objective.features(radiance)
+        loss, similarity = self.objective.compare(features, views)
+        scalars = {"similarity": similarity, "vertices": float(len(self.latent))}
+        if any(self.regularisers.values()):
+            loss = loss + self.priors.weighted(vertices, self.regularisers)
+        if self.classification is not None:
+            loss, parts = self.classification.mix(features, loss)
+            scalars |= parts
         loss.backward()  # type: ignore[no-untyped-call]
-        return StepResult(
-            float(loss.detach()), {"similarity": similarity, "vertices": float(len(self.latent))}
-        )
+        return StepResult(float(loss.detach()), scalars)
 
     def project(self, iteration: int) -> bool:
         """Remesh after the listed steps; the learning rate falls and the optimiser starts afresh."""
@@ -67,7 +90,9 @@ class GeometryProblem:
         """Render a strip of views with seeds of its own."""
         views = strip_views(len(self.cameras))
         with torch.no_grad():
-            radiance = self._render(views, [SeedStream(("observe",)).seed(view) for view in views], 16, 1)
+            vertices = self.large_steps.to_vertices(self.latent)
+            seeds = [SeedStream(("observe",)).seed(view) for view in views]
+            radiance = self._render(vertices, views, seeds, 16, 1)
         return Observation(frame=strip(radiance))
 
     def state(self) -> Tree:
@@ -103,6 +128,7 @@ class GeometryProblem:
         self.rest = mesh
         self.large_steps = LargeSteps(mesh.vertices, mesh.faces, s.large_steps_lambda)
         self.latent = self._leaf(self.large_steps.to_latent(mesh.vertices))
+        self.priors = MeshPriors(mesh, self.device)
         integrator = {"type": "direct_projective", "sppi": s.sppi, "guiding": s.guiding}
         scene = build(
             self.world,
@@ -117,8 +143,9 @@ class GeometryProblem:
     def _leaf(self, values: np.ndarray) -> torch.Tensor:
         return torch.tensor(values, dtype=torch.float32, device=self.device, requires_grad=True)
 
-    def _render(self, views: list[int], seeds: list[int], spp: int, spp_grad: int) -> torch.Tensor:
-        vertices = self.large_steps.to_vertices(self.latent)
+    def _render(
+        self, vertices: torch.Tensor, views: list[int], seeds: list[int], spp: int, spp_grad: int
+    ) -> torch.Tensor:
         return self.renderer.render({KEY: vertices}, views=views, seeds=seeds, spp=spp, spp_grad=spp_grad)
 
 

@@ -12,8 +12,9 @@ from typing import Any, get_args
 
 from rerender.catalogue import registry
 from rerender.core.errors import UserError, closest_first, unknown_name
-from rerender.papers.metamers.runfiles import Expected, Family, RunFiles
-from rerender.papers.metamers.settings import GeometrySettings, MaterialSettings, MetamersSettings
+from rerender.papers.metamers.runfiles import AblationCase, Expected, Family, RunFiles
+from rerender.papers.metamers.settings import Ablation, GeometrySettings, MaterialSettings, MetamersSettings
+from rerender.papers.metamers.switches import check_switch
 
 FAMILIES: tuple[Family, ...] = get_args(Family)
 BUILTIN = "builtin"
@@ -36,11 +37,22 @@ def judges(settings: GeometrySettings | MaterialSettings, blocked: BlockedReason
 
 def describe(settings: MetamersSettings, blocked: BlockedReason) -> dict[str, Any]:
     """Return the grid as a small plain value, for the params of the rules that need all of it."""
-    models = dict.fromkeys((*settings.geometry.models, *settings.material.models))
+    compared = [case.model for case in settings.ablations]
+    models = dict.fromkeys((*settings.geometry.models, *settings.material.models, *compared))
     reasons = {model: reason for model in models if (reason := blocked(model)) is not None}
     geometry = settings.geometry.model_dump(include={"scenes", "envmaps", "models", "seeds"})
     material = settings.material.model_dump(include={"scenes", "models", "seeds"})
-    return {"geometry": geometry, "material": material, "blocked": reasons}
+    cases = [case.model_dump(include={"scene", "envmap", "model", "switches"}) for case in settings.ablations]
+    return {"geometry": geometry, "material": material, "ablations": cases, "blocked": reasons}
+
+
+def ablation_cases(description: Mapping[str, Any]) -> tuple[AblationCase, ...]:
+    """Return the comparisons of a described grid, those that cannot run with their reason."""
+    reasons = description["blocked"]
+    return tuple(
+        AblationCase(**{**case, "switches": tuple(case["switches"])}, blocked=reasons.get(case["model"]))
+        for case in description["ablations"]
+    )
 
 
 def cells(description: Mapping[str, Any]) -> tuple[Expected, ...]:
@@ -78,10 +90,36 @@ def check_names(settings: MetamersSettings) -> None:
             _check_scene(scene, family, f"{key}.scenes", scenes)
         for model in part.models:
             check_model(model, family, f"{key}.models")
+    _check_classification(settings.geometry)
+    for case in settings.ablations:
+        _check_ablation(case)
     lights = [name for name, light in registry.envmaps().items() if "geometry" in light.families]
     for envmap in settings.geometry.envmaps:
         if envmap not in lights:
             raise unknown_name("envmap", envmap, lights, _where("metamers.geometry.envmaps"))
+
+
+def _check_classification(settings: GeometrySettings) -> None:
+    """Refuse `classify` for models without classes and scenes without a class."""
+    if settings.classify is None:
+        return
+    models, scenes = registry.vision_models(), registry.scenes()
+    bad = [name for name in settings.models if not models[name].classifies]
+    bad += [name for name in settings.scenes if scenes[name].imagenet_class is None]
+    if bad:
+        raise UserError(
+            f"metamers.geometry.classify is set, but {', '.join(bad)} cannot be classified",
+            f"Models that can: {', '.join(name for name, spec in models.items() if spec.classifies)}. Scenes: "
+            f"{', '.join(name for name, spec in scenes.items() if spec.imagenet_class is not None)}.",
+        )
+
+
+def _check_ablation(case: Ablation) -> None:
+    """Refuse an ablation that cannot run, or that could show nothing."""
+    registry.validate_run(case.scene, case.envmap, case.model)
+    family = registry.scene(case.scene).family
+    for switch in case.switches:
+        check_switch(switch, family, case.model, "metamers.ablations")
 
 
 def _check_scene(scene: str, family: str, key: str, allowed: Iterable[str]) -> None:

@@ -14,32 +14,33 @@ from rerender.catalogue.specs import FreeParameter
 from rerender.core.files import Tree
 from rerender.core.seeds import SeedStream
 from rerender.fitting.problem import Observation, Parameter, StepResult
+from rerender.papers.metamers.frozen import FrozenSeeds
 from rerender.papers.metamers.objective import Objective
 from rerender.papers.metamers.settings import MaterialRun, samples_at
 from rerender.papers.metamers.strips import strip, strip_views
+from rerender.papers.metamers.switches import DUAL_BUFFER_LR
 from rerender.papers.metamers.world import OBJECT, World, bsdf_plugin, build, training_cameras
 from rerender.rendering.differentiable import Renderer
 
-_KEYS = {"base_color": "base_color.data", "eta": "eta"}
+_SCALAR_KEYS = ("eta", "specular")
+"""Parameters that the principled BSDF holds as plain numbers rather than as textures."""
 
 
-def scene_key(name: str) -> str:
+def scene_key(free: FreeParameter) -> str:
     """Return the scene parameter of a BSDF parameter."""
-    return f"{OBJECT}.bsdf.{_KEYS.get(name, f'{name}.value')}"
+    ending = "" if free.name in _SCALAR_KEYS else ".data" if free.textured else ".value"
+    return f"{OBJECT}.bsdf.{free.name}{ending}"
 
 
 def start_values(world: World, settings: MaterialRun, changes: Mapping[str, float]) -> dict[str, np.ndarray]:
     """Return the start of every optimised parameter, clipped to its bounds; `changes` replace values by name."""
     bsdf = world.scene.start_bsdf
     assert bsdf is not None and not isinstance(bsdf.base_color, str)
+    known = {"base_color": bsdf.base_color, **bsdf.scalars, **changes}
     values: dict[str, np.ndarray] = {}
     for free in world.scene.optimised:
-        if free.name == "base_color":
-            colour = changes.get(free.name, bsdf.base_color)
-            start: np.ndarray = np.full((*settings.texture_size, 3), colour)
-        else:
-            start = np.array([changes.get(free.name, bsdf.scalars[free.name])])
-        values[free.name] = start.clip(free.low, free.high).astype(np.float32)
+        shape = (*settings.texture_size, 3) if free.textured else (1,)
+        values[free.name] = np.full(shape, known[free.name]).clip(free.low, free.high).astype(np.float32)
     return values
 
 
@@ -52,15 +53,18 @@ class MaterialProblem:
         objective: Objective,
         settings: MaterialRun,
         changes: Mapping[str, float] | None = None,
+        frozen: FrozenSeeds | None = None,
     ) -> None:
         self.world, self.objective, self.settings = world, objective, settings
+        self.frozen = frozen
         self.free: tuple[FreeParameter, ...] = world.scene.optimised
         self.cameras = training_cameras(world, settings.n_views)
         self.device = objective.target[0].device
         start = start_values(world, settings, changes or {})
         self.tensors = {name: self._leaf(value) for name, value in start.items()}
         assert world.scene.start_bsdf is not None
-        plugin = bsdf_plugin(world.scene.start_bsdf, start.get("base_color"))
+        textures = {free.name: start[free.name] for free in self.free if free.textured}
+        plugin = bsdf_plugin(world.scene.start_bsdf, textures)
         integrator = {
             "type": settings.integrator,
             "max_depth": settings.max_depth,
@@ -74,14 +78,18 @@ class MaterialProblem:
             integrator=integrator,
             batched=settings.batched_views,
         )
-        self.renderer = Renderer(scene, [scene_key(free.name) for free in self.free])
+        self.renderer = Renderer(scene, [scene_key(free) for free in self.free])
 
     def parameters(self) -> Mapping[str, Parameter]:
         """Return the optimised parameters with plain Adam and their bounds."""
         return {
-            free.name: Parameter(self.tensors[free.name], lr=self.settings.lr, low=free.low, high=free.high)
+            free.name: Parameter(self.tensors[free.name], lr=self._lr(free), low=free.low, high=free.high)
             for free in self.free
         }
+
+    def _lr(self, free: FreeParameter) -> float:
+        raised = self.settings.switches.dual_buffer_lr and self.objective.paired and not free.textured
+        return DUAL_BUFFER_LR if raised else self.settings.lr
 
     def step(self, iteration: int, seeds: SeedStream) -> StepResult:
         """Render all views once, or twice for a paired loss, and add up the gradients."""
@@ -90,7 +98,11 @@ class MaterialProblem:
         radiance = self._render(seeds.child("optimise"), *samples_at(self.settings, iteration), rounds)
         second = radiance[count:] if self.objective.paired else None
         loss, similarity = self.objective(radiance[:count], range(count), second)
-        loss.backward()  # type: ignore[no-untyped-call]
+        driving = loss
+        if self.settings.switches.last_view_only:
+            last = slice(count - 1, count)
+            driving, _ = self.objective(radiance[last], [count - 1], None if second is None else second[last])
+        driving.backward()  # type: ignore[no-untyped-call]
         scalars = {name: float(t.detach()) for name, t in self.tensors.items() if t.numel() == 1}
         return StepResult(float(loss.detach()), {"similarity": similarity, **scalars})
 
@@ -119,9 +131,14 @@ class MaterialProblem:
         """Render all views, `rounds` times with independent noise: (rounds * N, H, W, 3)."""
         views = list(range(len(self.cameras))) * rounds
         return self.renderer.render(
-            {scene_key(name): tensor for name, tensor in self.tensors.items()},
+            {scene_key(free): self.tensors[free.name] for free in self.free},
             views=views,
-            seeds=[seeds.seed(k // len(self.cameras), view) for k, view in enumerate(views)],
+            seeds=[
+                self.frozen.seed(view, k // len(self.cameras))
+                if self.frozen
+                else seeds.seed(k // len(self.cameras), view)
+                for k, view in enumerate(views)
+            ],
             spp=spp,
             spp_grad=spp_grad,
             # the dual buffer multiplies the derivative of one render with the residual of the other

@@ -6,18 +6,29 @@ from collections.abc import Sequence
 
 import torch
 
+from rerender.papers.metamers.switches import Switches
 from rerender.perception.models.base import Features, PairedModel, VisionModel
-from rerender.perception.preprocessing import to_nchw
+from rerender.perception.models.deep import (
+    PatchTokens,
+    PooledResNet,
+    in_training_mode,
+    with_clip_constants,
+)
+from rerender.perception.preprocessing import Layout, to_nchw
 from rerender.rendering.tonemap import reinhard_srgb
+
+TARGETS_AT_ONCE = 4
 
 
 class Objective:
     """A vision model with its target features computed once for all views."""
 
-    def __init__(self, model: VisionModel, target_radiance: torch.Tensor) -> None:
+    def __init__(self, model: VisionModel, target_radiance: torch.Tensor, layout: Layout = "nchw") -> None:
         self.model = model
-        with torch.no_grad():
-            self.target: Features = model.features(self._images(target_radiance))
+        self.layout: Layout = layout
+        with torch.no_grad():  # a few views at a time: activations of all at once can take gigabytes
+            parts = [self.features(views) for views in torch.split(target_radiance, TARGETS_AT_ONCE)]
+        self.target: Features = tuple(torch.cat(tensors) for tensors in zip(*parts, strict=True))
 
     @property
     def paired(self) -> bool:
@@ -31,16 +42,33 @@ class Objective:
 
         `radiance` is (len(views), H, W, 3); `second` is another render of the same for a paired model.
         """
-        features = self.model.features(self._images(radiance))
+        return self.compare(self.features(radiance), views, second)
+
+    def features(self, radiance: torch.Tensor) -> Features:
+        """Return the features of renders (N, H, W, 3): the one forward pass that loss and similarity share."""
+        return self.model.features(self._images(radiance))
+
+    def compare(
+        self, features: Features, views: Sequence[int], second: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, float]:
+        """Return loss and similarity of features of the views, as `__call__` does of their renders."""
         target = tuple(tensor[list(views)] for tensor in self.target)
         if second is not None and isinstance(self.model, PairedModel):
-            loss = self.model.pair_loss(features, self.model.features(self._images(second)), target).mean()
+            loss = self.model.pair_loss(features, self.features(second), target).mean()
         else:
             loss = self.model.loss(features, target).mean()
         with torch.no_grad():
             similarity = float(self.model.similarity(features, target).mean())
         return loss, similarity
 
-    @staticmethod
-    def _images(radiance: torch.Tensor) -> torch.Tensor:
-        return to_nchw(reinhard_srgb(radiance))
+    def _images(self, radiance: torch.Tensor) -> torch.Tensor:
+        return to_nchw(reinhard_srgb(radiance), self.layout)
+
+
+def switched_model(model: VisionModel, switches: Switches) -> VisionModel:
+    """Return the model as the switches want it; each concerns one model."""
+    if switches.clip_norm_for_dino and model.name == "dino" and isinstance(model, PatchTokens):
+        return with_clip_constants(model)
+    if switches.train_mode_sin and model.name == "resnet_sin" and isinstance(model, PooledResNet):
+        return in_training_mode(model)
+    return model

@@ -26,9 +26,11 @@ from rerender.fitting.loop import fit
 from rerender.fitting.multistart import MultiStart, chosen
 from rerender.fitting.problem import FitResult, LoopSettings, Problem
 from rerender.fitting.schedules import Constant, Exponential, Schedule
+from rerender.papers.metamers.frozen import FrozenSeeds
 from rerender.papers.metamers.geometry import GeometryProblem, mesh_of
 from rerender.papers.metamers.material import MaterialProblem
-from rerender.papers.metamers.objective import Objective
+from rerender.papers.metamers.objective import Objective, switched_model
+from rerender.papers.metamers.references import target_seeds
 from rerender.papers.metamers.runfiles import RunFiles
 from rerender.papers.metamers.session import Session, open_session
 from rerender.papers.metamers.settings import GeometryRun, MaterialRun
@@ -102,13 +104,17 @@ def make_problem(request: RunRequest, session: Session) -> Problem:
     """Build the run's problem with its start and the target's features."""
     model = load_model(request.model, weights=dict(request.weights), device=session.device)
     targets = torch.from_numpy(load_tree(request.references)["radiance"]).to(session.device)
-    objective = Objective(model, targets)
+    switches = request.settings.switches
+    objective = Objective(switched_model(model, switches), targets, switches.layout)
+    frozen = None
+    if switches.frozen_seeds:
+        frozen = FrozenSeeds(run_seeds(request), target_seeds(request.scene.id, request.envmap.id))
     match request.settings:
         case GeometryRun() as settings:
             sphere = icosphere(settings.start_subdivisions, request.scene.start_radius)
-            return GeometryProblem(session.world, sphere, objective, settings)
+            return GeometryProblem(session.world, sphere, objective, settings, frozen)
         case MaterialRun() as material:
-            starts = [MaterialProblem(session.world, objective, material)]
+            starts = [MaterialProblem(session.world, objective, material, frozen=frozen)]
             fitted = {free.name for free in request.scene.optimised}
             # a start that changes nothing of this scene would only repeat the published one
             further = [
@@ -116,7 +122,7 @@ def make_problem(request: RunRequest, session: Session) -> Problem:
             ]
             if not further or not material.start_steps:
                 return starts[0]
-            starts += [MaterialProblem(session.world, objective, material, changes) for changes in further]
+            starts += [MaterialProblem(session.world, objective, material, x, frozen) for x in further]
             return MultiStart(starts, material.start_steps)
 
 

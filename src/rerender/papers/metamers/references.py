@@ -39,7 +39,7 @@ def make_references(
         integrator=primal_integrator(scene, settings.max_depth),
         batched=settings.batched_views,
     )
-    stream = SeedStream((scene.id, envmap.id, "target"))
+    stream = target_seeds(scene.id, envmap.id)
     seeds = [stream.seed(view) for view in range(len(cameras))]
     radiance = Renderer(described).render({}, views=range(len(cameras)), seeds=seeds, spp=settings.spp)
     save_tree(
@@ -52,3 +52,8 @@ def make_references(
             "seed": np.array(seeds, dtype=np.int64),
         },
     )
+
+
+def target_seeds(scene: str, envmap: str) -> SeedStream:
+    """Return the random stream of the target views; only frozen seeds, as in the released code, share one of them."""
+    return SeedStream((scene, envmap, "target"))

@@ -6,10 +6,10 @@ Tables read through this, so that "blocked", "not run" and "not measured" mean t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, get_args
 
-from rerender.papers.metamers.runfiles import Expected, Family, blocked_models
+from rerender.papers.metamers.runfiles import AblationCase, Expected, Family, blocked_models
 from rerender.reporting.captions import blocked_text
 from rerender.reporting.rows import ASSETS
 from rerender.reporting.tables import NOT_APPLICABLE, Cell, mean_cell
@@ -24,12 +24,19 @@ NOT_MEASURED = "not measured"
 
 @dataclass(frozen=True)
 class Results:
-    """What was expected, and what was measured: run -> metric -> (value, reason), for one tier."""
+    """What was expected, and what was measured: run -> metric -> (value, reason), for one tier.
+
+    `cases` and `ablations` are the same of Table T7: (scene, envmap, model) -> (variant, seed, metric) -> value.
+    """
 
     tier: str
     expected: tuple[Expected, ...]
     values: Mapping[Expected, Mapping[str, tuple[float | None, str | None]]]
     assets: Mapping[tuple[str, str], str]
+    cases: tuple[AblationCase, ...] = ()
+    ablations: Mapping[tuple[str, str, str], Mapping[tuple[str, int, str], float | None]] = field(
+        default_factory=dict
+    )
 
     def runs(
         self,
@@ -92,7 +99,9 @@ class Results:
         return Cell(note=NOT_APPLICABLE) if cell.note == NOT_MEASURED else cell
 
 
-def results_of(frame: pl.DataFrame, expected: Iterable[Expected], tier: str) -> Results:
+def results_of(
+    frame: pl.DataFrame, expected: Iterable[Expected], tier: str, cases: Iterable[AblationCase] = ()
+) -> Results:
     """Take the metamers rows of one tier from a metrics table: best state, mean over views.
 
     A run with values that was not expected is added at the end, never dropped.
@@ -117,7 +126,21 @@ def results_of(frame: pl.DataFrame, expected: Iterable[Expected], tier: str) -> 
         values.setdefault(run, {})[row["metric"]] = (row["value"], row["reason"])
         place = (run.scene, run.envmap)
         assets[place] = max(assets.get(place, ASSETS[0]), row["assets"], key=ASSETS.index)
-    return Results(tier, tuple(wanted.values()), values, assets)
+    return Results(tier, tuple(wanted.values()), values, assets, tuple(cases), _ablations(frame, tier))
+
+
+def _ablations(
+    frame: pl.DataFrame, tier: str
+) -> dict[tuple[str, str, str], dict[tuple[str, int, str], float | None]]:
+    """Return the rows of ablations by what they are of."""
+    import polars as pl
+
+    found: dict[tuple[str, str, str], dict[tuple[str, int, str], float | None]] = {}
+    wanted = (pl.col("paper") == "metamers") & (pl.col("tier") == tier) & (pl.col("experiment") == "ablation")
+    for row in frame.filter(wanted).iter_rows(named=True):
+        place = (row["scene"], row["envmap"], row["method"])
+        found.setdefault(place, {})[(row["variant"], row["seed"], row["metric"])] = row["value"]
+    return found
 
 
 def _address(run: Expected) -> tuple[str, str, str, str, int]:

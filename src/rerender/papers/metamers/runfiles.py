@@ -89,6 +89,17 @@ class Expected:
     blocked: str | None = None
 
 
+@dataclass(frozen=True)
+class AblationCase:
+    """One comparison of Table T7. `blocked` is the reason when it cannot run here."""
+
+    scene: str
+    envmap: str
+    model: str
+    switches: tuple[str, ...]
+    blocked: str | None = None
+
+
 def blocked_models(expected: Iterable[Expected], family: Family | None = None) -> dict[str, str]:
     """Return model -> reason for the models of which every cell (of a family) is blocked, in grid order."""
     reasons: dict[str, list[str | None]] = {}

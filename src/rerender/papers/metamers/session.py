@@ -28,6 +28,6 @@ def open_session(
     """Start the variant, limit threads, and read the scene's files."""
     torch.set_num_threads(threads)
     backend = start_variant(variant, threads=threads)
-    return Session(
-        backend, torch.device(torch_device(backend)), load_world(scene, envmap, files), files.origin
-    )
+    # an analytic BSDF takes the place of a measured one without a file that could say so
+    origin = "standin" if scene.bsdf_files and files.bsdf is None else files.origin
+    return Session(backend, torch.device(torch_device(backend)), load_world(scene, envmap, files), origin)

@@ -12,7 +12,8 @@ from typing import Annotated, Literal, Protocol
 
 from pydantic import BaseModel, Field, model_validator
 
-from rerender.fields import Count, Frozen, Names
+from rerender.fields import Count, Frozen, Names, NonNegative
+from rerender.papers.metamers.switches import Switches, SwitchName
 
 Family = Literal["geometry", "material"]
 Guiding = Literal["none", "octree"]
@@ -25,6 +26,15 @@ class Refinement(Frozen):
     share: Annotated[float, Field(gt=0, lt=1)] = Field(description="share of the steps, at the end")
     spp: Count = Field(description="samples per pixel then")
     spp_grad: Count = Field(description="samples per pixel of the adjoint pass then")
+
+
+class Regularisers(Frozen):
+    """Weights of the priors on a mesh, added to the loss of every step (section 4.7; zero in the experiments)."""
+
+    laplacian: NonNegative = Field(0.0, description="distance of a vertex from the mean of its neighbours")
+    edge_length: NonNegative = Field(0.0, description="variance of the edge lengths")
+    area: NonNegative = Field(0.0, description="variance of the triangle areas")
+    arap: NonNegative = Field(0.0, description="rotation of edges against the mesh of the last remeshing")
 
 
 class SceneDefaults(Protocol):
@@ -44,6 +54,8 @@ class SceneDefaults(Protocol):
     def max_depth(self) -> int: ...
     @property
     def texture_size(self) -> tuple[int, int]: ...
+    @property
+    def imagenet_class(self) -> int | None: ...
 
 
 class ReferenceSettings(Frozen):
@@ -77,6 +89,10 @@ class GeometryRun(Frozen):
     start_subdivisions: int
     sppi: int
     guiding: Guiding
+    regularisers: Regularisers = Regularisers()
+    classify: float | None = None
+    imagenet_class: int | None = None
+    switches: Switches = Switches()
     observe_every: Count
     patience_windows: Count | None
     min_delta: float
@@ -100,6 +116,7 @@ class MaterialRun(Frozen):
     max_depth: Count
     texture_size: tuple[Count, Count]
     integrator: MaterialIntegrator
+    switches: Switches = Switches()
     observe_every: Count
     patience_windows: Count | None
     min_delta: float
@@ -195,6 +212,18 @@ class GeometrySettings(Frozen):
         "octree",
         description="guiding of the boundary samples; octree is the plugin default, 30-60 times slower on a CPU",
     )
+    regularisers: Regularisers = Field(
+        Regularisers(), description="weights of the priors on the mesh (section 4.7); all zero, as published"
+    )
+    classify: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        None,
+        description="share of the vision model's loss when the object must also be classified as what it is (section 6.5: "
+        "0.8); null: no classification. Only for models and scenes with an ImageNet class",
+    )
+    switches: Switches = Field(
+        Switches(),
+        description="behaviours of the released code that change results (docs/known-differences.md); all off",
+    )
     observe_every: Count = Field(
         50, description="steps between two recorded frames (original: 25, one epoch)"
     )
@@ -264,6 +293,10 @@ class GeometrySettings(Frozen):
             start_subdivisions=self.start_subdivisions,
             sppi=self.spp if self.sppi is None else self.sppi,
             guiding=self.guiding,
+            regularisers=self.regularisers,
+            classify=self.classify,
+            imagenet_class=scene.imagenet_class if self.classify is not None else None,
+            switches=self.switches,
             observe_every=self.observe_every,
             patience_windows=self.patience,
             min_delta=self.min_delta,
@@ -337,6 +370,10 @@ class MaterialSettings(Frozen):
     integrator: MaterialIntegrator = Field(
         "prb", description="prb, or path as the original: same gradients, about five times slower (section 5)"
     )
+    switches: Switches = Field(
+        Switches(),
+        description="behaviours of the released code that change results (docs/known-differences.md); all off",
+    )
     observe_every: Count = Field(4, description="steps between two recorded frames (original: one)")
     patience: Count | None = Field(
         50, description="stop after this many epochs without improvement; null: never (section 4.6)"
@@ -384,6 +421,7 @@ class MaterialSettings(Frozen):
             max_depth=self.max_depth or scene.max_depth,
             texture_size=self.texture_size or scene.texture_size,
             integrator=self.integrator,
+            switches=self.switches,
             observe_every=self.observe_every,
             patience_windows=self.patience,
             min_delta=self.min_delta,
@@ -404,11 +442,35 @@ class MaterialSettings(Frozen):
         )
 
 
+class Ablation(Frozen):
+    """One target and model, run as corrected and with each of some switches, for Table T7."""
+
+    scene: str = Field(description="target; `rerender list scenes` prints what exists")
+    envmap: str = Field("builtin", description="light of a geometry scene")
+    model: str = Field(description="vision model to optimise for")
+    switches: Annotated[tuple[SwitchName, ...], Field(min_length=1)] = Field(
+        description="behaviours of the released code, each switched on alone"
+    )
+    seeds: Count = Field(5, description="paired repetitions: seeds 1 to this number")
+    epochs: Count | None = Field(None, description="sweeps over the views; null: as all runs of the family")
+
+
 class MetamersSettings(Frozen):
     """The metamers experiment of one tier."""
 
     geometry: GeometrySettings
     material: MaterialSettings
+    ablations: tuple[Ablation, ...] = Field(
+        (), description="comparisons of the released code's behaviours with the corrected ones (Table T7)"
+    )
+
+    @model_validator(mode="after")
+    def _distinct(self) -> MetamersSettings:
+        places = [(case.scene, case.envmap, case.model) for case in self.ablations]
+        twice = sorted({" ".join(place) for place in places if places.count(place) > 1})
+        if twice:
+            raise ValueError(f"ablations lists {', '.join(twice)} more than once: join their switches")
+        return self
 
 
 def _no_duplicates(settings: BaseModel, *fields: str) -> None:

@@ -12,9 +12,10 @@ from functools import partial
 from pathlib import Path
 
 from rerender.core.errors import unknown_name
+from rerender.papers.metamers.ablation_table import build_t7
 from rerender.papers.metamers.environment_table import build_t8
 from rerender.papers.metamers.results import NOT_RUN, Results, results_of
-from rerender.papers.metamers.runfiles import Expected, Family, blocked_models
+from rerender.papers.metamers.runfiles import AblationCase, Expected, Family, blocked_models
 from rerender.papers.metamers.statistics_tables import build_t5, build_t6
 from rerender.papers.metamers.table_parts import RUNS, STARRED, common_caption, metric_column, scene_label
 from rerender.reporting import captions
@@ -56,6 +57,7 @@ def make_table(
     expected: Iterable[Expected] = (),
     names: Names | None = None,
     files: Iterable[Path | str] = (),
+    cases: Iterable[AblationCase] = (),
 ) -> Table:
     """Make the table called `table_id` from `metrics.parquet` and write it to `out_stem` + four suffixes.
 
@@ -64,7 +66,7 @@ def make_table(
     """
     if table_id not in (*BUILDERS, *SOURCED):
         raise unknown_name("metamers table", table_id, (*BUILDERS, *SOURCED))
-    results = results_of(read_metrics(metrics), expected, tier)
+    results = results_of(read_metrics(metrics), expected, tier, cases)
     builder = (
         partial(SOURCED[table_id], files=tuple(map(Path, files)))
         if table_id in SOURCED
@@ -388,6 +390,7 @@ BUILDERS: Mapping[str, Callable[[Results, Names], Table]] = {
     "t3": build_t3,
     "t4": build_t4,
     "t5": build_t5,
+    "t7": build_t7,
 }
 SOURCED: Mapping[str, Callable[..., Table]] = {"t6": build_t6, "t8": build_t8}
 """Tables that read files beside the metrics."""

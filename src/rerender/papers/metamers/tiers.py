@@ -10,19 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from rerender.papers.metamers.settings import GeometrySettings, MaterialSettings, MetamersSettings, Refinement
-
-_ALL_GEOMETRY_MODELS = ("mae", "mse", "ssim", "frontend", "portilla_simoncelli", "lpips", "resnet", "dino")
-_ALL_MATERIAL_MODELS = (
-    "dual_buffer",
-    "mse",
-    "ssim",
-    "frontend",
-    "portilla_simoncelli",
-    "lpips",
-    "resnet",
-    "dino",
+from rerender.papers.metamers.settings import (
+    Ablation,
+    GeometrySettings,
+    MaterialSettings,
+    MetamersSettings,
+    Refinement,
 )
+
+# Section 8.2: the paper's objectives (vggloss repaired), then those that need no weights.
+_NETWORKS = ("resnet", "resnet_sin", "vgg", "vggloss", "lpips", "clip", "dino")
+_WEIGHTLESS = ("frontend", "portilla_simoncelli")
 
 _SMOKE = MetamersSettings(
     geometry=GeometrySettings(
@@ -68,13 +66,24 @@ _SMOKE = MetamersSettings(
         heldout_views=2,
         envmap_height=32,
     ),
+    ablations=(
+        Ablation(
+            scene="suzanne",
+            envmap="constant",
+            model="ssim",
+            switches=("upstream_view", "frozen_seeds"),
+            seeds=1,
+            epochs=2,
+        ),
+        Ablation(scene="diffuse", model="dino", switches=("clip_norm_for_dino",), seeds=1),
+    ),
 )
 
 _LAPTOP = MetamersSettings(
     geometry=GeometrySettings(
         scenes=("suzanne", "bunny", "dragon"),
         envmaps=("constant", "venice_sunset"),
-        models=("mae", "ssim", "frontend", "lpips", "resnet", "dino"),
+        models=("mae", "ssim", "frontend", *_NETWORKS),
         seeds=2,
         image_size=64,
         spp=12,
@@ -99,7 +108,7 @@ _LAPTOP = MetamersSettings(
     ),
     material=MaterialSettings(
         scenes=("diffuse", "translucent"),
-        models=("dual_buffer", "mse", "ssim", "portilla_simoncelli", "lpips", "resnet", "dino"),
+        models=("dual_buffer", "mse", "ssim", "portilla_simoncelli", *_NETWORKS),
         seeds=2,
         image_size=64,
         spp=16,
@@ -119,15 +128,75 @@ _LAPTOP = MetamersSettings(
         heldout_views=4,
         envmap_height=64,
     ),
+    # the front end sees colour and spatial structure, and needs no weights
+    ablations=(
+        Ablation(
+            scene="suzanne",
+            envmap="venice_sunset",
+            model="frontend",
+            switches=("upstream_view", "frozen_seeds"),
+            seeds=2,
+            epochs=10,
+        ),
+        Ablation(
+            scene="translucent",
+            model="dual_buffer",
+            switches=("last_view_only", "dual_buffer_lr"),
+            seeds=2,
+            epochs=40,
+        ),
+        Ablation(
+            scene="suzanne",
+            envmap="venice_sunset",
+            model="dino",
+            switches=("upstream_view", "clip_norm_for_dino"),
+            seeds=2,
+        ),
+        Ablation(
+            scene="suzanne",
+            envmap="venice_sunset",
+            model="resnet_sin",
+            switches=("upstream_view", "train_mode_sin"),
+            seeds=2,
+        ),
+    ),
 )
+
+_ALL_ENVMAPS = ("hallstatt", "skybox", "garden", "constant")
 
 _PAPER = MetamersSettings(
     geometry=GeometrySettings(
-        scenes=("suzanne", "bunny", "dragon"),
-        envmaps=("constant", "venice_sunset"),
-        models=_ALL_GEOMETRY_MODELS,
+        scenes=("dragon", "dog", "lion", "lionstatue", "suzanne"),
+        envmaps=_ALL_ENVMAPS,
+        models=("mae", *_NETWORKS, *_WEIGHTLESS),
     ),
-    material=MaterialSettings(scenes=("diffuse", "translucent"), models=_ALL_MATERIAL_MODELS),
+    material=MaterialSettings(
+        scenes=("translucent", "diffuse", "brushed_metal", "rosaline", "aurora"),
+        models=("dual_buffer", *_NETWORKS, *_WEIGHTLESS),
+    ),
+    ablations=(
+        *(
+            Ablation(
+                scene="suzanne",
+                envmap="hallstatt",
+                model=model,
+                switches=("upstream_view", *own, "frozen_seeds"),
+            )
+            for model, own in (
+                *(("frontend", ()), ("resnet", ()), ("lpips", ()), ("clip", ())),
+                *(("resnet_sin", ("train_mode_sin",)), ("dino", ("clip_norm_for_dino",))),
+            )
+        ),
+        *(
+            Ablation(scene=scene, model=model, switches=("last_view_only", *own))
+            for scene, model, own in (
+                ("translucent", "dual_buffer", ("dual_buffer_lr", "frozen_seeds")),
+                ("diffuse", "dual_buffer", ("frozen_seeds",)),
+                ("translucent", "resnet", ()),
+                ("diffuse", "resnet", ()),
+            )
+        ),
+    ),
 )
 
 TIERS: Mapping[str, MetamersSettings] = MappingProxyType(

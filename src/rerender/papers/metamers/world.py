@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from rerender.catalogue.origins import read_origin
-from rerender.catalogue.specs import Bsdf, EnvmapSpec, Ground, SceneSpec
+from rerender.catalogue.specs import Bsdf, EnvmapSpec, GlossyBsdf, Ground, MeasuredBsdf, SceneSpec
 from rerender.catalogue.standins import ground_square
 from rerender.core.cameras import (
     Camera,
@@ -43,6 +43,7 @@ class SceneFiles:
     envmap: Path | None = None
     texture: Path | None = None
     ground: Path | None = None
+    bsdf: Path | None = None
 
     @property
     def origin(self) -> str:
@@ -51,13 +52,16 @@ class SceneFiles:
 
     def named(self) -> dict[str, Path]:
         """Return the files that there are, by role."""
-        roles = {"mesh": self.mesh, "envmap": self.envmap, "texture": self.texture, "ground": self.ground}
+        roles = {
+            **{"mesh": self.mesh, "envmap": self.envmap, "texture": self.texture, "ground": self.ground},
+            "bsdf": self.bsdf,
+        }
         return {role: Path(path) for role, path in roles.items() if path is not None}
 
 
 @dataclass(frozen=True, eq=False)
 class World:
-    """A target scene in memory: registry entries and the content of their files."""
+    """A target scene in memory: registry entries and the content of their files; `bsdf_file` is for Mitsuba to read."""
 
     scene: SceneSpec
     envmap: EnvmapSpec
@@ -65,6 +69,7 @@ class World:
     radiance: np.ndarray | None
     base_color: np.ndarray | None
     ground: Mesh | None
+    bsdf_file: Path | None = None
 
 
 def load_world(scene: SceneSpec, envmap: EnvmapSpec, files: SceneFiles) -> World:
@@ -79,6 +84,7 @@ def load_world(scene: SceneSpec, envmap: EnvmapSpec, files: SceneFiles) -> World
         radiance=read_image(files.envmap) if files.envmap else None,
         base_color=read_image(files.texture) if files.texture else None,
         ground=ground,
+        bsdf_file=files.bsdf,
     )
 
 
@@ -140,30 +146,74 @@ def primal_integrator(spec: SceneSpec, max_depth: int | None = None) -> dict[str
 
 def target_bsdf(world: World) -> dict[str, Any]:
     """Describe the object's true BSDF."""
-    return bsdf_plugin(world.scene.bsdf, world.base_color)
+    truth = world.scene.bsdf
+    if isinstance(truth, MeasuredBsdf):
+        if world.bsdf_file is None:
+            return glossy_plugin(truth.standin)
+        return {"type": "measured", "filename": str(world.bsdf_file)}
+    return bsdf_plugin(truth, {} if world.base_color is None else {"base_color": world.base_color})
 
 
-def bsdf_plugin(bsdf: Bsdf, base_color: np.ndarray | None = None) -> dict[str, Any]:
-    """Describe a BSDF; `base_color`, (H, W, 3), replaces its colour by a texture."""
-    if base_color is not None:
-        colour: dict[str, Any] = scenes.texture(base_color)
+def glossy_plugin(bsdf: GlossyBsdf) -> dict[str, Any]:
+    """Describe the analytic stand-in of a measured BSDF."""
+
+    def rgb(value: tuple[float, float, float]) -> dict[str, Any]:
+        return {"type": "rgb", "value": list(value)}
+
+    if bsdf.coat_ior is not None:
+        return {
+            "type": "roughplastic",
+            "distribution": "beckmann",
+            "alpha": bsdf.alpha_u,
+            "int_ior": bsdf.coat_ior,
+            "diffuse_reflectance": rgb(bsdf.diffuse),
+            "specular_reflectance": rgb(bsdf.specular),
+            "nonlinear": True,
+        }
+    return {
+        "type": "blendbsdf",
+        "weight": bsdf.weight,
+        "base": {"type": "diffuse", "reflectance": rgb(bsdf.diffuse)},
+        "gloss": {
+            "type": "roughconductor",
+            "distribution": "beckmann",
+            "alpha_u": bsdf.alpha_u,
+            "alpha_v": bsdf.alpha_v,
+            "specular_reflectance": rgb(bsdf.specular),
+        },
+    }
+
+
+def bsdf_plugin(bsdf: Bsdf, textures: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Describe a BSDF; `textures`, (H, W, 3) by parameter name, replace its values."""
+    if "base_color" in textures:
+        colour: dict[str, Any] = scenes.texture(textures["base_color"])
     else:
         assert not isinstance(bsdf.base_color, str), f"texture {bsdf.base_color} was not read"
         colour = {"type": "rgb", "value": [float(bsdf.base_color)] * 3}
     if bsdf.plugin == "diffuse":
         return {"type": "twosided", "nested": {"type": "diffuse", "reflectance": colour}}
-    return {"type": "principled", "base_color": colour, **bsdf.scalars}
+    mapped = {name: scenes.texture(pixels) for name, pixels in textures.items()}
+    return {"type": "principled", **bsdf.scalars, **mapped, "base_color": colour}
+
+
+def fitted_bsdf(scene: SceneSpec, state: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe the fitted BSDF: the start with every optimised parameter replaced by that of `state`."""
+    assert scene.start_bsdf is not None
+    values = {free.name: np.asarray(state[free.name]) for free in scene.optimised if free.name in state}
+    plugin = bsdf_plugin(scene.start_bsdf, {name: x for name, x in values.items() if x.ndim == 3})
+    return plugin | {name: float(x.item()) for name, x in values.items() if x.size == 1}
 
 
 def true_values(world: World, texture_size: tuple[int, int]) -> dict[str, np.ndarray]:
     """Return the parameters of the target that the fitted family can express, by their names.
 
-    A `diffuse` target has a texture only: as a `principled` BSDF it has no exact counterpart.
+    A `diffuse` target has a texture only: as a `principled` BSDF it has no exact counterpart. A measured one has none.
     """
     bsdf, truth = world.scene.bsdf, {}
     if world.base_color is not None:
         truth["base_color"] = resize_area(world.base_color, *texture_size)
-    if bsdf.plugin == "principled":
+    if isinstance(bsdf, Bsdf) and bsdf.plugin == "principled":
         truth |= {name: np.array([value]) for name, value in bsdf.scalars.items()}
     return truth
 

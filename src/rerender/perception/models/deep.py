@@ -1,13 +1,13 @@
-"""Pretrained networks as vision models: LPIPS, VGG-16, ResNet-50 and DINOv2.
+"""Pretrained networks as vision models: LPIPS, VGG-16, VGG-19, ResNet-50, DINOv2 and CLIP.
 
 All are frozen and in evaluation mode; gradients reach the images only. Images enter as (N, 3, H, W)
-display sRGB. Convolutional networks see them at render size; DINOv2 at 224 pixels.
+display sRGB. Convolutional networks see them at render size; DINOv2 and CLIP at 224 pixels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,13 +19,14 @@ from rerender.core.errors import UserError
 from rerender.perception import preprocessing as pre
 from rerender.perception.models.base import Features, VisionModel
 from rerender.perception.models.distances import cosine, image_mean
+from rerender.perception.networks.clip import ClipVision, vision_names
 from rerender.perception.networks.dinov2 import DinoV2, official_names
 from rerender.perception.networks.lpips import LpipsHeads, unit_channels
 from rerender.perception.networks.resnet import ResNet50
-from rerender.perception.networks.vgg import TAP_CHANNELS, Vgg16
+from rerender.perception.networks.vgg import TAP_CHANNELS, Vgg16, Vgg19Start
 from rerender.perception.weights import WEIGHTS, load_into
 
-DINO_SIZE = 224
+TRANSFORMER_SIZE = 224
 MIN_SIZE = 16  # VGG-16 halves four times
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
@@ -50,8 +51,15 @@ class PooledResNet:
 
     def features(self, images: Tensor) -> Features:
         """Return the (N, 2048) pooled features."""
-        pre.check_images(images)
-        return (self.network(pre.normalise(images, pre.IMAGENET_MEAN, pre.IMAGENET_STD)),)
+        normalised = pre.normalise(pre.check_images(images), pre.IMAGENET_MEAN, pre.IMAGENET_STD)
+        if self.network.training:  # batch statistics are those of one image, as in the released code
+            return (torch.cat([self.network(image) for image in torch.split(normalised, 1)]),)
+        return (self.network(normalised),)
+
+    def logits(self, features: Features) -> Tensor:
+        """Return the (N, 1000) scores of the ImageNet classes."""
+        scores: Tensor = self.network.fc(features[0])
+        return scores
 
     def loss(self, features: Features, target: Features) -> Tensor:
         """Return the mean absolute difference of each image's features."""
@@ -96,27 +104,43 @@ class Lpips:
 
 
 @dataclass(frozen=True)
-class PatchTokens:
-    """DINOv2's patch tokens after the final norm. Loss: mean over patches of 1 - cosine.
+class VggLoss:
+    """VGG-19's relu2_2, 128 channels at half the size. Loss: mean squared difference. Similarity: cosine of all of it."""
 
-    Images of another size than 224 are resized bilinearly (antialiased when shrinking). The
-    released MRD code normalised with CLIP's constants; `clip_norm_for_dino` reproduces that.
+    network: Vgg19Start
+    name: str = "vggloss"
+
+    def features(self, images: Tensor) -> Features:
+        """Return the (N, 128, H/2, W/2) activations."""
+        return (self.network(pre.normalise(pre.check_images(images), pre.IMAGENET_MEAN, pre.IMAGENET_STD)),)
+
+    def loss(self, features: Features, target: Features) -> Tensor:
+        """Return the mean squared difference of each image."""
+        return image_mean((features[0] - target[0]).square())
+
+    def similarity(self, features: Features, target: Features) -> Tensor:
+        """Return the cosine of each image's activations."""
+        return cosine(features[0].flatten(1), target[0].flatten(1))
+
+
+@dataclass(frozen=True)
+class PatchTokens:
+    """Patch tokens of a transformer, DINOv2's or CLIP's, of length one. Loss: mean over patches of 1 - cosine.
+
+    Images of another size than 224 are resized bilinearly (antialiased when shrinking), and normalised with the
+    `mean` and `std` of the network's own training.
     """
 
-    network: DinoV2
-    clip_norm_for_dino: bool = False
-    size: int = DINO_SIZE
+    network: nn.Module
+    mean: tuple[float, float, float] = pre.IMAGENET_MEAN
+    std: tuple[float, float, float] = pre.IMAGENET_STD
+    size: int = TRANSFORMER_SIZE
     name: str = "dino"
 
     def features(self, images: Tensor) -> Features:
         """Return the (N, patches, width) tokens, each of length one."""
         sized = pre.resize(pre.check_images(images), self.size)
-        mean, std = (
-            (pre.CLIP_MEAN, pre.CLIP_STD)
-            if self.clip_norm_for_dino
-            else (pre.IMAGENET_MEAN, pre.IMAGENET_STD)
-        )
-        return (F.normalize(self.network(pre.normalise(sized, mean, std)), dim=-1, eps=1e-8),)
+        return (F.normalize(self.network(pre.normalise(sized, self.mean, self.std)), dim=-1, eps=1e-8),)
 
     def loss(self, features: Features, target: Features) -> Tensor:
         """Return 1 - mean patch cosine of each image, as half the squared chord (exactly 0 at identity)."""
@@ -125,6 +149,23 @@ class PatchTokens:
     def similarity(self, features: Features, target: Features) -> Tensor:
         """Return the mean patch cosine."""
         return 1 - self.loss(features, target)
+
+
+def with_clip_constants(model: PatchTokens) -> PatchTokens:
+    """Return the model with CLIP's normalisation, which the released MRD code gives DINOv2 as well."""
+    return replace(model, mean=pre.CLIP_MEAN, std=pre.CLIP_STD)
+
+
+def in_training_mode(model: PooledResNet) -> PooledResNet:
+    """Put the network into training mode, as the released MRD code leaves its Stylized-ImageNet ResNet.
+
+    Batch norms then use the statistics of each image. Their running statistics, which training mode never reads,
+    stay as they are.
+    """
+    for part in model.network.train().modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.momentum = 0.0
+    return model
 
 
 def build_resnet(paths: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> VisionModel:
@@ -156,6 +197,23 @@ def build_dino(paths: Mapping[str, Path], device: torch.device, dtype: torch.dty
         network = DinoV2()
     load_into(network, paths["dinov2_vitb14"], WEIGHTS["dinov2_vitb14"], rename=official_names)
     return PatchTokens(frozen(network, device, dtype))
+
+
+def build_clip(paths: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> VisionModel:
+    """Build `clip` from the vision tower in the Hugging Face file of CLIP ViT-L/14."""
+    with torch.device("meta"):
+        network = ClipVision()
+    load_into(network, paths["clip_vitl14"], WEIGHTS["clip_vitl14"], rename=vision_names)
+    return PatchTokens(frozen(network, device, dtype), mean=pre.CLIP_MEAN, std=pre.CLIP_STD, name="clip")
+
+
+def build_vggloss(paths: Mapping[str, Path], device: torch.device, dtype: torch.dtype) -> VisionModel:
+    """Build `vggloss` from the first convolutions of torchvision's VGG-19."""
+    with torch.device("meta"):
+        network = Vgg19Start()
+    later = tuple(f"features.{index}." for index in range(9, 37))
+    load_into(network, paths["vgg19_v1"], WEIGHTS["vgg19_v1"], ignore=("classifier.", *later))
+    return VggLoss(frozen(network, device, dtype))
 
 
 def _resnet(paths: Mapping[str, Path], asset: str, device: torch.device, dtype: torch.dtype) -> ResNet50:

@@ -36,4 +36,6 @@ BUILDERS: Mapping[str, Builder] = {
     "resnet": deep.build_resnet,
     "resnet_sin": deep.build_resnet_sin,
     "dino": deep.build_dino,
+    "clip": deep.build_clip,
+    "vggloss": deep.build_vggloss,
 }
