@@ -36,12 +36,12 @@ def install(monkeypatch: pytest.MonkeyPatch, **plugins: object) -> None:
 
 
 def tutorial(root: Path) -> dict[str, Any]:
-    """Run the code of the tutorial in docs/assets.md."""
-    text = (root / "docs" / "assets.md").read_text(encoding="utf-8")
-    block = re.search(r"\n( {7}from rerender\.catalogue\.specs.*?)\n\n\S", text, re.DOTALL)
+    """Run the code of the tutorial in docs/add-a-scene.md."""
+    text = (root / "docs" / "add-a-scene.md").read_text(encoding="utf-8")
+    block = re.search(r"```python\n(.*?)```", text, re.DOTALL)
     assert block is not None
     names: dict[str, Any] = {}
-    exec("\n".join(part[7:] for part in block[1].splitlines()), names)
+    exec(block[1], names)
     return names
 
 

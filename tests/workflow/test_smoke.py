@@ -24,7 +24,14 @@ pytestmark = pytest.mark.workflow
 SMOKE = ("--config", "tier=smoke")
 RESULTS = "results/smoke"
 AFTER_EVALUATE = {
-    *("metamers_evaluate", "metamers_metrics", "metamers_table", "metamers_figure", "metamers_video"),
+    *(
+        "metamers_ablate",
+        "metamers_evaluate",
+        "metamers_metrics",
+        "metamers_table",
+        "metamers_figure",
+        "metamers_video",
+    ),
     *("aggregate_metrics", "aggregate_verdicts", "all"),
 }
 ENVMAPS_AFTER_INVERT = {

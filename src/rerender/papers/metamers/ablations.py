@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rerender.papers.metamers.evaluate import EvaluateRequest, EvaluationFiles, evaluate_runs
-from rerender.papers.metamers.optimise import RunRecord, RunRequest, optimise_run
+from rerender.papers.metamers.optimise import RunRecord, RunRequest, identify, optimise_run
 from rerender.papers.metamers.runfiles import RunFiles
 from rerender.papers.metamers.settings import EvaluationSettings
 from rerender.papers.metamers.switches import CORRECTED, switched_on
@@ -50,10 +50,11 @@ def run_ablation(
 ) -> None:
     """Fit and judge every variant with every seed, and write the metric rows.
 
-    Finished fits stay in `state_root` until all are judged, so an interrupted job repeats at most one.
+    Finished fits stay in `state_root` until all are judged, so an interrupted job repeats at most one; they are kept under
+    the name of the run as corrected, so that other settings, inputs or code never find them.
     """
     rows: list[MetricRow] = []
-    work = state_root / "ablations" / request.run.scene.id / request.run.envmap.id / request.run.model
+    work = state_root / f"ablation-{identify(request.run, record)}"
     for variant in (CORRECTED, *request.switches):
         runs = tuple(_fit(request, record, variant, seed, work) for seed in range(1, request.seeds + 1))
         rows += _judged(request, runs, variant, work / variant)
