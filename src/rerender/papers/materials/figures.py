@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,6 +130,11 @@ def draw_issue(shown: Shown) -> tuple[Figure, pl.DataFrame]:
     )
 
 
+def wrapped(label: str, columns: int = 14) -> str:
+    """Break the lines of a row's label so that they end before its pictures."""
+    return "\n".join(textwrap.fill(line, columns) for line in label.splitlines())
+
+
 def draw_unpack(shown: Shown) -> tuple[Figure, pl.DataFrame]:
     """Occlusion, roughness and metallic packed as red, green and blue, and one by one."""
     rows = []
@@ -158,7 +164,7 @@ def _picture_rows(
     records = []
     for row, (label, shots) in enumerate(rows):
         top = HEAD + row * (CELL + GAP)
-        text_at(figure, 0.08, top + CELL / 2, label.replace(" ", "\n", 1), fontsize=6.5, va="center")
+        text_at(figure, 0.08, top + CELL / 2, wrapped(label), fontsize=6.5, va="center")
         for column, kind in enumerate(kinds):
             image = displayed(kind, shots[kind][0])
             place = (LEFT + column * (CELL + GAP), top, CELL, CELL)
@@ -201,7 +207,7 @@ def draw_light(shown: Shown) -> tuple[Figure, pl.DataFrame]:
             )
         for label, shots, light, scale in entries:
             top = HEAD + row * (CELL + GAP)
-            text_at(figure, 0.08, top + CELL / 2, label.replace(" ", "\n", 1), fontsize=6.5, va="center")
+            text_at(figure, 0.08, top + CELL / 2, wrapped(label), fontsize=6.5, va="center")
             sky = tonemap(scale * light).astype(np.float32)
             images = {kind: displayed(kind, shots[kind][0]) for kind in kinds} | {"light": sky}
             for column, (kind, image) in enumerate(images.items()):
