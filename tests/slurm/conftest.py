@@ -68,6 +68,7 @@ class Project:
         self.cluster = cluster
         self.folder = folder
         self.log = folder / "main.log"
+        self.path = ""  # goes before the cluster's PATH
         self._started: list[subprocess.Popen[bytes]] = []
         self.site()
 
@@ -90,6 +91,7 @@ class Project:
                 cwd=self.folder,
                 env={
                     **self.cluster.environment,
+                    "PATH": self.path + self.cluster.environment["PATH"],
                     "PYTHONPATH": f"{SRC}{os.pathsep}{SRC.parent}",
                     "NO_COLOR": "1",
                 },
