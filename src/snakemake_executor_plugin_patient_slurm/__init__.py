@@ -84,11 +84,15 @@ class Executor(SlurmExecutor):  # type: ignore[misc]
         self._away = False
 
     def _begin(self) -> None:
-        """Look for jobs of an earlier call, and take a folder of our own; once, and only if there is work."""
+        """Refuse what no node can hold, look for jobs of an earlier call, and take a folder of our own; once, if there is work."""
         from rerender.runtime.locks import run_lock
         from snakemake_executor_plugin_patient_slurm.earlier import Earlier
+        from snakemake_executor_plugin_patient_slurm.requests import too_large
 
         if self._earlier is None:
+            one_of_each = {job.name: job for job in self.workflow.dag.needrun_jobs()}
+            if sentences := too_large(one_of_each.values(), self._site):
+                raise WorkflowError("\n".join(sentences))
             self._earlier = Earlier(ROOT, self.logger.warning)
             self._locks.enter_context(run_lock(self._folder))
 

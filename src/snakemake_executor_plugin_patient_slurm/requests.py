@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +60,20 @@ def asks_for_gpu(resources: Mapping[str, Any]) -> bool:
     return any(resources.get(name) for name in GPU_NAMES) or "gpu" in str(resources.get("gres", ""))
 
 
+def too_large(jobs: Iterable[Any], site: Site) -> list[str]:
+    """Say which rules ask for more memory than a job may have at the site; one sentence each."""
+    sentences = {}
+    for job in jobs:
+        kind = "gpu" if asks_for_gpu(job.resources) else "cpu"
+        most, memory = getattr(site, kind).max_memory_mb, job.resources.get("mem_mb")
+        if isinstance(memory, int) and memory > most:
+            sentences[job.name] = (
+                f"Rule {job.name} asks for {memory} MB and the site file allows {most} MB ({kind}.max_memory_mb): raise that "
+                f"if the nodes have more, or try the rule with less: --set-resources {job.name}:mem_mb={most}"
+            )
+    return list(sentences.values())
+
+
 def request_for(jobs: Sequence[Any], site: Site, cost: float | None = None) -> Request:
     """Compose the request of a batch: the resources of its first job, which the others share, for all of them.
 
@@ -73,7 +87,7 @@ def request_for(jobs: Sequence[Any], site: Site, cost: float | None = None) -> R
         once = min(place.max_runtime, int(limit * growth))
         resources["runtime"] = runtime_of([once] * len(jobs), cost, place.max_runtime)
     if isinstance(memory := resources.get("mem_mb"), int):
-        resources["mem_mb"] = min(max(place.max_memory_mb, memory), int(memory * growth))
+        resources["mem_mb"] = min(place.max_memory_mb, int(memory * growth))
         resources["mem_mb"] += SNAKEMAKE_MB + (PRELOAD_MB if len(jobs) > 1 else 0)
     if place.partition:
         resources.setdefault("slurm_partition", place.partition)

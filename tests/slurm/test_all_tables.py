@@ -24,6 +24,12 @@ SITE = {
 }
 
 
+def failures(text: str) -> str:
+    """What Snakemake said of each job that failed, and its last lines."""
+    blocks = re.findall(r"^(?:Error|WorkflowError|Traceback).*\n(?:(?!\[).*\n){0,40}", text, re.M)
+    return "\n".join([*(block[:4000] for block in blocks[:4]), text[-2000:]])
+
+
 @pytest.fixture(scope="module")
 def said(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """A checkout with its site file adapted, and what the command said, twice."""
@@ -62,7 +68,7 @@ def said(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
             timeout=900,
             check=False,
         )
-        assert done.returncode == 0, done.stdout[-8000:]
+        assert done.returncode == 0, failures(done.stdout)
         texts.append(done.stdout)
     return folder, texts
 

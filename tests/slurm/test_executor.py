@@ -49,3 +49,11 @@ def test_runs_of_a_rule_share_a_slurm_job_and_fail_one_by_one(project: Project) 
     assert said.count("submitted with SLURM jobid") == 1
     assert not (project.folder / "out/bad.txt").exists()
     assert "5 of 7 steps" in said
+
+
+def test_a_rule_that_no_node_can_hold_is_named_before_anything_starts(project: Project) -> None:
+    (project.folder / "Snakefile").write_text(WHERE)
+    said = project.run("all", "--set-resources", "where:mem_mb=7001", code=1)
+    assert "Rule where asks for 7001 MB and the site file allows 7000 MB (gpu.max_memory_mb)" in said
+    assert "--set-resources where:mem_mb=7000" in said
+    assert "submitted" not in said

@@ -63,7 +63,7 @@ rule materials_capture:
     threads: 1
     resources:
         gpu=1,
-        mem_mb=8000,
+        mem_mb=6000,
         runtime=60,
     params:
         settings=material_capture_params,
@@ -94,7 +94,7 @@ rule materials_fit:
     threads: 1
     resources:
         gpu=1,
-        mem_mb=8000,
+        mem_mb=6000,
         runtime=240,
     params:
         settings=material_fit_params,
@@ -125,7 +125,7 @@ rule materials_refine:
     threads: 1
     resources:
         gpu=1,
-        mem_mb=8000,
+        mem_mb=6000,
         runtime=120,
     params:
         settings=material_refine_params,
