@@ -36,6 +36,10 @@ LIGHT = (
 )
 
 
+FROM_NUMBERS = ("metamers", "envmaps", "materials", "viewpoints", "physics")
+"""Papers whose tables and figures are drawn from files, without the libraries that made them: an import costs 2 CPU s a job."""
+
+
 def test_imports_respect_the_layers(root: Path) -> None:
     lint = Path(sys.executable).with_name("lint-imports")
     done = subprocess.run([lint, "--no-cache"], cwd=root, capture_output=True, text=True, check=False)
@@ -66,5 +70,14 @@ def test_an_arrow_that_points_up_is_seen(root: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("module", LIGHT)
 def test_light_modules_import_nothing_heavy(module: str) -> None:
     script = f"import sys, {module}; print(*sorted({HEAVY!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize("part", ["tables", "figures"])
+@pytest.mark.parametrize("paper", FROM_NUMBERS)
+def test_what_is_drawn_from_files_needs_no_renderer(paper: str, part: str) -> None:
+    module = f"rerender.papers.{paper}.{part}"
+    script = f"import sys, {module}; print(*sorted({{'torch', 'mitsuba', 'warp'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []

@@ -208,7 +208,12 @@ def test_other_versions_are_named_with_what_to_do() -> None:
 
 def test_rules_that_ask_for_more_memory_than_the_site_has_are_named_once() -> None:
     site = parse_site({"cpu": {"max_memory_mb": 3000}, "gpu": {"max_memory_mb": 9000}})
-    jobs = [Job({"mem_mb": 3001}, "big"), Job({"mem_mb": 4000}, "big"), Job({"mem_mb": 3000}), Job({"gpu": 1, "mem_mb": 9000})]
+    jobs = [
+        Job({"mem_mb": 3001}, "big"),
+        Job({"mem_mb": 4000}, "big"),
+        Job({"mem_mb": 3000}),
+        Job({"gpu": 1, "mem_mb": 9000}),
+    ]
     (sentence,) = requests.too_large(jobs, site)
     assert "Rule big asks for 4000 MB" in sentence
     assert "3000 MB (cpu.max_memory_mb)" in sentence

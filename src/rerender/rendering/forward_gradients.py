@@ -1,7 +1,7 @@
-"""What a rigid shift of a shape does to its picture: forward-mode derivatives, and how they are shown.
+"""What a rigid shift of a shape does to its picture, by forward-mode derivatives or differences.
 
 Metamers fact sheet, section 6.4: every vertex moves along (1, 1, 1), and the derivative of the tone-mapped image with respect to that
-shift, silhouettes included, is the picture [display values per scene unit]. `magnitude` and `signed` are its two displays.
+shift, silhouettes included, is the picture [display values per scene unit]. `gradient_display` has its two displays.
 
 `shift_gradients` is forward mode through Mitsuba's projective integrator, as published: on a CPU half a minute of compilation, then a
 second a view at 64 pixels. `shift_differences` is a central difference at equal random numbers, for a hundredth of that.
@@ -22,8 +22,6 @@ from rerender.rendering.tonemap import reinhard_srgb
 Floats = npt.NDArray[np.float32]
 
 INTEGRATOR = {"type": "direct_projective", "sppi": 0, "guiding": "none"}
-LUMINANCE = (0.2126, 0.7152, 0.0722)
-SMALLEST_RMS = 1e-8
 
 
 def shift_gradients(
@@ -76,20 +74,3 @@ def _display(radiance: npt.NDArray[np.float32], tangent: npt.NDArray[np.float32]
     (slope,) = torch.autograd.grad(reinhard_srgb(values).sum(), values)
     result: Floats = np.nan_to_num(slope.numpy() * np.asarray(tangent, dtype=np.float32))
     return result
-
-
-def magnitude(gradient: npt.NDArray[np.floating]) -> Floats:
-    """Return the length over channels relative to its root mean square, clipped to [0, 1]: (H, W)."""
-    lengths = np.linalg.norm(np.asarray(gradient, dtype=np.float32), axis=-1)
-    scaled: Floats = np.clip(lengths / max(float(np.sqrt(np.mean(lengths**2))), SMALLEST_RMS), 0, 1)
-    return scaled
-
-
-def signed(gradient: npt.NDArray[np.floating]) -> Floats:
-    """Return the luminance relative to its root mean square as a picture (H, W, 3): brighter is red, darker blue, nothing grey."""
-    luminance = np.asarray(gradient, dtype=np.float32) @ np.array(LUMINANCE, dtype=np.float32)
-    scaled = np.clip(luminance / max(float(np.sqrt(np.mean(luminance**2))), SMALLEST_RMS), -1, 1)
-    shown: Floats = 0.5 + 0.5 * np.stack(
-        [np.maximum(scaled, 0), np.zeros_like(scaled), np.maximum(-scaled, 0)], axis=-1
-    ).astype(np.float32)
-    return shown

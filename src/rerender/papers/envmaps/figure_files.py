@@ -11,7 +11,6 @@ import numpy as np
 
 from rerender.core.errors import UserError
 from rerender.core.files import Tree, load_tree
-from rerender.papers.envmaps.fits import load_fits
 from rerender.papers.envmaps.metrics import display
 from rerender.papers.envmaps.results import Results, results_of
 from rerender.papers.envmaps.runfiles import Expected, RunFiles
@@ -69,6 +68,8 @@ class Shown:
 
     def fits(self) -> Mapping[str, object]:
         """Return the first sky's fitted networks."""
+        from rerender.papers.envmaps.fits import load_fits
+
         return load_fits(self.files.fits[0])
 
     def opened(self) -> list[tuple[RunFiles, Tree]]:

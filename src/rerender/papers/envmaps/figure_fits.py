@@ -9,9 +9,7 @@ import numpy as np
 from rerender.core.images import luminance
 from rerender.papers.envmaps.figure_files import Shown, picture
 from rerender.papers.envmaps.figure_galleries import Block, Tile, draw_blocks
-from rerender.papers.envmaps.fits import load_fits, noise_seeds
 from rerender.papers.envmaps.metrics import map_metrics
-from rerender.papers.envmaps.noise import noisy_map
 from rerender.papers.envmaps.settings import noise_variant
 from rerender.papers.envmaps.specs import REPRESENTATIONS
 from rerender.reporting import style
@@ -32,6 +30,8 @@ SHOWN_NOISE = 0.03
 def draw_range(shown: Shown) -> tuple[Figure, pl.DataFrame]:
     """Figure 4: histograms of the map's luminance, on logarithmic axes, beside those of three networks' maps."""
     import polars as pl
+
+    from rerender.papers.envmaps.fits import load_fits
 
     initial = shown.initial()
     fits = load_fits(shown.files.fits[0])
@@ -75,6 +75,9 @@ def draw_range(shown: Shown) -> tuple[Figure, pl.DataFrame]:
 def draw_noise(shown: Shown) -> tuple[Figure, pl.DataFrame]:
     """Figure 5: maps decoded without and with noise on the weights, and PSNR and SSIM over the noise."""
     import polars as pl
+
+    from rerender.papers.envmaps.fits import load_fits, noise_seeds
+    from rerender.papers.envmaps.noise import noisy_map
 
     initial, fits = shown.initial(), load_fits(shown.files.fits[0])
     sky = shown.settings.skies.all[0]

@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from rerender.core.files import Tree
 from rerender.papers.envmaps.figure_edits import featured
 from rerender.papers.envmaps.figure_files import Shown, picture
-from rerender.papers.envmaps.fits import load_fits
 from rerender.papers.envmaps.runfiles import RunFiles
 from rerender.papers.envmaps.settings import base
 from rerender.reporting import style
@@ -120,6 +118,9 @@ def _draw_way(canvas: Canvas, found: Tree, top: float) -> None:
 def draw_place(shown: Shown) -> tuple[Figure, pl.DataFrame]:
     """Figure 3: HDR-SIREN in its two loops: the fit to a sky, made once, and the inverse rendering."""
     import polars as pl
+    import torch
+
+    from rerender.papers.envmaps.fits import load_fits
 
     run, tree = shown.opened()[0]
     name = featured(tuple(tree["runs"]))

@@ -14,7 +14,7 @@ from rerender.papers.metamers.figure_errors import MOST_SCENES, one_light_a_scen
 from rerender.papers.metamers.pictures import Pictures, first_seeds, footnote, models
 from rerender.papers.metamers.runfiles import Expected, RunFiles
 from rerender.papers.metamers.strips import strip_views
-from rerender.rendering.forward_gradients import magnitude, signed
+from rerender.rendering.gradient_display import magnitude, signed
 from rerender.reporting import style
 from rerender.reporting.captions import Names
 from rerender.reporting.grids import axes_at, picture_at, png_bytes, text_at
