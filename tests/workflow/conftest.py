@@ -23,6 +23,11 @@ class Workspace:
 
     folder: Path
 
+    def take(self, finished: Path) -> None:
+        """Copy what Snakemake made and knows in another checkout of the same commit, so that nothing is made twice."""
+        for part in ("resources", "results", "logs", "benchmarks/out", ".snakemake/metadata"):
+            shutil.copytree(finished / part, self.folder / part)
+
     def environment(self) -> dict[str, str]:
         """Return the environment in which the copy of the package is the one that is imported."""
         return {**os.environ, "PYTHONPATH": str(self.folder / "src"), "NO_COLOR": "1"}

@@ -81,8 +81,10 @@ AFTER_OPTIMISE = AFTER_EVALUATE | {"metamers_optimise_geometry", "metamers_optim
 
 @pytest.fixture(scope="module")
 def finished(make_workspace: Callable[[], Workspace]) -> Workspace:
-    """A workspace in which the smoke tier and its report were made."""
+    """A workspace in which the smoke tier and its report were made: here, or in the checkout that `SMOKE_MADE` names."""
     workspace = make_workspace()
+    if made := os.environ.get("SMOKE_MADE"):
+        workspace.take(Path(made))
     workspace.snakemake("--cores", "2", *SMOKE, "--", "report")
     return workspace
 

@@ -110,8 +110,6 @@ rule metamers_evaluate:
     input:
         unpack(scene_assets),
         finals=place_runs("final.npz"),
-        frames=place_runs("frames.npz"),
-        summaries=place_runs("fit.json", "manifest.json"),
     output:
         views="<results>/{tier}/metamers/evaluations/{scene}/{envmap}/views.npz",
         by_view="<results>/{tier}/metamers/evaluations/{scene}/{envmap}/by_view.parquet",
@@ -270,7 +268,6 @@ rule metamers_figure:
 
 rule metamers_video:
     input:
-        runs=place_runs("frames.npz", "trace.parquet"),
         views="<results>/{tier}/metamers/evaluations/{scene}/{envmap}/views.npz",
         turntables="<results>/{tier}/metamers/evaluations/{scene}/{envmap}/turntables.npz",
     output:

@@ -13,7 +13,7 @@ with script(snakemake):
     from rerender.papers.metamers.videos import make_mosaic, make_run_videos, make_turntable
     from rerender.reporting.captions import Names
 
-    runs = finished_runs(cells(snakemake.params.grid), snakemake.input.runs)
+    runs = finished_runs(cells(snakemake.params.grid), [snakemake.input.views])
     names = Names(**snakemake.params.names)
     make_run_videos(runs, Path(snakemake.output.runs), names=names)
     make_mosaic(runs, snakemake.output.mosaic, names=names)

@@ -18,9 +18,10 @@ from rerender.papers.metamers.settings import Ablation, GeometrySettings, Materi
 from rerender.workflow import assets
 from rerender.workflow.session import Session, remembered
 
-EVALUATED = ("metrics.parquet", "views.npz")
 TABLES = ("t1", "t2", "t3", "t4", "t5", "t6", "t7", "t8")
 FIGURES = ("f1", "f2", "f3", "f4", "f5", "f6", "s1", "s2", "s4", "s5", "s6")
+ALL_FAMILIES = ("f4", "f5", "f6", "s1")
+"""Figures of both families; the others show one."""
 FIGURE_SUFFIXES = ("png", "pdf", "parquet")
 TABLE_SUFFIXES = ("csv", "parquet", "tex", "md", "html")
 
@@ -200,37 +201,25 @@ def table_files(session: Session, tier: str, name: str) -> list[str]:
     """Return the files that a table reads beside the metric rows."""
     if name == "t6":
         return evaluation_files(session, tier, "by_view.parquet")
-    return run_files(session, tier, "manifest.json") if name == "t8" else []
+    return evaluation_files(session, tier, "metrics.parquet") if name == "t8" else []
 
 
 def figure_runs(session: Session, tier: str, name: str) -> list[str]:
-    """Return the files that a figure is drawn from. Pictures show the first seed, numbers all."""
+    """Return files that stand for the runs of a figure: its evaluations, each made from all runs of a scene and light.
+
+    Figure 1 shows one run of each family, which it names as well.
+    """
     cells = grid.runnable(session.cells(tier))
     if name == "f1":
         firsts = {cell.family: cell for cell in reversed(cells)}
         shown = [
-            evaluation_files(session, tier, *EVALUATED, scene=cell.scene, envmap=cell.envmap)
+            evaluation_files(session, tier, "metrics.parquet", scene=cell.scene, envmap=cell.envmap)
             for cell in firsts.values()
         ]
         return [
             *(run_file(tier, cell, "frames.npz") for cell in firsts.values()),
             *chain.from_iterable(shown),
         ]
-    if name == "f4":
-        return [
-            *run_files(session, tier, "trace.parquet"),
-            *evaluation_files(session, tier, "metrics.parquet"),
-        ]
-    if name == "f5":
-        return [
-            *run_files(session, tier, "fit.json"),
-            *evaluation_files(session, tier, *EVALUATED, "by_view.parquet"),
-        ]
-    if name in ("f6", "s1"):
-        return [*run_files(session, tier, "fit.json"), *evaluation_files(session, tier, *EVALUATED)]
-    own = {"s5": ("final.npz", "trace.parquet")}.get(name, ("fit.json",))
-    family = {"s4": "material", "f3": "material"}.get(name, "geometry")
-    return [
-        *run_files(session, tier, *own, family=family),
-        *evaluation_files(session, tier, *EVALUATED, family=family),
-    ]
+    family = {"f3": "material", "s4": "material"}.get(name, "geometry")
+    chosen = {} if name in ALL_FAMILIES else {"family": family}
+    return evaluation_files(session, tier, "metrics.parquet", **chosen)

@@ -63,10 +63,26 @@ def test_finished_runs_come_in_grid_order() -> None:
     ]
 
 
+def test_an_evaluation_stands_for_the_runs_that_can_run_and_that_it_judged() -> None:
+    cells = grid.cells(grid.describe(SETTINGS, blocked))
+    place = (cells[0].scene, cells[0].envmap)
+    runs = grid.finished_runs(cells, [Path("anywhere/evaluations", *place, "metrics.parquet")])
+    expected = [cell for cell in cells if (cell.scene, cell.envmap) == place and cell.blocked is None]
+    assert 0 < len(expected) < len(cells)
+    assert [run.folder for run in runs] == [
+        Path("anywhere/runs", *place, cell.model, f"s{cell.seed}") for cell in expected
+    ]
+    only_first = [
+        f"anywhere/runs/{'/'.join(place)}/{cells[0].model}/s{cells[0].seed}/frames.npz",
+        *map(str, (runs[0].metrics,)),
+    ]
+    assert grid.finished_runs(cells, only_first) == runs[:1]
+
+
 def test_a_run_that_is_not_in_the_grid_is_left_out() -> None:
     assert (
         grid.finished_runs(
-            [Expected("geometry", "dog", "constant", "mae", 1)], ["x/suzanne/constant/mae/s1/f"]
+            [Expected("geometry", "dog", "constant", "mae", 1)], ["runs/suzanne/constant/mae/s1/f"]
         )
         == []
     )

@@ -238,7 +238,7 @@ def test_t6_without_values_by_view_says_not_applicable(synthetic: Any, tmp_path:
 
 def test_t8_counts_the_runs_of_every_version_and_origin(synthetic: Any, tmp_path: Path) -> None:
     manifests = [run.manifest for run in synthetic.runs]
-    _, frame, text = make(synthetic, "t8", tmp_path, files=manifests)
+    _, frame, text = make(synthetic, "t8", tmp_path, files={run.metrics for run in synthetic.runs})
     versions = frame.filter(pl.col("name") == "torch").select("value", "runs").rows()
     assert versions == [("2.13", len(manifests) / 2), ("2.14", len(manifests) / 2)]
     assert only(frame, name="Mitsuba variant")["value"] == "llvm_ad_rgb"

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from rerender.papers.metamers.grid import finished_runs
 from rerender.papers.metamers.results import FAMILIES, Results
 from rerender.papers.metamers.table_parts import RUNS, common_caption
 from rerender.provenance.manifest import read_manifest
@@ -23,12 +24,15 @@ MACHINE = ("cpu", "gpu", "system", "python")
 
 
 def build_t8(results: Results, names: Names, *, files: Iterable[Path]) -> Table:
-    """List renderer back-end, machine, library versions and origin of inputs, each with how many runs it was used in."""
+    """List renderer back-end, machine, library versions and origin of inputs, each with how many runs it was used in.
+
+    `files` are of the runs, or of the evaluations that judged them.
+    """
     found: Counter[tuple[str, str, str]] = Counter()
     total = 0
-    for file in files:
+    for run in finished_runs(results.expected, files):
         total += 1
-        found.update(_facts(read_manifest(file)))
+        found.update(_facts(read_manifest(run.manifest)))
     kinds = ("back-end", "machine", "library", "code")
     rows = [
         Row(labels=(kind, name), cells=(Cell(text=value), Cell(count, n=count)), group=kind, compared=False)

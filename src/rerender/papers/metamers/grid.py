@@ -70,12 +70,20 @@ def cells(description: Mapping[str, Any]) -> tuple[Expected, ...]:
 
 
 def finished_runs(expected: Iterable[Expected], files: Iterable[Path | str]) -> list[RunFiles]:
-    """Return the runs that own some of `files`, in the order of the grid."""
-    folders = {Path(file).parent for file in files}
-    known = {folder.parts[-4:]: folder for folder in folders}
+    """Return the runs that own some of `files`, in the order of the grid; of evaluations alone: the runs that these judged.
+
+    An evaluation is made from all runs of its scene and light, so a step that names it need not name each of them: fewer files
+    for Snakemake to look after.
+    """
+    folders = list(dict.fromkeys(Path(file).parent for file in files))
+    known = {folder.parts[-4:]: folder for folder in folders if "runs" in folder.parts[-5:-4]}
+    judged = {folder.parts[-2:]: folder for folder in folders if folder.parts[-3:-2] == ("evaluations",)}
     found = []
     for cell in expected:
-        folder = known.get((cell.scene, cell.envmap, cell.model, f"s{cell.seed}"))
+        run = (cell.scene, cell.envmap, cell.model, f"s{cell.seed}")
+        folder = known.get(run)
+        if not known and cell.blocked is None and (evaluation := judged.get(run[:2])):
+            folder = evaluation.parents[2].joinpath("runs", *run)
         if folder is not None:
             found.append(RunFiles.at(folder, cell.family))
     return found

@@ -62,7 +62,7 @@ def make_table(
     """Make the table called `table_id` from `metrics.parquet` and write it to `out_stem` + four suffixes.
 
     `expected` is the whole grid, blocked cells included, so that missing runs are shown with their reason;
-    without `names` ids are printed. `files` are what some tables read beside the metrics: T6 `by_view.parquet`, T8 manifests.
+    without `names` ids are printed. `files` are what some tables read beside the metrics: T6 `by_view.parquet`, T8 evaluations, whose runs have the manifests.
     """
     if table_id not in (*BUILDERS, *SOURCED):
         raise unknown_name("metamers table", table_id, (*BUILDERS, *SOURCED))
