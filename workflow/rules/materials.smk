@@ -98,6 +98,7 @@ rule materials_fit:
         runtime=240,
     params:
         settings=material_fit_params,
+        variant=VARIANT,
         code=code("rerender.papers.materials.experiment"),
         stack=stack("rerender.papers.materials.experiment"),
     message:
