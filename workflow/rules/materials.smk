@@ -164,6 +164,7 @@ rule materials_metrics:
 rule materials_table:
     input:
         metrics="<results>/{tier}/materials/metrics.parquet",
+        published="config/claims/materials.yaml",
     output:
         html=report(
             "<results>/{tier}/materials/tables/{name}.html",

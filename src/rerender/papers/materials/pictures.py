@@ -30,9 +30,7 @@ def pictures(
     """
     surface = capture.heldout.surface.select(_shown(capture))
     maps = found(surface)
-    normal = world_normals(
-        surface, flat_normals(maps["normal"]) if flat else maps["normal"]
-    )
+    normal = world_normals(surface, flat_normals(maps["normal"]) if flat else maps["normal"])
     values = {
         "render": shade_maps(surface, maps, light, flat=flat),
         "relit": shade_maps(surface, maps, capture.relight, flat=flat),
