@@ -16,8 +16,8 @@ rule materials_scene:
     params:
         settings=material_scene_params,
         variant=VARIANT,
-        code=code("rerender.papers.materials.scenes"),
-        stack=stack("rerender.papers.materials.scenes"),
+        code=code("rerender.catalogue.material_objects"),
+        stack=stack("rerender.catalogue.material_objects"),
     message:
         "True materials of {wildcards.scene}"
     script:
