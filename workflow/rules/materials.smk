@@ -16,8 +16,8 @@ rule materials_scene:
     params:
         settings=material_scene_params,
         variant=VARIANT,
-        code=code("rerender.papers.materials.scenes"),
-        stack=stack("rerender.papers.materials.scenes"),
+        code=code("rerender.catalogue.material_objects"),
+        stack=stack("rerender.catalogue.material_objects"),
     message:
         "True materials of {wildcards.scene}"
     script:
@@ -98,6 +98,7 @@ rule materials_fit:
         runtime=240,
     params:
         settings=material_fit_params,
+        variant=VARIANT,
         code=code("rerender.papers.materials.experiment"),
         stack=stack("rerender.papers.materials.experiment"),
     message:
@@ -163,6 +164,7 @@ rule materials_metrics:
 rule materials_table:
     input:
         metrics="<results>/{tier}/materials/metrics.parquet",
+        published="config/claims/materials.yaml",
     output:
         html=report(
             "<results>/{tier}/materials/tables/{name}.html",

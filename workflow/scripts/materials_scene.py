@@ -8,9 +8,8 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with script(snakemake):
-    from rerender.catalogue.material_objects import true_materials
+    from rerender.catalogue.material_objects import save_materials, true_materials
     from rerender.catalogue.prepare import write_sidecar
-    from rerender.papers.materials.scenes import save_object
     from rerender.rendering.bitmaps import read_image
     from rerender.rendering.variants import start_variant
 
@@ -21,5 +20,5 @@ with script(snakemake):
         snakemake.params.settings["map_size"],
         read_image=read_image,
     )
-    save_object(snakemake.output.scene, found)
+    save_materials(snakemake.output.scene, found)
     write_sidecar(snakemake.output.provenance, provenance)

@@ -18,6 +18,7 @@ with script(snakemake):
     make_table(
         snakemake.wildcards.name,
         snakemake.input.metrics,
+        snakemake.input.published,
         html.with_suffix(""),
         tier=snakemake.wildcards.tier,
         settings=described(snakemake.params.grid),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from rerender.catalogue.prepare import (
 from rerender.catalogue.registry import envmaps
 from rerender.catalogue.resolve import AssetSettings, is_at_hand, load_ledger, missing, resolve
 from rerender.core.errors import unknown_name
+from rerender.core.files import save_tree
 from rerender.core.images import check_radiance, resize_area
 from rerender.core.meshes import Mesh
 from rerender.core.primitives import globe
@@ -41,6 +43,12 @@ class TrueMaterials:
     albedo: np.ndarray
     roughness: np.ndarray
     metallic: np.ndarray
+
+
+def save_materials(path: Path | str, found: TrueMaterials) -> None:
+    """Write an object to one file."""
+    maps = {name: value for name, value in vars(found).items() if name != "mesh"}
+    save_tree(path, {"mesh": asdict(found.mesh), **maps})
 
 
 def true_materials(

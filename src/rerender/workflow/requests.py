@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rerender.config import load_config
 from rerender.papers.metamers.settings import GeometryRun, MaterialRun
+from rerender.runtime.device import choose_variant, torch_device
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -174,4 +175,5 @@ def materials_request(snakemake: Any) -> FitRequest:
         regularisers=RegulariserSettings(**settings["regularisers"]),
         tier=names.tier,
         threads=snakemake.threads,
+        device=torch_device(choose_variant(snakemake.params.variant)),
     )

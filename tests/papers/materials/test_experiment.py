@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +28,14 @@ from rerender.papers.materials.settings import (
     RegulariserSettings,
     StageSettings,
 )
-from rerender.papers.materials.tables import BUILDERS, make_table, order_of
+from rerender.papers.materials.tables import BESIDE, BUILDERS, build, make_table, order_of
 from rerender.papers.materials.tiers import TIERS
 from rerender.provenance.manifest import Code
 from rerender.reporting.captions import Names
+from rerender.reporting.published import load_published
 from rerender.reporting.rows import RowContext, read_rows, write_rows
 
+CLAIMS = Path(__file__).parents[3] / "config/claims/materials.yaml"
 CODE = Code(("test",), {}, "0" * 16)
 CONTEXT = RowContext(
     paper="materials",
@@ -163,8 +166,6 @@ def test_a_light_is_compared_after_one_factor() -> None:
 
 
 def pair_rows(joint: dict[str, float], two: dict[str, float], seed: int = 1) -> list:
-    from dataclasses import replace
-
     found = []
     for method, values in (("joint", joint), ("two", two)):
         own = replace(CONTEXT, method=method, seed=seed, run_id=method)
@@ -204,12 +205,47 @@ def test_the_metric_caveat_is_told_for_every_pair(
 def test_every_table_is_made_even_where_nothing_ran(tmp_path: Path) -> None:
     write_rows(tmp_path / "metrics.json", pair_rows(measured(30.0, 0.2, 0.2), measured(31.0, 0.1, 0.1)))
     collect([tmp_path / "metrics.json"], tmp_path / "metrics.parquet")
-    for name in BUILDERS:
-        made = make_table(
-            name, tmp_path / "metrics.parquet", tmp_path / name, tier="smoke", settings=TIERS["laptop"]
+    made = {
+        name: make_table(
+            name,
+            tmp_path / "metrics.parquet",
+            CLAIMS,
+            tmp_path / name,
+            tier="smoke",
+            settings=TIERS["laptop"],
         )
-        assert made.rows or name == "textures", name  # which has a row only where a region was measured
+        for name in (*BUILDERS, *BESIDE)
+    }
+    # that of textures has a row only where a region was measured
+    assert [name for name, table in made.items() if not table.rows] == ["textures"]
     assert "not run" in (tmp_path / "runs.md").read_text()
+
+
+def test_published_numbers_stand_beside_ours(tmp_path: Path) -> None:
+    """The ratios are those of the printed seconds: 515.3 / 178.1 and 66.4 / 51.9; 281.7 / 515.3."""
+    rows = []
+    runs = [(name, method) for name in ("known", "levels_4", "levels_16") for method in ("joint", "two")]
+    for seconds, (experiment, method) in enumerate(runs, start=1):
+        context = replace(CONTEXT, experiment=experiment, method=method, run_id=f"{experiment}.{method}")
+        rows.append(context.row("step_cpu_s", float(seconds)))
+    write_rows(tmp_path / "metrics.json", rows)
+    results = results_of(read_rows([tmp_path / "metrics.json"]), "smoke")
+    published = load_published(CLAIMS)
+    cost, levels, metric = (
+        build(name, results, TIERS["laptop"], published, Names()) for name in ("cost", "levels", "metric")
+    )
+    cells = {
+        row.ids: dict(zip([column.key for column in cost.columns], row.cells, strict=True))
+        for row in cost.rows
+    }
+    ratio = cells["known", "cow", "two"]["ratio"]
+    assert ratio.value == pytest.approx(2.0) and ratio.beside == pytest.approx(2.893, abs=1e-3)
+    assert cells["known", "cow", "two"]["fine_ratio"].beside == pytest.approx(1.279, abs=1e-3)
+    assert cells["known", "cow", "joint"]["ratio"].beside is None
+    shares = {row.ids: row.cells[2] for row in levels.rows}
+    assert shares["4", "two"].value == pytest.approx(4.0 / 6.0)
+    assert shares["4", "two"].beside == pytest.approx(0.5467, abs=1e-4)
+    assert [row.cells[0].value for row in metric.rows if row.group == "published"] == [31.376, 30.956]
 
 
 def test_jobs_are_experiments_times_scenes_times_methods() -> None:

@@ -18,7 +18,7 @@ from rerender.papers.materials.fit import LIGHT_GAIN, MaterialFit
 from rerender.papers.materials.methods import METHODS, Method
 from rerender.papers.materials.normals import NormalError
 from rerender.papers.materials.settings import RegulariserSettings, StageSettings
-from rerender.papers.materials.sources import FieldSource
+from rerender.papers.materials.sources import FieldSource, TextureSource
 from rerender.rendering.filtered_light import LearnedLight
 from rerender.runtime.signals import Interrupted
 
@@ -162,3 +162,31 @@ def test_a_fit_lowers_the_loss_and_resumes_bit_by_bit(tmp_path: Path) -> None:
     assert rest.resumed_from == 7
     for name, value in whole.last.items():
         np.testing.assert_array_equal(rest.last[name], value)
+
+
+@pytest.mark.parametrize("stage", ["coarse", "fine"])
+def test_a_step_keeps_to_one_device(stage: str) -> None:
+    """On the device `meta`, where tensors have shapes and no numbers, torch refuses what would fail on a GPU: a tensor of the CPU."""
+    device, how = "meta", METHODS["two_isolated"]
+    taken = capture().to(device)
+    field = MaterialField(how.branches, GRID, (taken.box[0], taken.box[1]), 1, device)
+    for branch in field.branches:  # the grid's kernels need numbers; a matrix of their shape does not
+        branch.grid = torch.nn.Linear(3, branch.grid.width, bias=False, device=device)
+    textures = {"albedo": torch.rand(8, 8, 3), "normal": torch.rand(8, 8, 3)}
+    textures |= {"roughness": torch.rand(8, 8, 1), "metallic": torch.rand(8, 8, 1)}
+    of = MaterialFit(
+        FieldSource(field, how) if stage == "coarse" else TextureSource(textures, how, device),  # type: ignore[arg-type]
+        taken.train,
+        LearnedLight(height=16).to(device),
+        how,
+        stage,
+        StageSettings(steps=20, batch=2),
+        RegulariserSettings(),
+        STREAM,
+        NormalError.drawn(0.3, 1).to(device),
+    )
+    batch = of.views.batch(of.drawn(10))
+    losses, smooth = of.terms(batch, 10, torch.Generator())
+    of.backward([loss + term for loss, term in zip(losses, smooth, strict=True)])
+    gradients = [tensor.grad for tensor, _, _ in of.leaves.values()]
+    assert all(gradient is not None and gradient.device.type == device for gradient in gradients)

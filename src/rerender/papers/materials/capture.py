@@ -8,7 +8,7 @@ that all methods, seeds and lights see the same.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +76,19 @@ class Capture:
                 "box": self.box,
                 "truth_heldout": {name: value.numpy() for name, value in self.truth_heldout.items()},
             },
+        )
+
+    def to(self, device: torch.device | str) -> Capture:
+        """Return the capture with its tensors on another device; what the judge compares stays in arrays."""
+        return replace(
+            self,
+            train=self.train.to(device),
+            heldout=self.heldout.to(device),
+            relit=self.relit.to(device),
+            light=self.light.to(device),
+            relight=self.relight.to(device),
+            samples=self.samples.to(device),
+            truth_heldout={name: value.to(device) for name, value in self.truth_heldout.items()},
         )
 
     @classmethod
@@ -157,10 +170,10 @@ def surface_maps(samples: GBuffer, maps: Maps, *, flat: bool = True) -> SurfaceM
     """Return channels at surface points as arrays, with unit world-space normals; `flat` takes the surface's own."""
     normal = samples.normals if flat else world_normals(samples, maps["normal"])
     return SurfaceMaps(
-        maps["albedo"].detach().numpy(),
-        maps["roughness"].detach().numpy()[:, 0],
-        maps["metallic"].detach().numpy()[:, 0],
-        normal.detach().numpy(),
+        maps["albedo"].detach().cpu().numpy(),
+        maps["roughness"].detach().cpu().numpy()[:, 0],
+        maps["metallic"].detach().cpu().numpy()[:, 0],
+        normal.detach().cpu().numpy(),
     )
 
 

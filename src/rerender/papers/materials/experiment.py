@@ -62,6 +62,12 @@ class FitRequest:
     regularisers: RegulariserSettings
     tier: str
     threads: int = 1
+    device: str = "cpu"
+
+    @property
+    def backend(self) -> str:
+        """What rows call the place of the computation."""
+        return f"torch_{self.device}"
 
     @property
     def steps(self) -> StageSettings:
@@ -98,7 +104,8 @@ def run_fits(
     torch.set_num_threads(request.threads)
     inputs = {"capture": request.capture}
     identity = run_id(parameters(request), code.fingerprint, hash_files(inputs), stack)
-    capture, method = Capture.load(request.capture), method_for(request.method, request.scene)
+    capture = Capture.load(request.capture).to(request.device)
+    method = method_for(request.method, request.scene)
     state = state_root / identity
     fitted = [
         fit_one(request, capture, method, seed, identity, state)
@@ -121,7 +128,8 @@ def run_fits(
         code=code,
         stack=stack,
         seeds={"fits": [list(request.seeds(one.seed).keys) for one in fitted]},
-        cost=watch.stop(),
+        backend=request.backend,
+        cost=watch.stop(gpus=int(request.device == "cuda")),
         assets=read_origin(request.capture.with_suffix(".json")),
     )
     shutil.rmtree(state, ignore_errors=True)
@@ -133,11 +141,12 @@ def fit_one(
     """Fit the networks, and the light if it is learned, for one seed."""
     settings, stage, seeds = request.settings, request.steps, request.seeds(seed)
     box = (capture.box[0], capture.box[1])
-    field = MaterialField(method.branches, request.grid, box, seeds.seed("weights"))
-    learned = LearnedLight(height=len(capture.radiance)) if settings.lighting == "learned" else None
-    error = None
+    field = MaterialField(method.branches, request.grid, box, seeds.seed("weights"), request.device)
+    learned = error = None
+    if settings.lighting == "learned":
+        learned = LearnedLight(height=len(capture.radiance)).to(request.device)
     if settings.normal_error > 0:
-        error = NormalError.drawn(settings.normal_error, seeds.seed("normals"))
+        error = NormalError.drawn(settings.normal_error, seeds.seed("normals")).to(request.device)
     problem = MaterialFit(
         FieldSource(field, method),
         capture.train,
@@ -154,7 +163,7 @@ def fit_one(
     )
     with torch.no_grad():
         light = capture.light if learned is None else learned.levels()
-    base = None if learned is None else learned.base.detach().numpy()
+    base = None if learned is None else learned.base.detach().cpu().numpy()
     return Fitted(seed, field, light, base, result, cpu_s)
 
 
@@ -165,8 +174,8 @@ def run_stage(
     settings = LoopSettings(iterations=stage.steps, window=max(1, stage.steps // WINDOWS))
     began = time.process_time()
     result = fit(problem, settings, workdir, run_id=identity, seeds=seeds)
+    problem.load_state(result.last)  # on a GPU this waits for the last step, as every step did for its loss
     spent = time.process_time() - began
-    problem.load_state(result.last)
     return result, spent
 
 
@@ -236,8 +245,8 @@ def row_context(
         representation=representation,
         seed=1,
         tier=request.tier,
-        backend="torch",
-        device="cpu",
+        backend=request.backend,
+        device=request.device,
         run_id=identity,
         code=code.fingerprint,
         stack=stack_fingerprint(stack),

@@ -97,6 +97,20 @@ class MaterialFit:
         """Shade a batch, compare, and leave the gradients."""
         batch = self.views.batch(self.drawn(iteration))
         generator = torch.Generator().manual_seed(seeds.seed("neighbours"))
+        losses, smooth = self.terms(batch, iteration, generator)
+        totals = [loss + term for loss, term in zip(losses, smooth, strict=True)]
+        self.backward(totals)
+        scalars = {f"loss_{NAMES[k]}": float(loss.detach()) for k, loss in enumerate(losses)}
+        scalars |= {f"reg_{NAMES[k]}": float(term.detach()) for k, term in enumerate(smooth)}
+        scalars |= {f"grad_norm_{NAMES[k]}": self.norm(k) for k in range(len(losses))}
+        rates = [self.schedule(branch)(iteration) * self.settings.lr for branch in self.method.branches]
+        scalars |= {f"lr_{NAMES[k]}": rate for k, rate in enumerate(rates)}
+        return StepResult(float(torch.stack(totals).sum().detach()), scalars)
+
+    def terms(
+        self, batch: Batch, iteration: int, generator: torch.Generator
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Return every branch's image loss, and its regularisers."""
         maps = self.source.maps(batch)
         image = self.shade(batch, maps, iteration)
         losses, smooth = [], []
@@ -106,14 +120,7 @@ class MaterialFit:
             smooth.append(self.smoothness(batch, maps, number, branch, iteration, generator))
         if self.learned is not None:
             smooth[0] = smooth[0] + self.weights.white_balance * self.learned.white_balance()
-        totals = [loss + term for loss, term in zip(losses, smooth, strict=True)]
-        self.backward(totals)
-        scalars = {f"loss_{NAMES[k]}": float(loss.detach()) for k, loss in enumerate(losses)}
-        scalars |= {f"reg_{NAMES[k]}": float(term.detach()) for k, term in enumerate(smooth)}
-        scalars |= {f"grad_norm_{NAMES[k]}": self.norm(k) for k in range(len(losses))}
-        rates = [self.schedule(branch)(iteration) * self.settings.lr for branch in self.method.branches]
-        scalars |= {f"lr_{NAMES[k]}": rate for k, rate in enumerate(rates)}
-        return StepResult(float(torch.stack(totals).sum().detach()), scalars)
+        return losses, smooth
 
     def drawn(self, iteration: int) -> list[int]:
         """Return the views of a step: every view once before any comes again, in an order of its own each time."""
@@ -146,7 +153,7 @@ class MaterialFit:
         generator: torch.Generator,
     ) -> Tensor:
         """Return a branch's regularisers: the smoothness of albedo or reflectance, and the mean occlusion."""
-        total = torch.zeros(())
+        total = torch.zeros((), device=batch.target.device)
         factor = ramp(iteration, self.settings.steps)
         is_first = "albedo" in branch.channels
         weight = factor * (self.weights.albedo if is_first else self.weights.reflectance)
@@ -207,9 +214,7 @@ def shade_maps(
     surface: GBuffer, maps: Mapping[Channel, Tensor], light: LightLevels, *, flat: bool = False
 ) -> Tensor:
     """Return radiance (N, 3) of surface points with channels `maps`; `flat` leaves the surface's own normals."""
-    normal = maps["normal"]
-    if flat:
-        normal = torch.tensor([0.0, 0.0, 1.0]).expand_as(normal)
+    normal = flat_normals(maps["normal"]) if flat else maps["normal"]
     return shade(
         surface,
         maps["albedo"],
@@ -219,3 +224,8 @@ def shade_maps(
         light,
         maps.get("occlusion"),
     )
+
+
+def flat_normals(like: Tensor) -> Tensor:
+    """Return the surface's own normals in the tangent frame, (0, 0, 1), in the shape and on the device of `like` (N, 3)."""
+    return like.new_tensor([0.0, 0.0, 1.0]).expand_as(like)

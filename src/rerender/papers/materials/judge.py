@@ -79,7 +79,7 @@ def shaded_error(
 
 def display(radiance: Tensor) -> np.ndarray:
     """Return sRGB values in [0, 1], clamped, in double precision."""
-    return np.clip(srgb_encode(radiance.detach().numpy().astype(np.float64)), 0.0, 1.0)
+    return np.clip(srgb_encode(radiance.detach().cpu().numpy().astype(np.float64)), 0.0, 1.0)
 
 
 def light_errors(context: RowContext, found: np.ndarray, truth: np.ndarray) -> list[MetricRow]:

@@ -32,6 +32,12 @@ class NormalError:
         phases = 2.0 * torch.pi * torch.rand(WAVES, generator=generator)
         return cls(amplitude, frequencies, phases, torch.randn(WAVES, 3, generator=generator))
 
+    def to(self, device: torch.device | str) -> NormalError:
+        """Return the field on another device."""
+        return NormalError(
+            self.amplitude, self.frequencies.to(device), self.phases.to(device), self.directions.to(device)
+        )
+
     def at(self, places: Tensor) -> Tensor:
         """Return the field at places (N, 3), shape (N, 3)."""
         waves = torch.sin(places @ self.frequencies.T + self.phases)

@@ -9,7 +9,7 @@ import torch
 
 from rerender.papers.materials.capture import Capture
 from rerender.papers.materials.fields import Maps
-from rerender.papers.materials.fit import shade_maps
+from rerender.papers.materials.fit import flat_normals, shade_maps
 from rerender.rendering.filtered_light import LightLevels
 from rerender.rendering.gbuffers import GBuffer
 from rerender.rendering.split_sum import world_normals
@@ -30,9 +30,7 @@ def pictures(
     """
     surface = capture.heldout.surface.select(_shown(capture))
     maps = found(surface)
-    normal = world_normals(
-        surface, torch.tensor([0.0, 0.0, 1.0]).expand_as(maps["normal"]) if flat else maps["normal"]
-    )
+    normal = world_normals(surface, flat_normals(maps["normal"]) if flat else maps["normal"])
     values = {
         "render": shade_maps(surface, maps, light, flat=flat),
         "relit": shade_maps(surface, maps, capture.relight, flat=flat),
@@ -41,7 +39,7 @@ def pictures(
         "metallic": maps["metallic"].expand(-1, 3),
         "normal": 0.5 * (normal + 1.0),
     }
-    return {name: surface.images(value, float("nan")).numpy() for name, value in values.items()}
+    return {name: surface.images(value, float("nan")).cpu().numpy() for name, value in values.items()}
 
 
 def _shown(capture: Capture) -> list[int]:

@@ -65,7 +65,7 @@ class Refined:
 
     def maps(self) -> PbrMaps:
         """Return the textures as arrays."""
-        found = {name: value.detach().numpy() for name, value in self.source.textures.items()}
+        found = {name: value.detach().cpu().numpy() for name, value in self.source.textures.items()}
         return PbrMaps(
             found["albedo"], found["roughness"][..., 0], found["metallic"][..., 0], found["normal"]
         )
@@ -85,7 +85,7 @@ def run_refinement(
     capture, method = Capture.load(fit.capture), method_for(fit.method, fit.scene)
     mesh = load_object(request.scene).mesh
     atlas = unwrapped(mesh, request.resolution, name=fit.scene)
-    capture = on_atlas(capture, atlas)
+    capture = on_atlas(capture, atlas).to(fit.device)
     state = state_root / identity
     coarse: Tree = load_tree(request.final)
     refined = [
@@ -115,7 +115,7 @@ def run_refinement(
         stack=stack,
         seeds={"fits": [list(fit.seeds(one.seed).keys) for one in refined]},
         backend=backend,
-        cost=watch.stop(),
+        cost=watch.stop(gpus=int(fit.device == "cuda")),
         assets=read_origin(fit.capture.with_suffix(".json")),
     )
     shutil.rmtree(state, ignore_errors=True)
@@ -157,7 +157,7 @@ def refine_one(
     fit, seeds = request.fit, request.fit.seeds(seed).child("fine")
     field = MaterialField(method.branches, fit.grid, (capture.box[0], capture.box[1]), 0)
     field.load(coarse["weights"])
-    source = TextureSource(bake(field, meshes, request.resolution), method)
+    source = TextureSource(bake(field, meshes, request.resolution), method, fit.device)
     problem = MaterialFit(
         source,
         capture.train,
@@ -176,7 +176,8 @@ def found_light(capture: Capture, coarse: Tree) -> LightLevels:
     """Return the light that the coarse stage ended with; it is not refined."""
     if "light" not in coarse:
         return capture.light
-    return LightLevels.from_latlong(np.maximum(coarse["light"], 0.0), name="the recovered light")
+    found = LightLevels.from_latlong(np.maximum(coarse["light"], 0.0), name="the recovered light")
+    return found.to(capture.train.target.device)
 
 
 @torch.no_grad()
@@ -228,6 +229,6 @@ def final_tree(one: Refined, capture: Capture, method: Method, light: LightLevel
     flat = method.normals == "truth"
     with torch.no_grad():
         found = surface_maps(capture.samples, one.source.at(capture.samples), flat=flat)
-    maps = {name: value.detach().numpy() for name, value in one.source.textures.items()}
+    maps = {name: value.detach().cpu().numpy() for name, value in one.source.textures.items()}
     shown = pictures(one.source.at, capture, light, flat=flat)
     return {"textures": maps, "samples": found.tree(), "pictures": shown}

@@ -1,16 +1,15 @@
-"""Objects with known materials: a mesh with texture coordinates and its true maps, and the file that holds them."""
+"""Objects with known materials, read from their file: a mesh with texture coordinates and its true maps, as tensors where fits ask."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from rerender.catalogue.material_objects import TrueMaterials
-from rerender.core.files import load_tree, save_tree
+from rerender.core.files import load_tree
 from rerender.core.meshes import Mesh
 from rerender.papers.materials.fields import Maps
 from rerender.papers.materials.sources import bilinear
@@ -35,13 +34,7 @@ class TexturedObject:
         }
 
 
-def save_object(path: Path | str, found: TrueMaterials) -> None:
-    """Write an object of the catalogue to one file."""
-    maps = {name: value for name, value in vars(found).items() if name != "mesh"}
-    save_tree(path, {"mesh": asdict(found.mesh), **maps})
-
-
 def load_object(path: Path | str) -> TexturedObject:
-    """Read what `save_object` wrote."""
+    """Read what `catalogue.material_objects.save_materials` wrote."""
     tree = load_tree(path)
     return TexturedObject(Mesh(**tree.pop("mesh")), **tree)

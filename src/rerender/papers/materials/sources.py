@@ -51,7 +51,7 @@ class FieldSource:
         self, batch: Batch, maps: Maps, number: int, share: float, generator: torch.Generator
     ) -> tuple[Tensor, Tensor]:
         """Return a branch's values at a share of the points, and near them in space."""
-        chosen = draw(len(batch.surface), share, generator)
+        chosen = draw(len(batch.surface), share, generator, batch.target.device)
         branch = self.method.branches[number]
         kind = "reflectance" if is_reflectance(branch) else "albedo"
         places = batch.surface.positions[chosen]
@@ -72,16 +72,20 @@ def smoothed(branch: Branch) -> tuple[Channel, ...]:
     )
 
 
-def draw(count: int, share: float, generator: torch.Generator) -> Tensor:
-    """Return the indices of a random share of `count` things, at least one."""
-    return torch.randperm(count, generator=generator)[: max(1, math.ceil(share * count))]
+def draw(count: int, share: float, generator: torch.Generator, device: torch.device) -> Tensor:
+    """Return the indices of a random share of `count` things, at least one, drawn on the generator's device."""
+    return torch.randperm(count, generator=generator)[: max(1, math.ceil(share * count))].to(device)
 
 
 class TextureSource:
     """The textures of the fine stage: one image (height, width, channels) a channel, row 0 at v = 1."""
 
-    def __init__(self, textures: Mapping[Channel, Tensor], method: Method) -> None:
-        self.textures = {name: value.detach().clone().requires_grad_() for name, value in textures.items()}
+    def __init__(
+        self, textures: Mapping[Channel, Tensor], method: Method, device: torch.device | str = "cpu"
+    ) -> None:
+        self.textures = {
+            name: value.detach().to(device, copy=True).requires_grad_() for name, value in textures.items()
+        }
         self.method = method
 
     def tensors(self) -> dict[str, tuple[Tensor, int, bool]]:
@@ -108,7 +112,7 @@ class TextureSource:
         """Return albedo at a share of the points, and near them on the texture; nothing for reflectance."""
         if is_reflectance(self.method.branches[number]):
             return None
-        chosen = draw(len(batch.surface), share, generator)
+        chosen = draw(len(batch.surface), share, generator, batch.target.device)
         uv = batch.surface.uv[chosen]
         step = NEAR_TEXTURE * torch.randn(uv.shape, generator=generator)
         return maps["albedo"][chosen], bilinear(self.textures["albedo"], uv + step.to(uv))

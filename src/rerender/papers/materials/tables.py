@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rerender.core.errors import unknown_name
@@ -13,6 +14,7 @@ from rerender.papers.materials.settings import MaterialsSettings
 from rerender.papers.materials.textures import REGION_TITLES
 from rerender.reporting import captions
 from rerender.reporting.captions import Names
+from rerender.reporting.published import Tables, load_published, published_by_run, published_value
 from rerender.reporting.rows import read_metrics
 from rerender.reporting.tables import NOT_APPLICABLE, Cell, Column, Row, Table, mark_best, write_table
 
@@ -55,18 +57,29 @@ def focus(scene: str) -> str:
 def make_table(
     table_id: str,
     metrics: Path | str,
+    published: Path | str,
     out_stem: Path | str,
     *,
     tier: str,
     settings: MaterialsSettings,
     names: Names | None = None,
 ) -> Table:
-    """Make a table of `BUILDERS` from `metrics.parquet`; write four formats."""
-    if table_id not in BUILDERS:
-        raise unknown_name("materials table", table_id, BUILDERS)
-    table = mark_best(BUILDERS[table_id](results_of(read_metrics(metrics), tier), settings, names or Names()))
+    """Make a table of `BUILDERS` from `metrics.parquet` and the claims file `published`; write four formats."""
+    results = results_of(read_metrics(metrics), tier)
+    table = mark_best(build(table_id, results, settings, load_published(published), names or Names()))
     write_table(table, out_stem)
     return table
+
+
+def build(
+    table_id: str, results: Results, settings: MaterialsSettings, published: Tables, names: Names
+) -> Table:
+    """Return a table of `BUILDERS`; those of `BESIDE` show the published numbers as well."""
+    if table_id in BESIDE:
+        return BESIDE[table_id](results, settings, names, published)
+    if table_id not in BUILDERS:
+        raise unknown_name("materials table", table_id, [*BUILDERS, *BESIDE])
+    return BUILDERS[table_id](results, settings, names)
 
 
 def build_textures(results: Results, settings: MaterialsSettings, names: Names) -> Table:
@@ -230,53 +243,34 @@ COST = (
     Column("cpu_s", "Coarse stage", "CPU-s", "lower", ".1f"),
     Column("fine_cpu_s", "Fine stage", "CPU-s", "lower", ".1f"),
     Column("parameters", "Weights", "10³", "lower", ".0f"),
-    Column("ratio", "Coarse, over one network", "×", "none", ".2f"),
+    Column("ratio", "Coarse, over one network", "×", "none", ".2f", "published"),
+    Column("fine_ratio", "Fine, over one network", "×", "none", ".2f", "published"),
 )
 
 
-def build_cost(results: Results, settings: MaterialsSettings, names: Names) -> Table:
-    """Return a row a scene and method of the experiment `known`: what the stages cost."""
+def build_cost(results: Results, settings: MaterialsSettings, names: Names, published: Tables) -> Table:
+    """Return a row a scene and method of the experiment `known`: what the stages cost, and over the single network."""
     shown = [job for job in jobs(settings) if job.experiment == "known"]
-    return _cost_table(results, settings, names, shown, "cost", "What the two branches cost.")
-
-
-def _cost_cells(results: Results, job: Job) -> tuple[Cell, ...]:
-    base = Job(job.experiment, job.scene, job.envmap, "joint")
-    mine, theirs = results.cell(job, "step_cpu_s"), results.cell(base, "step_cpu_s")
-    ratio = Cell(note=NOT_APPLICABLE)
-    if mine.value is not None and theirs.value:
-        ratio = Cell(value=mine.value / theirs.value, n=mine.n)
-    weights = results.cell(job, "parameters")
-    thousands = Cell(value=weights.value / 1e3, n=weights.n) if weights.value is not None else weights
-    return (
-        mine,
-        results.cell(job, "step_cpu_s", "texture", NOT_APPLICABLE),
-        results.cell(job, "cpu_s"),
-        results.cell(job, "cpu_s", "texture", NOT_APPLICABLE),
-        thousands,
-        ratio,
-    )
-
-
-def _cost_table(
-    results: Results, settings: MaterialsSettings, names: Names, shown: Sequence[Job], table: str, title: str
-) -> Table:
+    printed = {
+        stage: _seconds(published, "two", stage) / _seconds(published, "joint", stage) for stage in _PARTS
+    }
     rows = [
         Row(
             (job.experiment, names.scene(job.scene), METHODS[job.method].title),
-            _cost_cells(results, job),
+            _cost_cells(results, job, printed),
             group=f"{job.experiment}/{job.scene}",
             ids=(job.experiment, job.scene, job.method),
         )
         for job in shown
     ]
     return Table(
-        table,
-        title,
+        "cost",
+        "What the two branches cost.",
         captions.sentences(
-            "CPU seconds of the process during the steps alone: no imports, no captures, no prefiltering. Published, on an RTX 5090 with "
-            "geometry: 178.1 s (one network) and 515.3 s (two branches) for 1000 coarse steps, 51.9 s and 66.4 s for the fine stage: "
-            "ratios of 2.89 and 1.28. Ratios carry over, seconds do not.",
+            "CPU seconds of the process during the steps alone: no imports, no captures, no prefiltering. In parentheses: the published ratio "
+            f"of two branches, from {_seconds(published, 'joint', 'field'):g} s and {_seconds(published, 'two', 'field'):g} s for 1000 coarse "
+            f"steps, {_seconds(published, 'joint', 'texture'):g} s and {_seconds(published, 'two', 'texture'):g} s for the fine stage, on an RTX "
+            "5090 with geometry. Ratios carry over, seconds do not.",
             _closing(results, settings, names, [job.experiment for job in shown]),
         ),
         ("experiment", "scene", "method"),
@@ -287,41 +281,67 @@ def _cost_table(
     )
 
 
+_PARTS: tuple[Stage, ...] = ("field", "texture")
+
+
+def _seconds(published: Tables, method: str, stage: Stage, levels: int = 16) -> float:
+    """Return the printed seconds of a stage. Raises `UserError` where the ledger has none."""
+    found = published_value(published, "levels", f"{method}_{levels}_{STAGES[stage]}", "seconds")
+    assert found is not None
+    return found
+
+
+def _cost_cells(results: Results, job: Job, printed: Mapping[Stage, float]) -> tuple[Cell, ...]:
+    base = replace(job, method="joint")
+    weights = results.cell(job, "parameters")
+    thousands = Cell(value=weights.value / 1e3, n=weights.n) if weights.value is not None else weights
+    ratios = [_over(results, job, base, stage) for stage in _PARTS]
+    if job.method == "two":
+        ratios = [replace(cell, beside=printed[stage]) for cell, stage in zip(ratios, _PARTS, strict=True)]
+    return (
+        results.cell(job, "step_cpu_s"),
+        results.cell(job, "step_cpu_s", "texture", NOT_APPLICABLE),
+        results.cell(job, "cpu_s"),
+        results.cell(job, "cpu_s", "texture", NOT_APPLICABLE),
+        thousands,
+        *ratios,
+    )
+
+
+def _over(results: Results, job: Job, base: Job, stage: Stage = "field") -> Cell:
+    """Return the CPU time of a job's step over that of another job's."""
+    mine, theirs = (results.cell(one, "step_cpu_s", stage, NOT_APPLICABLE) for one in (job, base))
+    if mine.value is None or not theirs.value:
+        return Cell(note=NOT_APPLICABLE)
+    return Cell(value=mine.value / theirs.value, n=mine.n)
+
+
 LEVELS = (
     Column("step_cpu_s", "Coarse step", "CPU-s", "lower", ".4f"),
     Column("fine_step_cpu_s", "Fine step", "CPU-s", "lower", ".4f"),
-    Column("share", "Coarse, over most levels", "×", "none", ".2f"),
-    Column("published", "published", "×", "none", ".2f"),
+    Column("share", "Coarse, over most levels", "×", "none", ".2f", "published"),
     Column("roughness", "Roughness", "", "lower"),
     Column("roughness_focus", "dark", "", "lower"),
     Column("metallic_focus", "Metallic, dark", "", "lower"),
     Column("fine_roughness", "Roughness, fine", "", "lower"),
     Column("psnr", "PSNR, object", "dB", "higher", ".1f"),
 )
-PUBLISHED_COARSE: Mapping[int, float] = {2: 243.0, 4: 281.7, 8: 361.7, 16: 515.3}
-"""Seconds of the paper's coarse stage with two branches, by hash levels (fact sheet, section 3.7; read off a figure)."""
 
 
-def build_levels(results: Results, settings: MaterialsSettings, names: Names) -> Table:
+def build_levels(results: Results, settings: MaterialsSettings, names: Names, published: Tables) -> Table:
     """Return a row a number of hash levels and method."""
     shown = [job for job in jobs(settings) if job.experiment.startswith("levels_")]
     most = max((_level(settings, job) for job in shown), default=0)
     rows = []
     for job in shown:
         level, place = _level(settings, job), focus(job.scene)
-        full = Job(f"levels_{most}", job.scene, job.envmap, job.method)
-        mine, theirs = results.cell(job, "step_cpu_s"), results.cell(full, "step_cpu_s")
-        share = Cell(note=NOT_APPLICABLE)
-        if mine.value is not None and theirs.value:
-            share = Cell(value=mine.value / theirs.value, n=mine.n)
-        printed = Cell(note=NOT_APPLICABLE)
-        if job.method == "two" and level in PUBLISHED_COARSE:
-            printed = Cell(value=PUBLISHED_COARSE[level] / PUBLISHED_COARSE[16], n=1)
+        share = _over(results, job, replace(job, experiment=f"levels_{most}"))
+        if job.method == "two" and most == 16:
+            share = replace(share, beside=_level_share(published, level))
         cells = (
-            mine,
+            results.cell(job, "step_cpu_s"),
             results.cell(job, "step_cpu_s", "texture", NOT_APPLICABLE),
             share,
-            printed,
             results.cell(job, "roughness/all"),
             results.cell(job, f"roughness/{place}"),
             results.cell(job, f"metallic/{place}"),
@@ -338,8 +358,8 @@ def build_levels(results: Results, settings: MaterialsSettings, names: Names) ->
         "levels",
         "How many nested grids are needed.",
         captions.sentences(
-            "The finest resolution stays when levels are dropped. Times are CPU seconds of a step; published shares are of the paper's two "
-            "branches on an RTX 5090, with geometry.",
+            "The finest resolution stays when levels are dropped. Times are CPU seconds of a step. In parentheses: the published share of two "
+            "branches, over 16 levels, on an RTX 5090 with geometry.",
             _closing(results, settings, names, [job.experiment for job in shown]),
         ),
         ("levels", "method"),
@@ -348,6 +368,13 @@ def build_levels(results: Results, settings: MaterialsSettings, names: Names) ->
         tuple(rows),
         "Seeds",
     )
+
+
+def _level_share(published: Tables, level: int) -> float | None:
+    """Return the printed coarse seconds of some levels over those of 16, or None where nothing was printed."""
+    asked = {"method": "two", "representation": "field"}
+    mine = published_by_run(published, "levels", "cpu_s", experiment=f"levels_{level}", **asked)
+    return None if mine is None else mine / _seconds(published, "two", "field")
 
 
 def _level(settings: MaterialsSettings, job: Job) -> int:
@@ -365,8 +392,8 @@ METRIC = (
 )
 
 
-def build_metric(results: Results, settings: MaterialsSettings, names: Names) -> Table:
-    """Return a row a scene, seed and method: image metrics beside texture errors of the same runs."""
+def build_metric(results: Results, settings: MaterialsSettings, names: Names, published: Tables) -> Table:
+    """Return a row a scene, seed and method: image metrics beside texture errors of the same runs; and the published pair."""
     known = [job for job in jobs(settings) if job.experiment == "known"]
     rows = []
     for scene in dict.fromkeys(job.scene for job in known):
@@ -379,19 +406,34 @@ def build_metric(results: Results, settings: MaterialsSettings, names: Names) ->
                 cells = _metric_cells(results, pair[method], seed, told if method == "two" else "")
                 labels = (names.scene(scene), str(seed), METHODS[method].title)
                 rows.append(Row(labels, cells, group=f"{scene}/{seed}", ids=(scene, str(seed), method)))
+    rows += [_printed_pair(published, method) for method in ("joint", "two")]
     return Table(
         "metric",
         "Image metrics can rank the worse material first.",
         captions.sentences(
             "PSNR and MSE are those of the released code: sRGB values of views from a turntable, black background included. Order: whether "
             "they agree with the texture errors of the dark and shiny part (of the shiny part, for the ball and the duck) about which method "
-            "is better. Published, for one pair: 30.956 dB against 31.376 dB (MSE 8.47 and 7.82), the former with the better texture.",
+            "is better. Of the published pair the two branches have the better texture; of which object it is, is not said.",
             _closing(results, settings, names, ["known"]),
         ),
         ("scene", "seed", "method"),
         ("Scene", "Seed", "Method"),
         METRIC,
         tuple(rows),
+    )
+
+
+def _printed_pair(published: Tables, method: str) -> Row:
+    """Return the row of the published pair that is of a method."""
+    psnr, mse = (published_value(published, "metric", method, name) for name in ("psnr", "mse"))
+    cells = [Cell(note=NOT_APPLICABLE)] * len(METRIC)
+    if psnr is not None and mse is not None:
+        cells[:2] = [Cell(value=psnr, n=1), Cell(value=1e4 * mse, n=1)]
+    return Row(
+        ("Published", "–", METHODS[method].title),
+        tuple(cells),
+        group="published",
+        ids=("published", "", method),
     )
 
 
@@ -500,8 +542,11 @@ BUILDERS: Mapping[str, Callable[[Results, MaterialsSettings, Names], Table]] = {
     "runs": build_runs,
     "ablation": build_ablation,
     "light": build_light,
+    "losses": build_losses,
+}
+BESIDE: Mapping[str, Callable[[Results, MaterialsSettings, Names, Tables], Table]] = {
     "cost": build_cost,
     "levels": build_levels,
     "metric": build_metric,
-    "losses": build_losses,
 }
+"""Those that show published numbers beside ours."""

@@ -39,6 +39,10 @@ class Views:
         _, height, width = self.surface.shape
         return Batch(self.surface.select(chosen), target, len(chosen) * height * width)
 
+    def to(self, device: torch.device | str) -> Views:
+        """Return the views on another device."""
+        return Views(self.surface.to(device), self.target.to(device))
+
     def tree(self) -> Tree:
         """Return all views as arrays."""
         return {"surface": surface_tree(self.surface), "target": self.target.numpy()}
