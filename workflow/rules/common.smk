@@ -354,6 +354,11 @@ def viewpoint_view_params(wildcards):
     return viewpoints.view_params(SESSION, wildcards.tier, wildcards.scene)
 
 
+def viewpoint_view_weights(wildcards):
+    """Pretrained weights with which words choose views in a room."""
+    return viewpoints.view_weights(SESSION, wildcards.tier, wildcards.scene)
+
+
 def viewpoint_predictor_params(wildcards):
     return viewpoints.predictor_params(SESSION, wildcards.tier)
 

@@ -209,10 +209,11 @@ rule viewpoints_views:
     threads: 1
     resources:
         gpu=1,
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=6000,
+        runtime=120,
     params:
         settings=viewpoint_view_params,
+        weights=viewpoint_view_weights,
         variant=VARIANT,
         code=code("rerender.papers.viewpoints.viewsets"),
         stack=stack("rerender.papers.viewpoints.viewsets"),

@@ -48,6 +48,11 @@ WEIGHTS: Mapping[str, WeightSpec] = {
             "clip-vit-large-patch14.safetensors",
             "model.safetensors of openai/clip-vit-large-patch14 on Hugging Face",
         ),
+        WeightSpec(
+            "clip_merges",
+            "clip-vit-large-patch14-merges.txt",
+            "merges.txt of openai/clip-vit-large-patch14 on Hugging Face",
+        ),
         WeightSpec("lpips_vgg", "vgg.pth", "LPIPS v0.1 linear heads for VGG-16 (Zhang et al. 2018)"),
         WeightSpec("dists_alpha_beta", "dists_weights.pt", "DISTS channel weights (Ding et al. 2020)"),
         WeightSpec(
@@ -67,6 +72,7 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "resnet_sin": ("resnet50_sin",),
     "dino": ("dinov2_vitb14",),
     "clip": ("clip_vitl14",),
+    "clip_text": ("clip_vitl14", "clip_merges"),
     "vggloss": ("vgg19_v1",),
 }
 

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rerender.catalogue.resolve import file_hash
+from rerender.catalogue.resolve import file_hash, is_at_hand
 from rerender.core.errors import UserError, unknown_name
 from rerender.papers.viewpoints import grid
 from rerender.papers.viewpoints.grid import Job
 from rerender.papers.viewpoints.methods import LEVELS, METHODS
+from rerender.perception.weights import required_weights
 from rerender.workflow.session import Session, remembered
 
 TABLES = ("searches", "runs", "gradients", "views", "predictor")
@@ -22,6 +23,8 @@ STILLS = ("single_view.png", "turntable.mp4", "turntable.gif", "multi_view_grid.
 TABLE_SUFFIXES = ("csv", "parquet", "tex", "md", "html")
 FIGURE_SUFFIXES = ("png", "pdf", "parquet")
 PRESENTED = ("optimized_params.json", "video.mp4")
+WORDS = "clip_text"
+"""What chooses views by words, in `perception.weights`."""
 FOLDER = "<results>/{tier}/viewpoints"
 
 
@@ -170,7 +173,16 @@ def view_params(session: Session, tier: str, scene: str) -> dict[str, Any]:
             settings.view_rooms,
             f"tiers.{tier}.viewpoints.views.rooms says how many there are.",
         )
-    return settings.views.model_dump()
+    words = settings.words if scene in settings.view_rooms[: settings.words.rooms] else None
+    return {"views": settings.views.model_dump(), "words": words.model_dump() if words else None}
+
+
+def view_weights(session: Session, tier: str, scene: str) -> dict[str, dict[str, str | None]]:
+    """Return the weights with which words choose views in a room: asset id -> source and hash; none where one is missing."""
+    needed = [spec.id for spec in required_weights(WORDS)]
+    at_hand = all(is_at_hand(session.ledger, name, session.places) for name in needed)
+    asked = scene in session.viewpoints(tier).view_rooms[: session.viewpoints(tier).words.rooms]
+    return {name: session.source(name) for name in needed} if at_hand and asked else {}
 
 
 def predictor_params(session: Session, tier: str) -> dict[str, Any]:
@@ -216,4 +228,5 @@ def needed(session: Session, tier: str) -> list[str]:
         for name in session.viewpoints(tier).scenes.meshes
         for choice in session.scene(name).meshes
     )
-    return [name for name in dict.fromkeys(choices) if session.ledger[name].kind != "procedural"]
+    weights = (spec.id for spec in required_weights(WORDS))
+    return [name for name in dict.fromkeys((*choices, *weights)) if session.ledger[name].kind != "procedural"]

@@ -40,7 +40,7 @@ FLOOR_DEGREES = 1e-3
 LEAST: Mapping[str, float] = {"jacobians": 1.0, "cpu_s": 0.05}
 """Where the logarithmic axes of convergence begin."""
 TICKS = 40
-MARKERS = "os^Dv"
+MARKERS = "os^DvP"
 BASIN_DEGREES = 1.0
 """A search at the first picture size counts as in the basin if it ends this near; further sizes do the rest."""
 
@@ -301,6 +301,8 @@ def _over_counts(
         axes = axes_at(figure, 0.6 + 3.95 * index, 0.55, 3.2 if len(panels) > 1 else 7.0, 2.1)
         for number, (title, line) in enumerate(lines.items()):
             cells = {count: mean_cell(values, ["not run"]) for count, values in line.items() if values}
+            if not cells:
+                continue
             counts, means = list(cells), [cell.value or 0.0 for cell in cells.values()]
             half = [t_interval(cell) or 0.0 for cell in cells.values()]
             axes.errorbar(

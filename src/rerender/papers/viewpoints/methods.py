@@ -15,12 +15,21 @@ VIEW_SETS: Mapping[str, str] = MappingProxyType(
     {
         "chosen": "chosen by the score, then by area",
         "covering": "chosen by area",
+        "words": "chosen by words",
         "best_of_n": "best of random views, by the score",
         "random": "random views",
         "turntable": "uniform turntable",
     }
 )
 """Sets of views that are compared, with their titles."""
+WORD_SEARCHES: Mapping[str, str] = MappingProxyType(
+    {
+        "words": "gradients from the best of a grid",
+        "words_evolution": "evolution from there, as many pictures",
+        "words_grid": "best camera of the grid",
+    }
+)
+"""How the view that fits words best is looked for, with titles."""
 PREDICTIONS: Mapping[str, str] = MappingProxyType(
     {
         "predictor": "predictor",

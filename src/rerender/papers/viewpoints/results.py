@@ -22,13 +22,14 @@ class Results:
     """Job -> metric -> values in the order of cases, for one tier; and the weakest origin of each scene's files.
 
     `gradients` maps (scene, part, pair) -> metric -> (value, reason); `views` maps (set, number of views) -> metric -> values, one a
-    room: the mean over its segments. `predictions` maps (proposal, number of pictures) -> mean score, one value a room.
+    room: the mean over its segments; `reasons` maps the same to why there is none. `predictions` maps (proposal, number of pictures) -> mean score, one value a room.
     """
 
     tier: str
     values: Mapping[Job, Mapping[str, Sequence[float | None]]]
     gradients: Mapping[tuple[str, str, str], Mapping[str, tuple[float | None, str | None]]]
     views: Mapping[tuple[str, int], Mapping[str, Sequence[float]]]
+    reasons: Mapping[tuple[str, int], str]
     predictions: Mapping[tuple[str, int], Sequence[float]]
     assets: Mapping[str, str]
 
@@ -51,6 +52,7 @@ def results_of(frame: pl.DataFrame, tier: str) -> Results:
     values: dict[Job, dict[str, list[float | None]]] = {}
     gradients: dict[tuple[str, str, str], dict[str, tuple[float | None, str | None]]] = {}
     segments: dict[tuple[str, tuple[str, int], str], dict[str, list[float]]] = {}
+    reasons: dict[tuple[str, int], str] = {}
     assets: dict[str, str] = {}
     for row in rows.iter_rows(named=True):
         scene = row["scene"]
@@ -59,6 +61,9 @@ def results_of(frame: pl.DataFrame, tier: str) -> Results:
             key = (scene, row["method"], row["representation"])
             gradients.setdefault(key, {})[row["metric"]] = (row["value"], row["reason"])
         elif row["experiment"] in ("views", "predictor"):
+            if row["value"] is None:
+                reasons[row["method"], row["seed"]] = row["reason"]
+                continue
             place = (row["experiment"], (row["method"], row["seed"]), row["metric"])
             segments.setdefault(place, {}).setdefault(scene, []).append(row["value"])
         else:
@@ -72,4 +77,4 @@ def results_of(frame: pl.DataFrame, tier: str) -> Results:
             views.setdefault(what, {})[metric] = means
         else:
             predictions[what] = means
-    return Results(tier, values, gradients, views, predictions, assets)
+    return Results(tier, values, gradients, views, reasons, predictions, assets)

@@ -16,14 +16,13 @@ from rerender.core.cameras import project
 from rerender.core.meshes import Mesh, drop_unused, face_areas
 from rerender.core.orbits import Orbit
 from rerender.core.painted import PaintedMesh
+from rerender.papers.viewpoints.evolution import Range, evolved
 from rerender.rendering.painted_views import PaintedViews
 
-BOUNDS = ((1.5, 9.0), (2.0, 80.0), (-np.inf, np.inf), (25.0, 75.0))  # distance, elevation, azimuth, fov
-LOW, HIGH = np.array(BOUNDS).T
-EDGES = np.array((1.0, 10.0, 15.0, 8.0))
-"""Standard deviations of the first offspring."""
-OFFSPRING = 12
-SHRINK = 0.7
+WITHIN = Range(
+    np.array([1.5, 2.0, -np.inf, 25.0]), np.array([9.0, 80.0, np.inf, 75.0]), np.array([1.0, 10.0, 15.0, 8.0])
+)
+"""Distance, elevation, azimuth, field of view."""
 GRID = np.array(
     [(5.0, e, a, 60.0) for e in (8.0, 23.0, 38.0, 53.0, 68.0) for a in np.arange(0.0, 360.0, 30.0)]
 )
@@ -75,7 +74,7 @@ class SegmentViews:
 
     def orbit(self, values: Sequence[float] | np.ndarray) -> Orbit:
         """Return the camera that looks at the segment's centre, within the bounds."""
-        distance, elevation, azimuth, fov = np.clip(np.asarray(values, dtype=np.float64), LOW, HIGH).tolist()
+        distance, elevation, azimuth, fov = WITHIN.clip(np.asarray(values, dtype=np.float64)).tolist()
         return Orbit(distance, elevation, azimuth, fov, self.centre)  # type: ignore[arg-type]
 
     def look(self, orbit: Orbit) -> Look:
@@ -123,25 +122,10 @@ class SegmentViews:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Improve each of the cameras (N, 4) on its own; return them and their scores (N,).
 
-        An evolution strategy: the best camera so far has normally distributed offspring in pairs of opposite steps, whose
-        spread shrinks from round to round. A round of all cameras is rendered at once, which is why it replaces a simplex.
         `evaluations` pictures are made for each camera, besides its own.
         """
-        cameras = np.clip(cameras, LOW, HIGH)
-        scores = self.scores(cameras) if scores is None else np.array(scores)
-        spread, left = 1.0, evaluations
-        while left > 0:
-            children = min(OFFSPRING, left)
-            half = rng.standard_normal((len(cameras), -(-children // 2), 4))
-            steps = spread * np.concatenate([half, -half], axis=1)[:, :children] * EDGES
-            tried = np.clip(cameras[:, None] + steps, LOW, HIGH)
-            values = self.scores(tried.reshape(-1, 4)).reshape(len(cameras), children)
-            winner = values.argmax(axis=1)
-            for k, index in enumerate(winner):
-                if values[k, index] > scores[k]:
-                    cameras[k], scores[k] = tried[k, index], values[k, index]
-            spread, left = spread * SHRINK, left - children
-        return cameras, scores
+        scores = self.scores(WITHIN.clip(cameras)) if scores is None else scores
+        return evolved(self.scores, cameras, scores, evaluations, WITHIN, rng)
 
     def complete(self, first: Orbit, count: int) -> list[Orbit]:
         """Return `first` and views around the segment that add the most newly visible area, one after the other.

@@ -6,12 +6,14 @@ the fact sheet's.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from rerender.core.errors import closest_first
-from rerender.fields import Count, Frozen, Names, Positive
+from rerender.fields import Count, Frozen, Names, NonNegative, Positive
 from rerender.papers.viewpoints.methods import METHODS
 
 LABELS = (
@@ -19,6 +21,21 @@ LABELS = (
     "door",
 )  # fmt: skip
 """Segments of procedural rooms; a test compares them with `catalogue.rooms`, which loads NumPy."""
+DEFAULT_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "bed": "a bed, somewhere to sleep",
+        "desk": "a desk",
+        "chair": "a chair",
+        "bookshelf": "a bookshelf full of books",
+        "monitor": "a computer monitor",
+        "lamp": "a lamp",
+        "plant": "a potted plant",
+        "sofa": "a sofa",
+        "rug": "a chequered rug on the floor",
+        "picture": "a picture on the wall",
+    }
+)
+"""Segments that views are chosen for, and words that mean them."""
 ROOM = "room_"
 """What the names of procedural rooms begin with."""
 
@@ -172,7 +189,7 @@ class ViewSettings(Frozen):
     """Views chosen for labelled segments without weights (section 3.3), judged by masks projected back (section 3.4)."""
 
     segments: Names = Field(
-        ("bed", "desk", "chair", "bookshelf", "monitor", "lamp", "plant", "sofa", "rug", "picture"),
+        tuple(DEFAULT_WORDS),
         description="labels of the rooms that views are chosen for",
     )
     rooms: Count = Field(5, description="rooms that views are chosen in, room_00 and on")
@@ -191,6 +208,48 @@ class ViewSettings(Frozen):
                 options = closest_first(name, LABELS)
                 raise ValueError(
                     f"unknown segment '{name}'. Did you mean '{options[0]}'? Allowed: {', '.join(options)}"
+                )
+        return self
+
+
+class WordSettings(Frozen):
+    """Views chosen by words: how well CLIP says that a picture fits them (section 3.5). Blocked without its weights."""
+
+    queries: dict[str, Annotated[str, Field(min_length=1, max_length=200)]] = Field(
+        dict(DEFAULT_WORDS),
+        description="words by the segment that they mean, whose mask judges the views, for example {bed: somewhere to sleep}; "
+        "other segments have no views by words",
+    )
+    templates: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
+        ("a photo of {}.", "a rendering of {} in a room.", "a close view of {}."),
+        description="sentences that {} is put into; their directions are averaged",
+    )
+    rooms: Count = Field(1, description="of the rooms of `views`, in how many words choose views as well")
+    size: Size = Field(224, description="picture size of the search [px]; CLIP reads 224")
+    spp: Count = Field(4, description="samples per pixel")
+    blur: NonNegative = Field(1.0, description="blur of pictures before CLIP reads them [px]")
+    crops: Annotated[int, Field(ge=0)] = Field(
+        0,
+        description="random crops that are scored beside the whole picture, each step others, against adversarial pixels",
+    )
+    starts: Count = Field(1, description="best cameras of the grid that are refined")
+    steps: Count = Field(8, description="steps of Adam from each of them, and pictures of the control")
+    lr: Positive = Field(
+        0.1, description="Adam's first rate, in units of 1, 10 degrees and 0.5; falls along a cosine"
+    )
+
+    @model_validator(mode="after")
+    def _known(self) -> WordSettings:
+        for name in self.queries:
+            if name not in LABELS:
+                options = closest_first(name, LABELS)
+                raise ValueError(
+                    f"queries has words for an unknown segment '{name}'. Did you mean '{options[0]}'? Allowed: {', '.join(options)}"
+                )
+        for template in self.templates:
+            if template.count("{}") != 1:
+                raise ValueError(
+                    f"the template '{template}' must have {{}} once, where the words go, like 'a photo of {{}}.'"
                 )
         return self
 
@@ -227,6 +286,9 @@ class ViewpointsSettings(Frozen):
     stills: StillSettings = Field(StillSettings(), description="single view, turntable and grid")
     basins: BasinSettings = Field(BasinSettings(), description="basins of attraction")
     views: ViewSettings = Field(ViewSettings(), description="views for segments, in every room")
+    words: WordSettings = Field(
+        WordSettings(), description="views chosen by words, for the segments of `views`"
+    )
     predictor: PredictorSettings = Field(PredictorSettings(), description="prediction of views for segments")
     gradients: GradientSettings = Field(GradientSettings(), description="check of the gradients")
 

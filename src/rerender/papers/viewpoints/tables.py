@@ -201,7 +201,8 @@ def build_views(results: Results, settings: ViewpointsSettings, names: Names) ->
     for count in settings.views.counts:
         for name, title in VIEW_SETS.items():
             found = results.views.get((name, count), {})
-            cells = tuple(mean_cell(found.get(column.key, ()), [NOT_RUN]) for column in VIEWS)
+            reason = results.reasons.get((name, count), NOT_RUN)
+            cells = tuple(mean_cell(found.get(column.key, ()), [reason]) for column in VIEWS)
             rows.append(Row((str(count), title), cells, group=str(count), ids=(str(count), name)))
     preset, rooms = settings.views, settings.view_rooms
     return Table(
@@ -211,7 +212,8 @@ def build_views(results: Results, settings: ViewpointsSettings, names: Names) ->
             "True masks of the views are projected back and vote on the faces that they see; IoU is by area, against what can be seen of the "
             "segment at all. Mean over segments, ± one sample standard deviation over rooms (t-intervals of 95% are in the CSV). The score rewards "
             "visibility, framing and centring in the picture, without network weights; by area: each view adds the most newly seen area of the "
-            f"segment. Random views are means over {preset.random_draws} draws, and best of random takes the highest scores of all of them.",
+            f"segment. By words: CLIP ViT-L/14 says which views fit the segment's words, {_quoted(settings)}; its weights are needed for that, and it chooses in "
+            f"{min(settings.words.rooms, preset.rooms)} of the rooms. Random views are means over {preset.random_draws} draws, and best of random takes the highest scores of all of them.",
             f"Segments: {captions.join_words(preset.segments)}. Masks of {preset.mask_size} pixels.",
             _closing(results, names, rooms),
         ),
@@ -247,6 +249,12 @@ def build_predictor(results: Results, settings: ViewpointsSettings, names: Names
         tuple(rows),
         "Rooms",
     )
+
+
+def _quoted(settings: ViewpointsSettings) -> str:
+    """Return the words of the segments that views are chosen for."""
+    asked = [words for label, words in settings.words.queries.items() if label in settings.views.segments]
+    return captions.join_words([f"“{words}”" for words in asked]) if asked else "none here"
 
 
 def _closing(results: Results, names: Names, scenes: Sequence[str]) -> str:

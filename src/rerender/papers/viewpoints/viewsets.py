@@ -8,26 +8,32 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rerender.core.files import save_tree
 from rerender.core.orbits import LENS, TARGET, Orbit
 from rerender.core.painted import PaintedMesh
-from rerender.core.seeds import derive_seed
+from rerender.core.seeds import SeedStream, derive_seed
 from rerender.papers.viewpoints.contexts import row_context
-from rerender.papers.viewpoints.methods import VIEW_SETS
+from rerender.papers.viewpoints.methods import VIEW_SETS, WORD_SEARCHES
 from rerender.papers.viewpoints.reprojection import agreement, dense_visibility, votes
 from rerender.papers.viewpoints.scenes import load_scene
 from rerender.papers.viewpoints.segments import GRID, SegmentViews, visible_faces
-from rerender.papers.viewpoints.settings import ViewSettings
+from rerender.papers.viewpoints.settings import ViewSettings, WordSettings
 from rerender.provenance.manifest import Code, hash_files, run_id
 from rerender.rendering.painted_views import PaintedViews
 from rerender.rendering.variants import start_variant
-from rerender.reporting.rows import MetricRow, write_rows
+from rerender.reporting.rows import MetricRow, RowContext, write_rows
+
+if TYPE_CHECKING:
+    from rerender.papers.viewpoints.words import WordViews
 
 SETS = tuple(VIEW_SETS)
-CHOSEN, COVERING, BEST, RANDOM, TURNTABLE = SETS
+CHOSEN, COVERING, WORDS, BEST, RANDOM, TURNTABLE = SETS
+BLOCKED = "blocked (weights)"
+JUDGED = ("iou", "visible", "coverage")
 RANDOM_DISTANCES, RANDOM_ELEVATIONS = (3.0, 7.0), (5.0, 75.0)
 TURNTABLE_VIEW = (5.0, 30.0)  # distance, elevation; azimuths evenly from 0
 
@@ -42,14 +48,23 @@ def compare_views(
     stack: Mapping[str, str],
     *,
     tier: str,
+    words: WordSettings | None = None,
+    weights: Mapping[str, Path] | None = None,
     variant: str = "auto",
     threads: int = 1,
 ) -> None:
-    """Write metric rows (`method` the set of views, `representation` the segment, `seed` the number of views) and the chosen views."""
+    """Write metric rows (`method` the set of views, `representation` the segment, `seed` the number of views) and the chosen views.
+
+    With `words`, they choose views as well; without all `weights` for it, such rows say so instead.
+    """
     backend = start_variant(variant, threads=threads)
-    identity = run_id(settings.model_dump(), code.fingerprint, hash_files({"scene": file}), stack)
+    parameters = {**settings.model_dump(), **({"words": words.model_dump()} if words else {})}
+    files = hash_files({"scene": file, **(weights or {})})
+    identity = run_id(parameters, code.fingerprint, files, stack)
     painted = load_scene(file)
     room = RoomViews(painted, settings, derive_seed("viewpoints", "views", scene))
+    asked = words.queries if words else {}
+    reader = word_views(painted, words, weights, scene, threads, backend) if words and weights else None
     rows: list[MetricRow] = []
     cameras: dict[str, np.ndarray] = {}
     for label in settings.segments:
@@ -65,8 +80,22 @@ def compare_views(
             code=code,
             stack=stack,
         )
-        found, values = judge_segment(room, label)
+        judge = SegmentJudge(room, label)
+        found, values = judge_segment(judge)
         cameras[label] = np.stack([orbit.values((*LENS, *TARGET)) for orbit in found])
+        if label in asked and reader:
+            found, own, fits = judge_words(judge, reader, asked[label])
+            values |= own
+            cameras[f"words_{label}"] = np.stack([orbit.values((*LENS, *TARGET)) for orbit in found])
+            rows += [
+                replace(context, method=name).row("fit", value, better="higher")
+                for name, value in fits.items()
+            ]
+            fewest = min(settings.counts)
+            gain = own[WORDS, fewest][0]["visible"] - values[RANDOM, fewest][0]["visible"]
+            rows.append(replace(context, method=WORDS).row("gain", gain, better="higher"))
+        elif label in asked:
+            rows += blocked_rows(context, settings.counts)
         rows += [
             replace(context, method=name, seed=count).row(metric, value, better="higher", n=n)
             for (name, count), (metrics, n) in values.items()
@@ -113,10 +142,37 @@ class RoomViews:
         return Shot(orbits, faces, *visible_faces(self.judge, self.painted.mesh, orbits))
 
 
-def judge_segment(room: RoomViews, label: str) -> tuple[list[Orbit], Judged]:
+class SegmentJudge:
+    """Says what views are worth for a segment of a room."""
+
+    def __init__(self, room: RoomViews, label: str) -> None:
+        self.room = room
+        self.search = SegmentViews(room.painted, label, room.settings.size, room.whole)
+        self.is_target, self.areas = self.search.is_target, self.search.areas
+        self.reachable = dense_visibility(room.painted, room.judge, self.search.centre, self.is_target)  # type: ignore[arg-type]
+
+    def worth(self, shot: Shot) -> list[dict[str, float]]:
+        """Return what the first view is worth, the first two, and so on."""
+        masks = (shot.faces >= 0) & self.is_target[shot.faces]
+        claimed, seen = votes(shot.visible, shot.pixels, masks)
+        each = [
+            agreement(self.is_target, self.areas, *pair, self.reachable)
+            for pair in zip(claimed, seen, strict=True)
+        ]
+        return [
+            dict(zip(JUDGED, (found.iou, found.visible, float(masks[: n + 1].mean())), strict=True))
+            for n, found in enumerate(each)
+        ]
+
+    def over_counts(self, name: str, shot: Shot) -> Judged:
+        """Return what a set of views is worth by the number of views; where there are fewer, what all are worth."""
+        found = self.worth(shot)
+        return {(name, count): (found[min(count, len(found)) - 1], 1) for count in self.room.settings.counts}
+
+
+def judge_segment(judge: SegmentJudge) -> tuple[list[Orbit], Judged]:
     """Return the chosen views of a segment, and what each set of views is worth."""
-    settings = room.settings
-    search = SegmentViews(room.painted, label, settings.size, room.whole)
+    room, search, settings = judge.room, judge.search, judge.room.settings
     most = max(settings.counts)
     first, _ = search.best(settings.evaluations, room.seed)
     chosen = search.complete(first, most)
@@ -129,31 +185,58 @@ def judge_segment(room: RoomViews, label: str) -> tuple[list[Orbit], Judged]:
         COVERING: room.shoot(search.covering(everywhere, most)),
         BEST: room.shoot(by_score),
     }
-    reachable = dense_visibility(room.painted, room.judge, search.centre, search.is_target)  # type: ignore[arg-type]
-
-    def worth(shot: Shot) -> list[dict[str, float]]:
-        """Return what the first view is worth, the first two, and so on."""
-        masks = (shot.faces >= 0) & search.is_target[shot.faces]
-        claimed, seen = votes(shot.visible, shot.pixels, masks)
-        each = [
-            agreement(search.is_target, search.areas, *pair, reachable)
-            for pair in zip(claimed, seen, strict=True)
-        ]
-        return [
-            {"iou": found.iou, "visible": found.visible, "coverage": float(masks[: n + 1].mean())}
-            for n, found in enumerate(each)
-        ]
-
     values: Judged = {}
     for name, shot in shots.items():
-        found = worth(shot)
-        values |= {(name, count): (found[min(count, len(found)) - 1], 1) for count in settings.counts}
-    values |= {(TURNTABLE, count): (worth(turn)[-1], 1) for count, turn in room.turns.items()}
-    draws = [worth(draw) for draw in room.draws]
+        values |= judge.over_counts(name, shot)
+    values |= {(TURNTABLE, count): (judge.worth(turn)[-1], 1) for count, turn in room.turns.items()}
+    draws = [judge.worth(draw) for draw in room.draws]
     for count in settings.counts:
         means = {name: float(np.mean([draw[count - 1][name] for draw in draws])) for name in draws[0][0]}
         values[RANDOM, count] = means, len(draws)
     return chosen, values
+
+
+def judge_words(
+    judge: SegmentJudge, reader: WordViews, words: str
+) -> tuple[list[Orbit], Judged, dict[str, float]]:
+    """Return the views that words choose, what they are worth for the segment meant, and how well the searches fit the words."""
+    goal = reader.goal(words)
+    first, fits = reader.best(goal)
+    views = reader.several(first, goal, max(judge.room.settings.counts))
+    return views, judge.over_counts(WORDS, judge.room.shoot(views)), fits
+
+
+def word_views(
+    painted: PaintedMesh,
+    words: WordSettings,
+    weights: Mapping[str, Path],
+    scene: str,
+    threads: int,
+    backend: str,
+) -> WordViews:
+    """Return the search by words with CLIP's weights, on the device of the renderer."""
+    import torch
+
+    from rerender.papers.viewpoints.words import WordViews
+    from rerender.perception.image_text import load_image_text
+
+    torch.set_num_threads(threads)
+    embedder = load_image_text(weights, "cuda" if backend.startswith("cuda") else "cpu")
+    return WordViews(painted, embedder, words, SeedStream(("viewpoints", "words", scene)))
+
+
+def blocked_rows(context: RowContext, counts: Sequence[int]) -> list[MetricRow]:
+    """Return the rows of views by words where CLIP's weights are not at hand."""
+    judged = [
+        replace(context, method=WORDS, seed=count).row(metric, None, reason=BLOCKED, better="higher")
+        for count in counts
+        for metric in JUDGED
+    ]
+    fits = [
+        replace(context, method=name).row("fit", None, reason=BLOCKED, better="higher")
+        for name in WORD_SEARCHES
+    ]
+    return [*judged, *fits, replace(context, method=WORDS).row("gain", None, reason=BLOCKED, better="higher")]
 
 
 def _random_view(rng: np.random.Generator) -> Orbit:

@@ -1,7 +1,8 @@
 """The vision tower of CLIP ViT-L/14 (Radford et al. 2021) with the parameter names of its Hugging Face copy.
 
 24 pre-norm blocks of width 1024 after a norm of the embeddings, quick GELU; 303,179,776 parameters. `forward` returns
-the patch tokens of the last block without the final norm, which CLIP applies to its class token alone.
+the patch tokens of the last block without the final norm, which CLIP applies to its class token alone; that token is
+`class_token`, which the pair of towers in `clip_pair.py` compares with words.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ _OTHER_PARTS = ("text_model.", "text_projection", "visual_projection", "logit_sc
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention with separate projections."""
+    """Multi-head self-attention with separate projections; `causal`: no token sees a later one."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, causal: bool = False) -> None:
         super().__init__()
-        self.heads = heads
+        self.heads, self.causal = heads, causal
         self.k_proj = nn.Linear(width, width)
         self.v_proj = nn.Linear(width, width)
         self.q_proj = nn.Linear(width, width)
@@ -34,7 +35,7 @@ class Attention(nn.Module):
             part(x).reshape(n, tokens, self.heads, width // self.heads).transpose(1, 2)
             for part in (self.q_proj, self.k_proj, self.v_proj)
         )
-        mixed = F.scaled_dot_product_attention(q, k, v)
+        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=self.causal)
         out: Tensor = self.out_proj(mixed.transpose(1, 2).reshape(n, tokens, width))
         return out
 
@@ -57,9 +58,9 @@ class QuickMlp(nn.Module):
 class Block(nn.Module):
     """One transformer block."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, causal: bool = False) -> None:
         super().__init__()
-        self.self_attn = Attention(width, heads)
+        self.self_attn = Attention(width, heads, causal)
         self.layer_norm1 = nn.LayerNorm(width)
         self.mlp = QuickMlp(width)
         self.layer_norm2 = nn.LayerNorm(width)
@@ -99,9 +100,15 @@ class Embeddings(nn.Module):
 class Encoder(nn.Module):
     """The stack of blocks; its name follows the weight file."""
 
-    def __init__(self, width: int, depth: int, heads: int) -> None:
+    def __init__(self, width: int, depth: int, heads: int, causal: bool = False) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(Block(width, heads) for _ in range(depth))
+        self.layers = nn.ModuleList(Block(width, heads, causal) for _ in range(depth))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the tokens (N, tokens, width) after all blocks."""
+        for block in self.layers:
+            x = block(x)
+        return x
 
 
 class ClipVision(nn.Module):
@@ -116,10 +123,15 @@ class ClipVision(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the tokens of normalised images of `grid` times 14 pixels a side."""
-        x = self.pre_layrnorm(self.embeddings(images))
-        for block in self.encoder.layers:
-            x = block(x)
-        out: Tensor = x[:, 1:]
+        return self._tokens(images)[:, 1:]
+
+    def class_token(self, images: Tensor) -> Tensor:
+        """Return the normed class token of normalised images, (N, width)."""
+        out: Tensor = self.post_layernorm(self._tokens(images)[:, 0])
+        return out
+
+    def _tokens(self, images: Tensor) -> Tensor:
+        out: Tensor = self.encoder(self.pre_layrnorm(self.embeddings(images)))
         return out
 
 
