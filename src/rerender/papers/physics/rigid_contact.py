@@ -168,8 +168,8 @@ def _subject(request: EstimateRequest, name: str) -> Subject:
         name,
         truth=shown(truth),
         guess=guess,
-        solve=lambda method: search_staged(
-            guess, residuals(request, thing, truth, method, name), settings.iterations
+        solve=lambda method, folder: search_staged(
+            guess, residuals(request, thing, truth, method, name), settings.iterations, folder
         ),
         film=video,
         answers={"random": shown(other), "average": shown(training_means(settings, volume))},
