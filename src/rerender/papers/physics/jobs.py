@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -54,7 +54,7 @@ class Run:
 
     def context(self, scene: str, representation: str, method: str, part: str) -> RowContext:
         """Return the columns that rows of an object by a method share; `part` is what their run id ends with."""
-        context = row_context(
+        return row_context(
             self.request.job,
             scene,
             representation,
@@ -62,8 +62,8 @@ class Run:
             run_id=self.name(part),
             code=self.code,
             stack=self.stack,
+            method=method,
         )
-        return replace(context, method=method)
 
     def once(self, name: str, search: Callable[[], Estimate]) -> Estimate:
         """Return what a search finds, or found before the job was killed: its answer is kept until the job ends."""

@@ -93,6 +93,17 @@ def subjects(request: EstimateRequest) -> Iterator[Subject]:
         yield _subject(request, name)
 
 
+def example(request: EstimateRequest, name: str, seeds: SeedStream) -> tuple[dict[str, float], torch.Tensor]:
+    """Return the parameters of an object that `seeds` draw, and the 8-bit frames of its launches (L · T, S, S, 4)."""
+    settings: ContactSettings = request.settings
+    draw = np.random.default_rng(seeds.seed("object"))
+    thing, volume = launch(name, settings, draw)
+    values = draw_values(draw, settings, volume)
+    with torch.no_grad():
+        film = thing.film(thing.move(_tensors(values), settings.frames), request)
+    return values, as_recorded(film, "default", 0.0, 0)
+
+
 def draw_values(draw: np.random.Generator, settings: ContactSettings, volume: float) -> dict[str, float]:
     """Draw mass [kg] and contact parameters of an object of a volume [m³]."""
     return {

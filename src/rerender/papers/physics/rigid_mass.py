@@ -30,6 +30,17 @@ def subjects(request: EstimateRequest) -> Iterator[Subject]:
         yield _subject(request, name, mean, scan)
 
 
+def example(request: EstimateRequest, name: str, seeds: SeedStream) -> tuple[dict[str, float], torch.Tensor]:
+    """Return the parameters of an object that `seeds` draw, and the 8-bit frames (T, S, S, 4) that are compared."""
+    settings: RigidMassSettings = request.settings
+    thing = draw_object(name, settings, seeds)
+    with torch.no_grad():
+        seen = positions(thing, move(thing, _tensor(thing.mass), settings), frames_shown(settings))
+        return {MASS: thing.mass}, as_recorded(
+            film(thing, seen, settings.view, soft(request.raster)), "default", 0.0, 0
+        )
+
+
 def training_mean(settings: RigidMassSettings) -> float:
     """Return the mean of the training masses [kg], the answer of `average`."""
     draw = np.random.default_rng(SeedStream(("physics", "training")).seed("mass"))

@@ -59,6 +59,27 @@ class BlackboxSettings(Frozen):
     lr: Positive = Field(0.05, description="learning rate of Adam, in the logarithm")
 
 
+Trunk = Literal["small", "efficientnet_b0"]
+
+
+class ConvnetSettings(Frozen):
+    """The network that is trained to read parameters off a video (section 4.1)."""
+
+    trunk: Trunk = Field(
+        "efficientnet_b0", description="what sees a frame: the paper's, or four convolutions"
+    )
+    size: Annotated[int, Field(ge=16, le=256, multiple_of=16)] = Field(
+        64, description="side of the frames that it sees [px]"
+    )
+    mass_videos: Annotated[int, Field(ge=2)] = Field(800, description="videos of Table 1 to learn from")
+    contact_videos: Annotated[int, Field(ge=2)] = Field(
+        800, description="objects of Table 2 to learn from, each with the videos of all its launches"
+    )
+    epochs: Count = Field(60, description="times that it sees every video")
+    batch: Count = Field(32, description="videos of a step")
+    lr: Positive = Field(1e-3, description="learning rate of Adam")
+
+
 class ViewSettings(Frozen):
     """The camera of an experiment: it looks at the origin (section 3.1)."""
 

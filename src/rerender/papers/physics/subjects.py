@@ -22,6 +22,7 @@ from rerender.papers.physics.blackbox import search_blackbox
 from rerender.papers.physics.estimation import Estimate, Loss, best_start, estimate
 from rerender.papers.physics.grid import Job, methods
 from rerender.papers.physics.jobs import Part, Run, carry_out, search_rows
+from rerender.papers.physics.outputs import error_rows
 from rerender.papers.physics.specs import GRID_KEYS, RasterSettings, Variant
 from rerender.provenance.manifest import Code
 from rerender.rendering.soft_rasteriser import SoftSettings
@@ -157,14 +158,8 @@ def metric_rows(
     """Return the errors of every parameter, and what the search cost."""
     rows = []
     for name, true in subject.truth.items():
-        error, unit = abs(values[name] - true), request.units[name]
-        rows += [
-            context.row(f"abs_error/{name}", error, unit=unit, better="lower"),
-            context.row(f"rel_error/{name}", error / true, better="lower"),
-            context.row(f"rel_error_start/{name}", abs(subject.guess[name] - true) / true),
-            context.row(f"truth/{name}", true, unit=unit),
-            context.row(f"value/{name}", values[name], unit=unit),
-        ]
+        rows += error_rows(context, name, request.units[name], true, values[name])
+        rows.append(context.row(f"rel_error_start/{name}", abs(subject.guess[name] - true) / true))
     return [*rows, *search_rows(context, found)]
 
 

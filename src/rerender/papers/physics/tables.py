@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rerender.core.errors import unknown_name
 from rerender.papers.physics.grid import (
     CLOTH_VELOCITY,
+    CONVNET,
     LAME,
     PARTICLE_MASS,
     RIGID_CONTACT,
@@ -97,6 +98,14 @@ def _field(experiment: str, name: str, title: str) -> tuple[Measure, ...]:
 _EVALUATIONS = Measure("evaluations", Column("evaluations", "Evaluations", "", "none", ".0f"))
 
 
+def _network_sentence(settings: PhysicsSettings, videos: int) -> str:
+    own = settings.convnet
+    trunk = "EfficientNet-b0" if own.trunk == "efficientnet_b0" else "a network of four convolutions"
+    return (
+        f"ConvNet: {trunk}, trained here on {videos} other objects, frames of {own.size} × {own.size} pixels."
+    )
+
+
 def _mass_caption(settings: PhysicsSettings) -> str:
     part = settings.rigid_mass
     return captions.sentences(
@@ -106,6 +115,7 @@ def _mass_caption(settings: PhysicsSettings) -> str:
         f"Searches start from the best of the first guess and {part.scan} masses of the domain: "
         f"{part.search.iterations} steps of Adam and {part.search.finish} of L-BFGS. Without derivatives: {part.blackbox.iterations} updates of a "
         f"Gaussian by {part.blackbox.samples} draws each (the paper's reinforcement learning), from the first guess.",
+        _network_sentence(settings, settings.convnet.mass_videos),
     )
 
 
@@ -130,6 +140,7 @@ def _contact_caption(settings: PhysicsSettings) -> str:
         f"exp(±{part.spread:g}), other than for Average and Random.",
         f"{part.frames} frames of {settings.raster.size} × {settings.raster.size} pixels a launch. Gauss-Newton over growing parts of "
         f"the motion, at most {part.iterations} steps each.",
+        _network_sentence(settings, settings.convnet.contact_videos),
     )
 
 
@@ -144,7 +155,7 @@ LAYOUTS: Mapping[str, Layout] = {
             *_error("mass", "Relative error"),
             _EVALUATIONS,
         ),
-        ("average", "random", "blackbox", "diffphysics", "gradsim"),
+        ("average", "random", CONVNET, "blackbox", "diffphysics", "gradsim"),
         _mass_caption,
     ),
     "table2": Layout(
@@ -158,7 +169,7 @@ LAYOUTS: Mapping[str, Layout] = {
             *_error("mu", "Error of mu"),
             _EVALUATIONS,
         ),
-        ("average", "random", "diffphysics", "gradsim"),
+        ("average", "random", CONVNET, "diffphysics", "gradsim"),
         _contact_caption,
     ),
     "table3": Layout(
@@ -219,8 +230,10 @@ def build(
     rows = [
         _row(table_id, method, variant, values, published, names)
         for method in layout.methods
-        if method in part.methods
-        for variant in (part.variants[:1] if method in (*ONE_FOR_ALL, *DEFAULT_ONLY) else part.variants)
+        if method == CONVNET or method in part.methods
+        for variant in (
+            part.variants[:1] if method in (*ONE_FOR_ALL, *DEFAULT_ONLY, CONVNET) else part.variants
+        )
     ]
     own = {run.seed for run, found in values.items() if found and run.experiment == layout.experiment}
     caption = captions.sentences(

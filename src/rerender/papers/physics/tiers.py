@@ -13,6 +13,7 @@ from rerender.papers.physics.specs import (
     ControlClothSettings,
     ControlSettings,
     ControlWalkerSettings,
+    ConvnetSettings,
     LameSettings,
     LandscapeSettings,
     ParticleMassSettings,
@@ -37,6 +38,7 @@ _SMOKE = PhysicsSettings(
     control_fem=ControlSettings(seeds=1, iterations=2, seconds=0.25),
     control_cloth=ControlClothSettings(seeds=1, iterations=2, seconds=0.25, cells=(8, 8)),
     control_walker=ControlWalkerSettings(seeds=1, iterations=2, seconds=0.25),
+    convnet=ConvnetSettings(trunk="small", size=16, mass_videos=8, contact_videos=4, epochs=2, batch=4),
     landscape=LandscapeSettings(masses=6, size=64),
 )
 
@@ -59,6 +61,7 @@ _LAPTOP = PhysicsSettings(
     control_fem=ControlSettings(seeds=2, iterations=10),
     control_cloth=ControlClothSettings(seeds=2, iterations=25, cells=(8, 12)),
     control_walker=ControlWalkerSettings(seeds=1, iterations=10),
+    convnet=ConvnetSettings(trunk="small", mass_videos=300, contact_videos=100),
     landscape=LandscapeSettings(masses=50),
 )
 
