@@ -74,7 +74,7 @@ PHYSICS_AFTER_RUN = {
 PHYSICS_RUNS = {
     *("physics_rigid_mass", "physics_rigid_contact", "physics_lame", "physics_control_fem"),
     *("physics_particle_mass", "physics_cloth_velocity", "physics_control_cloth", "physics_control_walker"),
-    "physics_figure",
+    *("physics_convnet", "physics_figure"),
 }
 AFTER_OPTIMISE = AFTER_EVALUATE | {"metamers_optimise_geometry", "metamers_optimise_material"}
 

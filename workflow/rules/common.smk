@@ -302,6 +302,10 @@ def physics_sequence_params(wildcards):
     return physics.sequence_params(SESSION, wildcards.tier)
 
 
+def physics_convnet_params(wildcards):
+    return physics.convnet_params(SESSION, wildcards.tier)
+
+
 def physics_landscape_params(wildcards):
     return physics.landscape_params(SESSION, wildcards.tier)
 

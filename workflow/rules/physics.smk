@@ -274,6 +274,31 @@ rule physics_landscape:
         "../scripts/physics_landscape.py"
 
 
+rule physics_convnet:
+    output:
+        metrics=ensure("<results>/{tier}/physics/convnet/metrics.json", non_empty=True),
+        trace="<results>/{tier}/physics/convnet/trace.parquet",
+        networks="<results>/{tier}/physics/convnet/networks.npz",
+        manifest="<results>/{tier}/physics/convnet/manifest.json",
+    log:
+        "<logs>/{tier}/physics/convnet/train.log",
+    benchmark:
+        "<benchmarks>/{tier}/physics/convnet/train.tsv"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=12000,
+        runtime=240,
+    params:
+        settings=physics_convnet_params,
+        code=code("rerender.papers.physics.convnet"),
+        stack=stack("rerender.papers.physics.convnet"),
+    message:
+        "Train networks to read parameters off videos ({wildcards.tier})"
+    script:
+        "../scripts/physics_convnet.py"
+
+
 rule physics_metrics:
     input:
         physics_metric_files,

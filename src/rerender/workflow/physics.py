@@ -25,6 +25,7 @@ NAMES: Mapping[str, str] = {
     "diffphysics": "diffphysics (3D supervision)",
     "random": "Random",
     "average": "Average",
+    "convnet": "ConvNet (trained here)",
     "blackbox": "Without derivatives (REINFORCE)",
 }
 """Display names of the approaches."""
@@ -54,7 +55,7 @@ def run_file(tier: str, run: Job, name: str) -> str:
 def metric_files(session: Session, tier: str) -> list[str]:
     """Return every file of metric rows of a tier."""
     runs = [run_file(tier, run, "metrics.json") for run in jobs(session, tier)]
-    return [*runs, f"<results>/{tier}/physics/landscape/metrics.json"]
+    return [*runs, *(f"<results>/{tier}/physics/{name}/metrics.json" for name in ("landscape", "convnet"))]
 
 
 def videos(session: Session, tier: str) -> list[str]:
@@ -108,6 +109,11 @@ def sequence_params(session: Session, tier: str) -> dict[str, Any]:
             for run in runs
         },
     }
+
+
+def convnet_params(session: Session, tier: str) -> dict[str, Any]:
+    """Return what the ConvNet's job needs: its settings, and those of the objects that it is trained on and judged by."""
+    return grid.convnet_parameters(session.physics(tier))
 
 
 def landscape_params(session: Session, tier: str) -> dict[str, Any]:

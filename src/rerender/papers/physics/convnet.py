@@ -18,7 +18,7 @@ import torch
 from rerender.core.files import atomic_path, load_tree, save_tree
 from rerender.core.seeds import SeedStream
 from rerender.papers.physics import rigid_contact, rigid_mass
-from rerender.papers.physics.grid import CONVNET, RIGID_CONTACT, RIGID_MASS, Job
+from rerender.papers.physics.grid import CONVNET, RIGID_CONTACT, RIGID_MASS, Job, convnet_parameters
 from rerender.papers.physics.outputs import BACKEND, error_rows, row_context
 from rerender.papers.physics.regressor import Training, Videos, train
 from rerender.papers.physics.settings import PhysicsSettings
@@ -115,7 +115,7 @@ def train_and_answer(
     """Write `metrics.json`, `trace.parquet`, `networks.npz` and `manifest.json` of the ConvNet rows."""
     watch = Stopwatch.start()
     torch.set_num_threads(threads)
-    parameters = parameters_of(settings)
+    parameters = convnet_parameters(settings)
     identity = run_id(parameters, code.fingerprint, {}, stack)
     state = state_root / identity
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -154,12 +154,6 @@ def train_and_answer(
         assets="standin",
     )
     shutil.rmtree(state, ignore_errors=True)
-
-
-def parameters_of(settings: PhysicsSettings) -> dict[str, Any]:
-    """Return the plain values that decide the result; a new seed is a new test object."""
-    whole = settings.model_dump()
-    return {name: whole[name] for name in (CONVNET, RIGID_MASS, RIGID_CONTACT, "raster")}
 
 
 def _train(

@@ -111,6 +111,12 @@ def described(value: Mapping[str, Any]) -> tuple[PhysicsSettings, tuple[Expected
     return settings, cells(settings)
 
 
+def convnet_parameters(settings: PhysicsSettings) -> dict[str, Any]:
+    """Return the plain values that decide the ConvNet's answers; each seed has test objects of its own."""
+    whole = settings.model_dump()
+    return {name: whole[name] for name in (CONVNET, *LEARNT, "raster")}
+
+
 def check_names(settings: PhysicsSettings) -> None:
     """Refuse shapes that do not exist, and domains that are empty. Raises `UserError`."""
     contact = settings.rigid_contact

@@ -75,8 +75,8 @@ class ConvnetSettings(Frozen):
     contact_videos: Annotated[int, Field(ge=2)] = Field(
         800, description="objects of Table 2 to learn from, each with the videos of all its launches"
     )
-    epochs: Count = Field(60, description="times that it sees every video")
-    batch: Count = Field(32, description="videos of a step")
+    epochs: Count = Field(40, description="times that it sees every video")
+    batch: Count = Field(16, description="videos of a step")
     lr: Positive = Field(1e-3, description="learning rate of Adam")
 
 

@@ -61,7 +61,9 @@ _LAPTOP = PhysicsSettings(
     control_fem=ControlSettings(seeds=2, iterations=10),
     control_cloth=ControlClothSettings(seeds=2, iterations=25, cells=(8, 12)),
     control_walker=ControlWalkerSettings(seeds=1, iterations=10),
-    convnet=ConvnetSettings(trunk="small", mass_videos=300, contact_videos=100),
+    convnet=ConvnetSettings(
+        trunk="small", size=32, mass_videos=1000, contact_videos=300, epochs=20, batch=32
+    ),
     landscape=LandscapeSettings(masses=50),
 )
 
