@@ -16,13 +16,13 @@ from rerender.papers.physics import estimation, lame, rigid_mass
 from rerender.papers.physics.estimation import best_start
 from rerender.papers.physics.grid import Job
 from rerender.papers.physics.jobs import Run
+from rerender.papers.physics.looks import as_recorded
 from rerender.papers.physics.rigid_scene import draw_object, frames_shown, move, positions
 from rerender.papers.physics.specs import LameSettings, RasterSettings, RigidMassSettings, SearchSettings
 from rerender.papers.physics.subjects import (
     EstimateRequest,
     Subject,
     answer,
-    as_recorded,
     logarithms,
     run_estimates,
 )

@@ -57,6 +57,20 @@ def test_an_estimate_without_friction_answers_for_the_others_only() -> None:
     assert set(subject.truth) == set(subject.guess) == set(subject.answers["average"]) == {"mass", "kd", "ke"}
 
 
+def test_an_estimate_on_an_average_ground_is_wrong_unless_the_ground_is_average() -> None:
+    asked = request("inelastic")
+    (subject,) = rigid_contact.subjects(asked)
+    assert set(subject.truth) == set(subject.guess) == {"mass", "kf", "mu"}
+    thing, volume = rigid_contact.launch("box", asked.settings, np.random.default_rng(0))
+    truth = rigid_contact.draw_values(np.random.default_rng(1), asked.settings, volume)
+    known = {name: truth[name] for name in ("mass", "kf", "mu")}
+    average = rigid_contact.assumptions(asked.settings, "inelastic")
+    assert average == {"ke": 250.5, "kd": 250.5}
+    for values, exact in ((truth, False), ({**truth, **average}, True)):
+        difference = rigid_contact.residuals(asked, thing, values, "diffphysics", "box")(known, STAGES[-1])
+        assert bool(np.abs(difference).max() < 1e-12) is exact
+
+
 def test_a_far_guess_is_another_draw_and_objects_are_those_of_the_other_variants() -> None:
     (far,), (near,) = (list(rigid_contact.subjects(request(variant))) for variant in ("far", "default"))
     assert far.truth == near.truth

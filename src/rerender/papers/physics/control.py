@@ -22,6 +22,7 @@ from rerender.fitting.problem import LoopSettings, StepResult
 from rerender.papers.physics.estimation import Search
 from rerender.papers.physics.grid import Job
 from rerender.papers.physics.jobs import Part, Run, carry_out
+from rerender.papers.physics.looks import Look
 from rerender.papers.physics.pyramids import pyramid_loss
 from rerender.papers.physics.specs import ControlledSettings
 from rerender.provenance.manifest import Code
@@ -65,7 +66,7 @@ class World(Protocol):
 
     `scene` names it in metric rows; `start` are the parameters that a search begins at; `goal` (3,) [m] is where its centre of
     mass shall be, `target` (S, S, 4) the picture of it there; `share` (N,) is what a particle has of the mass; `blurs` are
-    those of the pyramid.
+    those of the pyramid, and `look` films vertices.
     """
 
     scene: str
@@ -74,6 +75,7 @@ class World(Protocol):
     target: torch.Tensor
     share: torch.Tensor
     blurs: Sequence[float]
+    look: Look
 
     def steered(self, parameters: torch.Tensor, frames: int = 1) -> torch.Tensor:
         """Return the vertices (frames, N, 3) [m] at the end of equal parts of the time."""
@@ -81,10 +83,6 @@ class World(Protocol):
 
     def at_random(self, draw: np.random.Generator) -> torch.Tensor:
         """Return the vertices (N, 3) [m] at the end of a motion that is steered at random."""
-        ...
-
-    def film(self, vertices: torch.Tensor) -> torch.Tensor:
-        """Return RGBA frames (T, S, S, 4) of vertices (T, N, 3)."""
         ...
 
 
@@ -100,7 +98,7 @@ def control_loss(
     """Return what a method minimises."""
     if method == "diffphysics":
         return position_error(world, vertices)
-    image = world.film(vertices[None])[0]
+    image = world.look.film(vertices[None])[0]
     if settings.pyramid:
         return pyramid_loss(image, world.target, world.blurs)
     return ((image - world.target) ** 2).mean()

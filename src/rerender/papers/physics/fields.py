@@ -16,6 +16,7 @@ import torch
 from rerender.core.files import Tree
 from rerender.papers.physics.estimation import Estimate, estimate
 from rerender.papers.physics.jobs import Part, Run, carry_out, search_rows
+from rerender.papers.physics.looks import Look
 from rerender.papers.physics.specs import SearchSettings
 from rerender.papers.physics.subjects import DTYPE, EstimateRequest
 from rerender.provenance.manifest import Code
@@ -30,7 +31,7 @@ class FieldSubject:
     """One object: true and guessed field, both as they are optimised, and what methods need.
 
     `loss_of(method)` makes the loss of a search; `measure(field)` says how wrong a field is, metric -> value, each of
-    them better if lower; `film(field)` renders all frames (T, h, w, 4).
+    them better if lower; `motion(field)` are the vertices (T, V, 3) [m] of all frames, which `look` films.
     """
 
     name: str
@@ -38,7 +39,12 @@ class FieldSubject:
     guess: torch.Tensor
     loss_of: Callable[[str], Callable[[torch.Tensor], torch.Tensor]]
     measure: Callable[[torch.Tensor], Mapping[str, float]]
-    film: Callable[[torch.Tensor], torch.Tensor]
+    motion: Callable[[torch.Tensor], torch.Tensor]
+    look: Look
+
+    def film(self, field: torch.Tensor) -> torch.Tensor:
+        """Return all frames (T, S, S, 4) with some field."""
+        return self.look.film(self.motion(field))
 
 
 def run_fields(

@@ -49,7 +49,7 @@ def control_reels(request: ControlRequest, final: Tree) -> Reels:
 
     def film(name: str) -> torch.Tensor:
         with torch.no_grad():
-            return world.film(torch.as_tensor(np.asarray(final["motions"][name], dtype=np.float32)))
+            return world.look.film(torch.as_tensor(np.asarray(final["motions"][name], dtype=np.float32)))
 
     goal = torch.as_tensor(np.asarray(final["target"]))[None]
     return dict(zip(ROWS, (film("start"), film(METHOD), goal), strict=True))

@@ -14,13 +14,14 @@ SHAPES = (
 )
 """The fourteen rigid shapes; `shapes` makes them."""
 
-Variant = Literal["default", "ideal", "noise", "fine"]
-"""What the estimate is given: 8-bit frames (`default`), frames as they were rendered, with pixel noise added, or of a
-truth that was simulated with twice as many steps."""
+Variant = Literal["default", "ideal", "noise", "fine", "raytraced"]
+"""What the estimate is given: 8-bit frames (`default`), frames as they were rendered, with pixel noise added, of a
+truth that was simulated with twice as many steps, or 8-bit frames that Mitsuba rendered, with shadows."""
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
 
-ContactVariant = Literal["default", "ideal", "noise", "fine", "far", "frictionless"]
-"""As `Variant`; and 8-bit frames with a first guess drawn from the domain (`far`), or with an estimate that knows no friction."""
+ContactVariant = Literal["default", "ideal", "noise", "fine", "raytraced", "far", "frictionless", "inelastic"]
+"""As `Variant`; and 8-bit frames with a first guess drawn from the domain (`far`), or with an estimate that knows no friction,
+or takes the ground for an average one (`inelastic`)."""
 
 Method = Literal["gradsim", "diffphysics", "random", "average"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -100,7 +101,7 @@ class RigidMassSettings(Frozen):
     other_seeds: Count = Field(3, description="objects of each shape for the variants after the first")
     variants: Annotated[tuple[Variant, ...], Field(min_length=1)] = Field(
         ("default",),
-        description="default: 8-bit frames; ideal: frames as rendered; noise: with pixel noise; fine: a truth simulated with half the step",
+        description="default: 8-bit frames; ideal: frames as rendered; noise: with pixel noise; fine: a truth simulated with half the step; raytraced: 8-bit frames by Mitsuba",
     )
     methods: Annotated[tuple[MassMethod, ...], Field(min_length=1)] = Field(
         MASS_METHODS,
@@ -141,7 +142,7 @@ class ContactSettings(Frozen):
     other_seeds: Count = Field(3, description="objects of each shape for the variants after the first")
     variants: Annotated[tuple[ContactVariant, ...], Field(min_length=1)] = Field(
         ("default",),
-        description="as of rigid_mass; far: first guesses are drawn from the domain; frictionless: the estimate's ground is smooth",
+        description="as of rigid_mass; far: first guesses are drawn from the domain; frictionless: the estimate's ground is smooth; inelastic: it is as stiff and damped as the average",
     )
     methods: Annotated[tuple[Method, ...], Field(min_length=1)] = Field(
         METHODS, description="as of rigid_mass"
@@ -190,6 +191,7 @@ class RasterSettings(Frozen):
     factor: Annotated[int, Field(ge=1, le=4)] = Field(
         2, description="super-samples along the side of a pixel"
     )
+    spp: Count = Field(64, description="samples a pixel of frames by Mitsuba")
 
 
 class LameSettings(Frozen):

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 import torch
 
@@ -22,10 +21,10 @@ from rerender.papers.physics.blackbox import search_blackbox
 from rerender.papers.physics.estimation import Estimate, Loss, best_start, estimate
 from rerender.papers.physics.grid import Job, methods
 from rerender.papers.physics.jobs import Part, Run, carry_out, search_rows
+from rerender.papers.physics.looks import Look
 from rerender.papers.physics.outputs import error_rows
-from rerender.papers.physics.specs import GRID_KEYS, RasterSettings, Variant
+from rerender.papers.physics.specs import GRID_KEYS, RasterSettings
 from rerender.provenance.manifest import Code
-from rerender.rendering.soft_rasteriser import SoftSettings
 from rerender.reporting.rows import MetricRow, RowContext
 
 DTYPE = torch.float64
@@ -39,17 +38,22 @@ class Subject:
 
     `loss_of(method)` makes the loss of a search, over the logarithms of the parameters by name, each of shape (1,);
     `solve(method, folder)` is a search of its own instead, that may keep its state in the folder. `starts` are further parameters where a search may begin; `answers` those of methods that search nothing.
-    `film(values)` renders all frames (T, h, w, 4) with some parameters, for the video.
+    `motion(values)` are the vertices (T, V, 3) [m] of all frames with some parameters, for pictures and videos; `look` films them.
     """
 
     name: str
     truth: Mapping[str, float]
     guess: Mapping[str, float]
-    film: Callable[[Mapping[str, float]], torch.Tensor]
+    motion: Callable[[Mapping[str, float]], torch.Tensor]
+    look: Look
     answers: Mapping[str, Mapping[str, float]]
     loss_of: Callable[[str], Loss] | None = None
     solve: Callable[[str, Path], Estimate] | None = None
     starts: Sequence[Mapping[str, float]] = ()
+
+    def film(self, values: Mapping[str, float]) -> torch.Tensor:
+        """Return all frames (T, S, S, 4) with some parameters."""
+        return self.look.film(self.motion(values))
 
 
 @dataclass(frozen=True)
@@ -161,18 +165,3 @@ def metric_rows(
         rows += error_rows(context, name, request.units[name], true, values[name])
         rows.append(context.row(f"rel_error_start/{name}", abs(subject.guess[name] - true) / true))
     return [*rows, *search_rows(context, found)]
-
-
-def as_recorded(video: torch.Tensor, variant: Variant | str, noise: float, seed: int) -> torch.Tensor:
-    """Return what a camera would have stored of a rendered video: 8 bits, noise, or everything."""
-    if variant == "noise":
-        drawn = np.random.default_rng(seed).normal(0.0, noise, size=tuple(video.shape))
-        return video + torch.as_tensor(drawn, dtype=video.dtype, device=video.device)
-    if variant == "default":
-        return (video.clamp(0.0, 1.0) * 255.0).round() / 255.0
-    return video
-
-
-def soft(raster: RasterSettings) -> SoftSettings:
-    """Return the rasteriser's settings: premultiplied, so that outlines have a gradient."""
-    return SoftSettings(raster.size, factor=raster.factor)

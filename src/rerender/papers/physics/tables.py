@@ -45,7 +45,10 @@ VARIANT_TITLES: Mapping[str, str] = {
     "fine": "truth with half the step",
     "far": "8-bit frames, guess from the domain",
     "frictionless": "8-bit frames, no friction known",
+    "inelastic": "8-bit frames, average elasticity taken as known",
+    "raytraced": "8-bit frames by Mitsuba",
 }
+NOT_ESTIMATED: Mapping[str, tuple[str, ...]] = {"frictionless": ("/kf", "/mu"), "inelastic": ("/ke", "/kd")}
 SEARCHES = ("gradsim", "diffphysics", "blackbox")
 ONE_FOR_ALL = ("average", "random", "diffphysics")
 """Methods that see no frames: one row for all variants."""
@@ -258,9 +261,7 @@ def _row(table_id: str, method: str, variant: str, values: Values, published: Ta
         wanted = (experiment, method, variant)
         runs = [run for run in values if (run.experiment, run.method, run.variant) == wanted]
         cell = _cell(values, runs, measure, method)
-        if (measure.experiment and not runs) or (
-            variant == "frictionless" and measure.metric.endswith(("/kf", "/mu"))
-        ):
+        if (measure.experiment and not runs) or (measure.metric.endswith(NOT_ESTIMATED.get(variant, ()))):
             cell = Cell(note=NOT_APPLICABLE)
         if measure.column.beside and variant == "default":
             where = {"experiment": experiment, "method": method}

@@ -23,7 +23,7 @@ from rerender.papers.physics.specs import (
 )
 
 _SMOKE = PhysicsSettings(
-    raster=RasterSettings(size=32),
+    raster=RasterSettings(size=32, spp=4),
     rigid_mass=RigidMassSettings(
         shapes=("box", "tetrahedron"),
         seeds=1,
@@ -43,17 +43,17 @@ _SMOKE = PhysicsSettings(
 )
 
 _LAPTOP = PhysicsSettings(
-    raster=RasterSettings(size=64),
+    raster=RasterSettings(size=64, spp=32),
     rigid_mass=RigidMassSettings(
         other_seeds=1,
-        variants=("default", "ideal", "noise", "fine"),
+        variants=("default", "ideal", "noise", "fine", "raytraced"),
         blackbox=BlackboxSettings(iterations=20, samples=8),
     ),
     rigid_contact=ContactSettings(
         shapes=("box", "tetrahedron", "cross"),
         seeds=2,
         other_seeds=1,
-        variants=("default", "ideal", "frictionless"),
+        variants=("default", "ideal", "frictionless", "inelastic"),
     ),
     lame=LameSettings(variants=("default", "ideal")),
     particle_mass=ParticleMassSettings(seconds=1.0, frames=15),
@@ -69,10 +69,18 @@ _LAPTOP = PhysicsSettings(
 
 # 14 shapes × 14 seeds: the paper's 200 test objects
 _PAPER = PhysicsSettings(
-    rigid_mass=RigidMassSettings(seeds=14, other_seeds=5, variants=("default", "ideal", "noise", "fine")),
-    rigid_contact=ContactSettings(variants=("default", "ideal", "noise", "fine", "far", "frictionless")),
+    rigid_mass=RigidMassSettings(
+        seeds=14, other_seeds=5, variants=("default", "ideal", "noise", "fine", "raytraced")
+    ),
+    rigid_contact=ContactSettings(
+        variants=("default", "ideal", "noise", "fine", "raytraced", "far", "frictionless", "inelastic")
+    ),
     lame=LameSettings(
-        instances=10, seeds=3, other_seeds=1, frames=12, variants=("default", "ideal", "noise", "fine")
+        instances=10,
+        seeds=3,
+        other_seeds=1,
+        frames=12,
+        variants=("default", "ideal", "noise", "fine", "raytraced"),
     ),
     particle_mass=ParticleMassSettings(instances=4, seeds=10, frames=120, variants=("default", "ideal")),
     cloth_velocity=ClothVelocitySettings(instances=3, seeds=10, variants=("default", "ideal")),
