@@ -68,7 +68,7 @@ MATERIALS_AFTER_FIT = {
 }
 ENVMAPS_AFTER_FIT = ENVMAPS_AFTER_INVERT | {"envmaps_fit"}
 PHYSICS_AFTER_RUN = {
-    *("physics_metrics", "physics_table", "physics_video", "physics_sequences"),
+    *("physics_metrics", "physics_table", "physics_films", "physics_sequences"),
     *("aggregate_metrics", "aggregate_verdicts", "all"),
 }
 PHYSICS_RUNS = {

@@ -164,8 +164,8 @@ def _physics_jobs(session: Session, tier: str) -> dict[str, int]:
         "landscape": 1,
         "convnet": 1,
         "tables": len(physics.TABLES),
-        "figures": len(physics.FIGURES),
-        "videos": len(physics.videos(session, tier)),
+        "figures": len(physics.DRAWN) + 1,
+        "films": 1,
     }
 
 

@@ -24,7 +24,7 @@ from rerender.papers.physics.grid import Job
 from rerender.papers.physics.jobs import Part, Run, carry_out
 from rerender.papers.physics.looks import Look
 from rerender.papers.physics.pyramids import pyramid_loss
-from rerender.papers.physics.specs import ControlledSettings
+from rerender.papers.physics.specs import ControlledSettings, RasterSettings
 from rerender.provenance.manifest import Code
 from rerender.reporting.rows import MetricRow
 
@@ -42,7 +42,7 @@ class ControlRequest:
 
     job: Job
     settings: Any
-    size: int
+    raster: RasterSettings
     tier: str
     threads: int = 1
 
@@ -57,7 +57,7 @@ class ControlRequest:
             "experiment": self.job.experiment,
             "seed": self.job.seed,
             "settings": self.settings.model_dump(exclude={"seeds"}),
-            "size": self.size,
+            "raster": self.raster.model_dump(),
         }
 
 

@@ -14,7 +14,7 @@ import torch
 
 from rerender.papers.physics.control import DTYPE, ControlRequest, run_control
 from rerender.papers.physics.looks import Look
-from rerender.papers.physics.specs import ControlClothSettings, RasterSettings
+from rerender.papers.physics.specs import ControlClothSettings
 from rerender.provenance.manifest import Code
 from rerender.simulation.cloth_mesh import sheet
 from rerender.simulation.elements import make_bends, make_triangles
@@ -58,7 +58,7 @@ class ClothWorld:
         self.share = torch.full((len(turned),), 1.0 / len(turned), dtype=DTYPE)
         self.start = torch.tensor(FIRST, dtype=DTYPE)
         colour = torch.tensor(COLOUR, dtype=DTYPE)
-        self.look = Look(self.faces, colour, settings.view, RasterSettings(size=request.size))
+        self.look = Look(self.faces, colour, settings.view, request.raster)
         self.target = self.look.film(goal[None])[0]
         self.system = ParticleSystem(
             torch.full((len(turned),), 1.0 / MASS, dtype=DTYPE),

@@ -16,7 +16,7 @@ from rerender.papers.physics.control import DTYPE, ControlRequest, run_control
 from rerender.papers.physics.looks import Look
 from rerender.papers.physics.policies import policy, policy_start
 from rerender.papers.physics.pyramids import BLURS
-from rerender.papers.physics.specs import ControlSettings, RasterSettings
+from rerender.papers.physics.specs import ControlSettings
 from rerender.provenance.manifest import Code
 from rerender.simulation.elements import make_tets, tet_inverse_mass
 from rerender.simulation.particles import ParticleClock, ParticleSystem, simulate_particles
@@ -50,7 +50,7 @@ class GearWorld:
         self.start = torch.tensor(policy_start(draw, len(mesh.tets)), dtype=DTYPE)
         self.goal = torch.tensor([draw.uniform(0.0, FURTHEST), START[1], 0.0], dtype=DTYPE)
         colour = torch.tensor(COLOUR, dtype=DTYPE)
-        self.look = Look(self.faces, colour, settings.view, RasterSettings(size=request.size))
+        self.look = Look(self.faces, colour, settings.view, request.raster, ground=0.0)
         self.target = self.look.film((self.rest + self.goal)[None])[0]
         self.clock = self._clock()
 

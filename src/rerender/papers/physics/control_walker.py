@@ -18,7 +18,7 @@ from rerender.papers.physics.control import DTYPE, ControlRequest, run_control
 from rerender.papers.physics.looks import Look
 from rerender.papers.physics.policies import policy, policy_start
 from rerender.papers.physics.pyramids import BLURS
-from rerender.papers.physics.specs import ControlWalkerSettings, RasterSettings
+from rerender.papers.physics.specs import ControlWalkerSettings
 from rerender.provenance.manifest import Code
 from rerender.simulation.cloth_mesh import walker
 from rerender.simulation.elements import make_triangles
@@ -51,7 +51,7 @@ class WalkerWorld:
         goal = self.rest + torch.tensor([settings.distance, 0.0, 0.0], dtype=DTYPE)
         self.goal = goal.mean(dim=0)
         colour = torch.tensor(COLOUR, dtype=DTYPE)
-        self.look = Look(self.faces, colour, settings.view, RasterSettings(size=request.size))
+        self.look = Look(self.faces, colour, settings.view, request.raster, ground=0.0)
         self.target = self.look.film(goal[None])[0]
         h = 1.0 / (60 * settings.substeps)
         idle = self.system(torch.zeros((1, len(mesh.faces)), dtype=DTYPE))

@@ -20,12 +20,13 @@ RAYTRACED = "raytraced"
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """An object's triangles (F, 3) and colour (3,), the camera, and how frames are rendered."""
+    """An object's triangles (F, 3) and colour (3,), the camera, how frames are rendered, and the height of the ground, if any [m]."""
 
     faces: torch.Tensor
     colour: torch.Tensor
     view: ViewSettings
     raster: RasterSettings
+    ground: float | None = None
 
     @property
     def camera(self) -> Camera:

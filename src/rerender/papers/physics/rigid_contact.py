@@ -75,7 +75,7 @@ class Launched:
 
     def look(self, raster: RasterSettings) -> Look:
         """Return how the object is filmed."""
-        return Look(self.faces, self.colour, self.settings.view, raster)
+        return Look(self.faces, self.colour, self.settings.view, raster, ground=0.0)
 
     def require_stable(self, values: Mapping[str, float], name: str) -> None:
         """Refuse a step that is too long for the object with these parameters."""
