@@ -133,11 +133,12 @@ def expected_physics_counts(tier: str) -> dict[str, int]:
         runs[f"physics_{job.experiment}"] += 1
     return runs | {
         "physics_landscape": 1,
+        "physics_convnet": 1,
         "physics_metrics": 1,
         "physics_table": len(physics.TABLES),
-        "physics_figure": len(physics.FIGURES) - 1,
+        "physics_figure": len(physics.DRAWN),
         "physics_sequences": 1,
-        "physics_video": len(runs),
+        "physics_films": 1,
     }
 
 

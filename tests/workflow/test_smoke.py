@@ -68,13 +68,13 @@ MATERIALS_AFTER_FIT = {
 }
 ENVMAPS_AFTER_FIT = ENVMAPS_AFTER_INVERT | {"envmaps_fit"}
 PHYSICS_AFTER_RUN = {
-    *("physics_metrics", "physics_table", "physics_video", "physics_sequences"),
+    *("physics_metrics", "physics_table", "physics_films", "physics_sequences"),
     *("aggregate_metrics", "aggregate_verdicts", "all"),
 }
 PHYSICS_RUNS = {
     *("physics_rigid_mass", "physics_rigid_contact", "physics_lame", "physics_control_fem"),
     *("physics_particle_mass", "physics_cloth_velocity", "physics_control_cloth", "physics_control_walker"),
-    "physics_figure",
+    *("physics_convnet", "physics_figure"),
 }
 AFTER_OPTIMISE = AFTER_EVALUATE | {"metamers_optimise_geometry", "metamers_optimise_material"}
 

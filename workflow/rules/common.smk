@@ -304,7 +304,27 @@ def physics_sequence_finals(wildcards):
 
 
 def physics_sequence_params(wildcards):
-    return physics.sequence_params(SESSION, wildcards.tier)
+    return physics.jobs_params(
+        SESSION, wildcards.tier, physics.sequence_jobs(SESSION, wildcards.tier)
+    )
+
+
+def physics_first_finals(wildcards):
+    """The first finished run of every experiment."""
+    return [
+        physics.run_file(wildcards.tier, run, "final.npz")
+        for run in physics.first_jobs(SESSION, wildcards.tier)
+    ]
+
+
+def physics_first_params(wildcards):
+    return physics.jobs_params(
+        SESSION, wildcards.tier, physics.first_jobs(SESSION, wildcards.tier)
+    )
+
+
+def physics_convnet_params(wildcards):
+    return physics.convnet_params(SESSION, wildcards.tier)
 
 
 def physics_landscape_params(wildcards):

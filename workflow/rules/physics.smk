@@ -274,6 +274,31 @@ rule physics_landscape:
         "../scripts/physics_landscape.py"
 
 
+rule physics_convnet:
+    output:
+        metrics=ensure("<results>/{tier}/physics/convnet/metrics.json", non_empty=True),
+        trace="<results>/{tier}/physics/convnet/trace.parquet",
+        networks="<results>/{tier}/physics/convnet/networks.npz",
+        manifest="<results>/{tier}/physics/convnet/manifest.json",
+    log:
+        "<logs>/{tier}/physics/convnet/train.log",
+    benchmark:
+        "<benchmarks>/{tier}/physics/convnet/train.tsv"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=12000,
+        runtime=240,
+    params:
+        settings=physics_convnet_params,
+        code=code("rerender.papers.physics.convnet"),
+        stack=stack("rerender.papers.physics.convnet"),
+    message:
+        "Train networks to read parameters off videos ({wildcards.tier})"
+    script:
+        "../scripts/physics_convnet.py"
+
+
 rule physics_metrics:
     input:
         physics_metric_files,
@@ -369,14 +394,26 @@ rule physics_sequences:
     input:
         physics_sequence_finals,
     output:
-        png=report(
+        blends=report(
             "<results>/{tier}/physics/figures/fig3.png",
             caption="../report/physics_sequences.rst",
             category="physics",
             subcategory="figures",
             labels={"figure": "fig3", "tier": "{tier}"},
         ),
-        files=multiext("<results>/{tier}/physics/figures/fig3", ".pdf", ".parquet"),
+        blends_files=multiext(
+            "<results>/{tier}/physics/figures/fig3", ".pdf", ".parquet"
+        ),
+        frames=report(
+            "<results>/{tier}/physics/figures/frames.png",
+            caption="../report/physics_frames.rst",
+            category="physics",
+            subcategory="figures",
+            labels={"figure": "frames", "tier": "{tier}"},
+        ),
+        frames_files=multiext(
+            "<results>/{tier}/physics/figures/frames", ".pdf", ".parquet"
+        ),
     log:
         "<logs>/{tier}/physics/figures/fig3.log",
     benchmark:
@@ -394,6 +431,39 @@ rule physics_sequences:
         "Motions as pictures ({wildcards.tier})"
     script:
         "../scripts/physics_sequences.py"
+
+
+rule physics_films:
+    input:
+        physics_first_finals,
+    output:
+        [
+            report(
+                f"<results>/{{tier}}/physics/videos/{name}.mp4",
+                caption="../report/physics_video.rst",
+                category="physics",
+                subcategory="videos",
+                labels={"experiment": name, "tier": "{tier}"},
+            )
+            for name in physics.VIDEOS
+        ],
+    log:
+        "<logs>/{tier}/physics/films/all.log",
+    benchmark:
+        "<benchmarks>/{tier}/physics/films/all.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        shown=physics_first_params,
+        # which reaches the videos and the experiments
+        code=code("rerender.papers.physics.requests"),
+        stack=stack("rerender.papers.physics.requests"),
+    message:
+        "Videos of all experiments of physics ({wildcards.tier})"
+    script:
+        "../scripts/physics_films.py"
 
 
 rule physics_video:
@@ -445,7 +515,7 @@ rule physics_figures:
 
 rule physics_videos:
     input:
-        physics.videos(SESSION, TIER),
+        physics.videos(TIER),
     localrule: True
 
 

@@ -1,4 +1,4 @@
-"""Draw Figure 3: motions of finished runs, their moments blended into pictures."""
+"""Draw motions of finished runs: their moments blended into pictures (Figure 3), and frames for print."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,14 +10,15 @@ if TYPE_CHECKING:
 
 with script(snakemake):
     from rerender.papers.physics.grid import Job
-    from rerender.papers.physics.requests import make_sequences
+    from rerender.papers.physics.requests import make_pictures
     from rerender.reporting.jobfiles import JobFiles
 
     shown = snakemake.params.shown
-    make_sequences(
+    make_pictures(
         [Job(*job) for job in shown["jobs"]],
         shown["settings"],
         snakemake.wildcards.tier,
         [JobFiles(Path(file).parent) for file in snakemake.input],
-        Path(snakemake.output.png).with_suffix(""),
+        Path(snakemake.output.blends).with_suffix(""),
+        Path(snakemake.output.frames).with_suffix(""),
     )

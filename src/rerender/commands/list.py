@@ -147,7 +147,7 @@ def _videos(session: Session, tier: str) -> Iterable[str]:
     found = (
         *metamers.mosaics(session, tier),
         *envmaps.videos(session, tier),
-        *physics.videos(session, tier),
+        *physics.videos(tier),
         *viewpoints.videos(session, tier),
         *materials.videos(session, tier),
     )

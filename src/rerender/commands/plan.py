@@ -162,9 +162,10 @@ def _physics_jobs(session: Session, tier: str) -> dict[str, int]:
     return {
         "runs": len(physics.jobs(session, tier)),
         "landscape": 1,
+        "convnet": 1,
         "tables": len(physics.TABLES),
-        "figures": len(physics.FIGURES),
-        "videos": len(physics.videos(session, tier)),
+        "figures": len(physics.DRAWN) + 1,
+        "films": 1,
     }
 
 

@@ -20,7 +20,7 @@ Plugin = Mapping[str, Any]  # a Mitsuba plug-in dictionary; arrays stand for bit
 
 @dataclass(frozen=True)
 class Film:
-    """Film of every camera: square pixels, linear RGB.
+    """Film of every camera: square pixels, linear RGB, with `alpha` RGBA.
 
     `reconstruction_filter` is `gaussian` (Mitsuba's default) or `box` (cheaper, and the right choice when
     several views share one film, since it does not leak over a view's border).
@@ -29,6 +29,7 @@ class Film:
     width: int
     height: int
     reconstruction_filter: str = "gaussian"
+    alpha: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,15 @@ class PointLight:
     intensity: tuple[float, float, float]
 
 
-Light = ConstantLight | EnvironmentMap | PointLight
+@dataclass(frozen=True)
+class DirectionalLight:
+    """Parallel light that travels along `direction`, with its irradiance on a plane that faces it [W/m²]."""
+
+    direction: tuple[float, float, float]
+    irradiance: float
+
+
+Light = ConstantLight | EnvironmentMap | PointLight | DirectionalLight
 
 
 @dataclass(frozen=True)
@@ -116,6 +125,8 @@ def _light(light: Light) -> dict[str, Any]:
                 "position": list(position),
                 "intensity": {"type": "rgb", "value": list(intensity)},
             }
+        case DirectionalLight(direction, irradiance):
+            return {"type": "directional", "direction": list(direction), "irradiance": irradiance}
 
 
 def _film(film: Film) -> dict[str, Any]:
@@ -123,7 +134,7 @@ def _film(film: Film) -> dict[str, Any]:
         "type": "hdrfilm",
         "width": film.width,
         "height": film.height,
-        "pixel_format": "rgb",
+        "pixel_format": "rgba" if film.alpha else "rgb",
         "component_format": "float32",
         "rfilter": {"type": film.reconstruction_filter},
         # With a border, Mitsuba 3.9.1 scales silhouette gradients by the area of film plus border over that of

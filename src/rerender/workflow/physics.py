@@ -5,7 +5,7 @@ A run's folder is `runs/{experiment}/{mode}/s{seed}`; the wildcard `mode` is the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rerender.core.errors import unknown_name
@@ -15,9 +15,13 @@ from rerender.papers.physics.specs import GRID_KEYS
 from rerender.workflow.session import Session, remembered
 
 TABLES = ("table1", "table2", "table3")
-FIGURES = ("fig2", "fig3", "fig4a", "fig4b")
+FIGURES = ("fig2", "fig3", "fig4a", "fig4b", "frames")
+DRAWN = ("fig2", "fig4a", "fig4b")
+"""Figures that a job of their own draws from tables of numbers."""
 SEQUENCES = (RIGID_MASS, LAME, CONTROL_CLOTH, CONTROL_WALKER, CONTROL_FEM)
 """The columns of Figure 3."""
+VIDEOS = (*grid.ESTIMATES, *grid.FIELDS, *grid.CONTROLS)
+"""Experiments, each with a video of its first job."""
 TABLE_SUFFIXES = ("csv", "parquet", "tex", "md", "html")
 FIGURE_SUFFIXES = ("png", "pdf", "parquet")
 NAMES: Mapping[str, str] = {
@@ -25,6 +29,7 @@ NAMES: Mapping[str, str] = {
     "diffphysics": "diffphysics (3D supervision)",
     "random": "Random",
     "average": "Average",
+    "convnet": "ConvNet (trained here)",
     "blackbox": "Without derivatives (REINFORCE)",
 }
 """Display names of the approaches."""
@@ -54,13 +59,18 @@ def run_file(tier: str, run: Job, name: str) -> str:
 def metric_files(session: Session, tier: str) -> list[str]:
     """Return every file of metric rows of a tier."""
     runs = [run_file(tier, run, "metrics.json") for run in jobs(session, tier)]
-    return [*runs, f"<results>/{tier}/physics/landscape/metrics.json"]
+    return [*runs, *(f"<results>/{tier}/physics/{name}/metrics.json" for name in ("landscape", "convnet"))]
 
 
-def videos(session: Session, tier: str) -> list[str]:
-    """Return the videos of a tier: the first job of every experiment."""
+def videos(tier: str) -> list[str]:
+    """Return the videos of a tier, one an experiment."""
+    return [f"<results>/{tier}/physics/videos/{name}.mp4" for name in VIDEOS]
+
+
+def first_jobs(session: Session, tier: str) -> list[Job]:
+    """Return the first job of every experiment, in the order of `VIDEOS`."""
     first = {run.experiment: run for run in reversed(jobs(session, tier))}
-    return [run_file(tier, run, "video.mp4") for run in jobs(session, tier) if run in first.values()]
+    return [first[experiment] for experiment in VIDEOS]
 
 
 def job(session: Session, tier: str, experiment: str, wildcards: Mapping[str, str]) -> Job:
@@ -91,14 +101,14 @@ def figure_data(session: Session, tier: str, name: str) -> list[str]:
 
 
 def sequence_jobs(session: Session, tier: str) -> list[Job]:
-    """Return the jobs that Figure 3 shows: the first one of each of its experiments."""
-    first = {run.experiment: run for run in reversed(jobs(session, tier))}
-    return [first[experiment] for experiment in SEQUENCES]
+    """Return the jobs that Figure 3 and the frames for print show."""
+    return [
+        run for experiment in SEQUENCES for run in first_jobs(session, tier) if run.experiment == experiment
+    ]
 
 
-def sequence_params(session: Session, tier: str) -> dict[str, Any]:
-    """Return variants and seeds of the jobs of Figure 3, and the settings of their experiments."""
-    runs = sequence_jobs(session, tier)
+def jobs_params(session: Session, tier: str, runs: Sequence[Job]) -> dict[str, Any]:
+    """Return variants and seeds of jobs that are shown, and the settings of their experiments."""
     return {
         "jobs": [[run.experiment, run.variant, run.seed] for run in runs],
         "settings": {
@@ -108,6 +118,11 @@ def sequence_params(session: Session, tier: str) -> dict[str, Any]:
             for run in runs
         },
     }
+
+
+def convnet_params(session: Session, tier: str) -> dict[str, Any]:
+    """Return what the ConvNet's job needs: its settings, and those of the objects that it is trained on and judged by."""
+    return grid.convnet_parameters(session.physics(tier))
 
 
 def landscape_params(session: Session, tier: str) -> dict[str, Any]:

@@ -12,7 +12,12 @@ from rerender.papers.physics.control import ControlRequest, position_error
 from rerender.papers.physics.control_fem import GearWorld
 from rerender.papers.physics.grid import Job
 from rerender.papers.physics.pyramids import blurred, pyramid_loss
-from rerender.papers.physics.specs import ControlClothSettings, ControlSettings, ControlWalkerSettings
+from rerender.papers.physics.specs import (
+    ControlClothSettings,
+    ControlSettings,
+    ControlWalkerSettings,
+    RasterSettings,
+)
 from rerender.papers.physics.videos import make_control_video
 from rerender.provenance.manifest import Code
 from rerender.reporting.jobfiles import JobFiles
@@ -25,7 +30,7 @@ CODE = Code(("x",), {"x": "1"}, "code")
 
 def request(**changes: object) -> ControlRequest:
     settings = ControlSettings.model_validate({"seconds": 0.1, "iterations": 2, **changes})
-    return ControlRequest(Job("control_fem", "default", 1), settings, 32, "smoke")
+    return ControlRequest(Job("control_fem", "default", 1), settings, RasterSettings(size=32, spp=4), "smoke")
 
 
 def spot(column: int, size: int = 32) -> torch.Tensor:
@@ -96,7 +101,7 @@ WORLDS = {
 def other_request(experiment: str, **changes: object) -> ControlRequest:
     cells = {"cells": (8, 8)} if experiment == "control_cloth" else {}
     settings = WORLDS[experiment][2].model_validate({"seconds": 0.2, "iterations": 2, **cells, **changes})
-    return ControlRequest(Job(experiment, "default", 1), settings, 32, "smoke")
+    return ControlRequest(Job(experiment, "default", 1), settings, RasterSettings(size=32, spp=4), "smoke")
 
 
 @pytest.mark.parametrize("experiment", WORLDS)

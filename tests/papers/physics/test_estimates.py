@@ -15,13 +15,14 @@ from rerender.fitting.quasi_newton import Finish
 from rerender.papers.physics import estimation, lame, rigid_mass
 from rerender.papers.physics.estimation import best_start
 from rerender.papers.physics.grid import Job
+from rerender.papers.physics.jobs import Run
+from rerender.papers.physics.looks import as_recorded
 from rerender.papers.physics.rigid_scene import draw_object, frames_shown, move, positions
 from rerender.papers.physics.specs import LameSettings, RasterSettings, RigidMassSettings, SearchSettings
 from rerender.papers.physics.subjects import (
     EstimateRequest,
     Subject,
     answer,
-    as_recorded,
     logarithms,
     run_estimates,
 )
@@ -51,7 +52,7 @@ def test_one_mass_is_found_from_8_bit_frames_within_1e_4_in_60_evaluations(tmp_p
     """Acceptance test 7 of the fact sheet."""
     request = mass_request(scan=4)
     (subject,) = rigid_mass.subjects(request)
-    values, found = answer(request, subject, "gradsim", tmp_path, "run")
+    values, found = answer(Run(request, "run", tmp_path, CODE, {}), request, subject, "gradsim")
     assert found is not None
     assert abs(values["mass"] / subject.truth["mass"] - 1) < 1e-4
     assert abs(subject.guess["mass"] / subject.truth["mass"] - 1) > 1e-3
@@ -136,7 +137,7 @@ def test_an_estimate_without_a_finish_is_the_loops_best(
     monkeypatch.setattr(estimation, "finish", refuse)
     request = mass_request(16, search=SearchSettings(iterations=3, finish=0), scan=0)
     (subject,) = rigid_mass.subjects(request)
-    _, found = answer(request, subject, "diffphysics", tmp_path, "run")
+    _, found = answer(Run(request, "run", tmp_path, CODE, {}), request, subject, "diffphysics")
     assert found is not None and found.evaluations == 3
     assert found.loss == found.history["loss"].min()
 

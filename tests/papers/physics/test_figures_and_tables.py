@@ -119,5 +119,5 @@ def test_every_order_of_the_tables_is_one_that_the_paper_printed(claims: Path) -
     ]
     orders = [claim for claim in known.claims if claim.kind == "order" and claim.artefact.startswith("table")]
     verdicts = judge_all(orders, pl.DataFrame(rows), "paper", None)
-    assert len(verdicts) == 7
+    assert len(verdicts) == 8
     assert {verdict.verdict for verdict in verdicts} == {"match"}

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
-from rerender.papers.physics import rigid_contact
+from rerender.papers.physics import rigid_contact, staged
 from rerender.papers.physics.grid import Job
+from rerender.papers.physics.jobs import Run
 from rerender.papers.physics.specs import ContactSettings, RasterSettings
 from rerender.papers.physics.staged import STAGES, Stage, search_staged
 from rerender.papers.physics.subjects import EstimateRequest, answer
+from rerender.provenance.manifest import Code
 from rerender.simulation.errors import Diverged, Unstable
 
+CODE = Code(("x",), {"x": "1"}, "code")
 SMALL = {"shapes": ("box",), "launches": 2, "seconds": 1.0, "frames": 8, "substeps": 64}
 
 
@@ -25,7 +31,7 @@ def request(variant: str = "default", size: int = 32, **changes: object) -> Esti
 def test_all_five_parameters_are_found_from_positions(tmp_path) -> None:
     asked = request()
     (subject,) = rigid_contact.subjects(asked)
-    values, found = answer(asked, subject, "diffphysics", tmp_path, "run")
+    values, found = answer(Run(asked, "run", tmp_path, CODE, {}), asked, subject, "diffphysics")
     assert found is not None and found.evaluations > len(STAGES)
     for name, true in subject.truth.items():
         assert abs(subject.guess[name] / true - 1) > 1e-2
@@ -49,6 +55,20 @@ def test_frames_that_are_explained_have_no_residual_and_early_stages_see_fewer()
 def test_an_estimate_without_friction_answers_for_the_others_only() -> None:
     (subject,) = rigid_contact.subjects(request("frictionless"))
     assert set(subject.truth) == set(subject.guess) == set(subject.answers["average"]) == {"mass", "kd", "ke"}
+
+
+def test_an_estimate_on_an_average_ground_is_wrong_unless_the_ground_is_average() -> None:
+    asked = request("inelastic")
+    (subject,) = rigid_contact.subjects(asked)
+    assert set(subject.truth) == set(subject.guess) == {"mass", "kf", "mu"}
+    thing, volume = rigid_contact.launch("box", asked.settings, np.random.default_rng(0))
+    truth = rigid_contact.draw_values(np.random.default_rng(1), asked.settings, volume)
+    known = {name: truth[name] for name in ("mass", "kf", "mu")}
+    average = rigid_contact.assumptions(asked.settings, "inelastic")
+    assert average == {"ke": 250.5, "kd": 250.5}
+    for values, exact in ((truth, False), ({**truth, **average}, True)):
+        difference = rigid_contact.residuals(asked, thing, values, "diffphysics", "box")(known, STAGES[-1])
+        assert bool(np.abs(difference).max() < 1e-12) is exact
 
 
 def test_a_far_guess_is_another_draw_and_objects_are_those_of_the_other_variants() -> None:
@@ -98,3 +118,28 @@ def test_a_staged_search_survives_parameters_that_diverge() -> None:
     found = search_staged({"m": 1.0}, residual, 8)
     assert np.exp(found.values["m"][0]) == pytest.approx(3.0, rel=1e-6)
     assert found.loss < found.first_loss
+
+
+def test_a_staged_search_that_was_killed_carries_on_and_ends_at_the_same_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staged, "SAVE_SECONDS", 0.0)
+    calls, limit = 0, 30
+
+    def residual(values: Mapping[str, float], stage: Stage) -> np.ndarray:
+        nonlocal calls
+        calls += 1
+        if calls > limit:
+            raise KeyboardInterrupt
+        return np.array([np.sin(values["m"]) - 0.5, values["k"] * values["m"] - 1.0])
+
+    with pytest.raises(KeyboardInterrupt):
+        search_staged({"m": 1.0, "k": 2.5}, residual, 8, tmp_path)
+    calls, limit = 0, 10_000
+    whole = search_staged({"m": 1.0, "k": 2.5}, residual, 8)
+    alone, calls = calls, 0
+    resumed = search_staged({"m": 1.0, "k": 2.5}, residual, 8, tmp_path)
+    assert calls < alone - 20
+    assert resumed.evaluations == whole.evaluations == alone
+    assert {**resumed.values} == {**whole.values}
+    assert resumed.history.equals(whole.history)

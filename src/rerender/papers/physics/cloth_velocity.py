@@ -13,9 +13,9 @@ import numpy as np
 import torch
 
 from rerender.papers.physics.fields import FieldSubject
+from rerender.papers.physics.looks import Look
 from rerender.papers.physics.specs import ClothVelocitySettings
-from rerender.papers.physics.subjects import DTYPE, EstimateRequest, as_recorded, soft
-from rerender.rendering.soft_rasteriser import look_from, rasterise
+from rerender.papers.physics.subjects import DTYPE, EstimateRequest
 from rerender.simulation.cloth_mesh import sheet
 from rerender.simulation.elements import make_bends, make_springs, make_triangles
 from rerender.simulation.particles import ParticleClock, ParticleSystem, simulate_particles
@@ -82,23 +82,20 @@ def _subject(request: EstimateRequest, thing: Cloth, name: str) -> FieldSubject:
     draw = np.random.default_rng(request.seeds(name).seed("object"))
     truth = torch.tensor(SPEED, dtype=DTYPE).expand(thing.count, 3).clone()
     guess = torch.tensor(draw.uniform(size=(thing.count, 3)) - 0.01, dtype=DTYPE)
-    camera = look_from(settings.view.distance, settings.view.elevation, settings.view.azimuth)
     colour = torch.tensor(COLOUR, dtype=DTYPE)
-
-    def film(vertices: torch.Tensor) -> torch.Tensor:
-        return rasterise(vertices, thing.faces, colour, camera, soft(request.raster))
+    look = Look(thing.faces, colour, settings.view, request.raster)
 
     def loss_of(method: str) -> Callable[[torch.Tensor], torch.Tensor]:
         variant = request.job.variant
         with torch.no_grad():
             goal = thing.move(truth, settings.frames, 2 if variant == "fine" else 1)
             seed = request.seeds(name).seed("noise")
-            target = as_recorded(film(goal), variant, settings.noise, seed)
+            target = look.recorded(goal, variant, settings.noise, seed)
         if method == "diffphysics":
             return lambda field: (
                 (thing.move(field, settings.frames).mean(dim=1) - goal.mean(dim=1)) ** 2
             ).mean()
-        return lambda field: ((film(thing.move(field, settings.frames)) - target) ** 2).mean()
+        return lambda field: ((look.film(thing.move(field, settings.frames)) - target) ** 2).mean()
 
     def measure(field: torch.Tensor) -> dict[str, float]:
         speed = truth.norm(dim=1).mean()
@@ -107,8 +104,8 @@ def _subject(request: EstimateRequest, thing: Cloth, name: str) -> FieldSubject:
             MEAN: float((field - truth).mean(dim=0).norm()),
         }
 
-    def video(field: torch.Tensor) -> torch.Tensor:
+    def motion(field: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
-            return film(thing.move(field, VIDEO_FRAMES))
+            return thing.move(field, VIDEO_FRAMES)
 
-    return FieldSubject(name, truth, guess, loss_of, measure, video)
+    return FieldSubject(name, truth, guess, loss_of, measure, motion, look)

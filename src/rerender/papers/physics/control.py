@@ -6,9 +6,8 @@ Position error is the mean squared distance over the axes [m²], as the paper pl
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,12 +21,11 @@ from rerender.fitting.loop import fit
 from rerender.fitting.problem import LoopSettings, StepResult
 from rerender.papers.physics.estimation import Search
 from rerender.papers.physics.grid import Job
-from rerender.papers.physics.outputs import row_context, write_job
+from rerender.papers.physics.jobs import Part, Run, carry_out
+from rerender.papers.physics.looks import Look
 from rerender.papers.physics.pyramids import pyramid_loss
-from rerender.papers.physics.specs import ControlledSettings
-from rerender.provenance.host import Stopwatch
-from rerender.provenance.manifest import Code, run_id
-from rerender.reporting.jobfiles import JobFiles
+from rerender.papers.physics.specs import ControlledSettings, RasterSettings
+from rerender.provenance.manifest import Code
 from rerender.reporting.rows import MetricRow
 
 DTYPE = torch.float32
@@ -44,7 +42,7 @@ class ControlRequest:
 
     job: Job
     settings: Any
-    size: int
+    raster: RasterSettings
     tier: str
     threads: int = 1
 
@@ -59,7 +57,7 @@ class ControlRequest:
             "experiment": self.job.experiment,
             "seed": self.job.seed,
             "settings": self.settings.model_dump(exclude={"seeds"}),
-            "size": self.size,
+            "raster": self.raster.model_dump(),
         }
 
 
@@ -68,7 +66,7 @@ class World(Protocol):
 
     `scene` names it in metric rows; `start` are the parameters that a search begins at; `goal` (3,) [m] is where its centre of
     mass shall be, `target` (S, S, 4) the picture of it there; `share` (N,) is what a particle has of the mass; `blurs` are
-    those of the pyramid.
+    those of the pyramid, and `look` films vertices.
     """
 
     scene: str
@@ -77,6 +75,7 @@ class World(Protocol):
     target: torch.Tensor
     share: torch.Tensor
     blurs: Sequence[float]
+    look: Look
 
     def steered(self, parameters: torch.Tensor, frames: int = 1) -> torch.Tensor:
         """Return the vertices (frames, N, 3) [m] at the end of equal parts of the time."""
@@ -84,10 +83,6 @@ class World(Protocol):
 
     def at_random(self, draw: np.random.Generator) -> torch.Tensor:
         """Return the vertices (N, 3) [m] at the end of a motion that is steered at random."""
-        ...
-
-    def film(self, vertices: torch.Tensor) -> torch.Tensor:
-        """Return RGBA frames (T, S, S, 4) of vertices (T, N, 3)."""
         ...
 
 
@@ -103,7 +98,7 @@ def control_loss(
     """Return what a method minimises."""
     if method == "diffphysics":
         return position_error(world, vertices)
-    image = world.film(vertices[None])[0]
+    image = world.look.film(vertices[None])[0]
     if settings.pyramid:
         return pyramid_loss(image, world.target, world.blurs)
     return ((image - world.target) ** 2).mean()
@@ -136,36 +131,25 @@ def run_control(
     state_root: Path,
 ) -> None:
     """Search by every method and write the job's files (see docs/files.md)."""
-    watch = Stopwatch.start()
-    torch.set_num_threads(request.threads)
-    identity = run_id(request.parameters(), code.fingerprint, {}, stack)
-    histories, final = [], {"goal": world.goal.numpy(), "target": world.target.numpy()}
-    motions: dict[str, Tree] = {"start": _motion(world, world.start)}
-    for method in request.settings.methods:
-        if method == "random":
-            history = random_errors(request, world)
-        else:
-            history, weights = _search(request, world, method, state_root / identity, identity)
-            motions[method] = _motion(world, torch.as_tensor(weights, dtype=DTYPE))
-        histories.append(history.with_columns(method=pl.lit(method), seed=request.job.seed))
-    write_job(
-        JobFiles(folder),
-        request.job,
-        run_id=identity,
-        parameters=request.parameters(),
-        final={**final, "motions": motions},
-        histories=histories,
-        rows=[row for part in histories for row in _rows(request, world, part, identity, code, stack)],
-        code=code,
-        stack=stack,
-        watch=watch,
-    )
-    shutil.rmtree(state_root / identity, ignore_errors=True)
+
+    def parts(run: Run) -> Iterator[Part]:
+        motions: dict[str, Tree] = {"start": _motion(world, world.start)}
+        histories = []
+        for method in request.settings.methods:
+            if method == "random":
+                history = random_errors(request, world)
+            else:
+                history, weights = _search(run, request, world, method)
+                motions[method] = _motion(world, torch.as_tensor(weights, dtype=DTYPE))
+            histories.append(history.with_columns(method=pl.lit(method), seed=request.job.seed))
+        final: dict[str, Tree] = {"goal": world.goal.numpy(), "target": world.target.numpy()}
+        rows = [row for history in histories for row in _rows(run, request, world, history)]
+        yield Part({**final, "motions": motions}, histories, rows)
+
+    carry_out(request, parts, code, stack, folder=folder, state_root=state_root)
 
 
-def _search(
-    request: ControlRequest, world: World, method: str, workdir: Path, identity: str
-) -> tuple[pl.DataFrame, np.ndarray]:
+def _search(run: Run, request: ControlRequest, world: World, method: str) -> tuple[pl.DataFrame, np.ndarray]:
     """Return the history of a search, and the weights of the lowest loss."""
     settings = request.settings
     leaves = {"weights": world.start.clone().requires_grad_()}
@@ -175,8 +159,8 @@ def _search(
     found = fit(
         search,
         LoopSettings(iterations=settings.iterations),
-        workdir / method,
-        run_id=f"{identity}-{method}",
+        run.workdir / method,
+        run_id=run.name(method),
         seeds=request.seeds.child(method),
     )
     return found.history.select("iteration", "loss", "position_error"), np.asarray(found.best["weights"])
@@ -198,28 +182,10 @@ def _motion(world: World, parameters: torch.Tensor) -> np.ndarray:
         return np.asarray(world.steered(parameters, VIDEO_FRAMES).numpy(), dtype=np.float16)
 
 
-def _rows(
-    request: ControlRequest,
-    world: World,
-    history: pl.DataFrame,
-    identity: str,
-    code: Code,
-    stack: Mapping[str, str],
-) -> list[MetricRow]:
+def _rows(run: Run, request: ControlRequest, world: World, history: pl.DataFrame) -> list[MetricRow]:
     """Return first, best and last position error of one method; `random` has their mean."""
     method = history["method"][0]
-    context = replace(
-        row_context(
-            request.job,
-            world.scene,
-            "policy",
-            tier=request.tier,
-            run_id=f"{identity}-{method}",
-            code=code,
-            stack=stack,
-        ),
-        method=method,
-    )
+    context = run.context(world.scene, "policy", method, method)
     errors = history["position_error"].to_list()
     mean = sum(errors) / len(errors)
     shown = {"first": errors[0], "best": min(errors), "last": errors[-1]}

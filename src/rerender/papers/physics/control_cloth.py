@@ -13,9 +13,9 @@ import numpy as np
 import torch
 
 from rerender.papers.physics.control import DTYPE, ControlRequest, run_control
+from rerender.papers.physics.looks import Look
 from rerender.papers.physics.specs import ControlClothSettings
 from rerender.provenance.manifest import Code
-from rerender.rendering.soft_rasteriser import SoftSettings, look_from, rasterise
 from rerender.simulation.cloth_mesh import sheet
 from rerender.simulation.elements import make_bends, make_triangles
 from rerender.simulation.particles import ParticleClock, ParticleSystem, simulate_particles
@@ -57,9 +57,9 @@ class ClothWorld:
         self.goal = goal.mean(dim=0)
         self.share = torch.full((len(turned),), 1.0 / len(turned), dtype=DTYPE)
         self.start = torch.tensor(FIRST, dtype=DTYPE)
-        self.camera = look_from(settings.view.distance, settings.view.elevation, settings.view.azimuth)
-        self.raster = SoftSettings(request.size)
-        self.target = self.film(goal[None])[0]
+        colour = torch.tensor(COLOUR, dtype=DTYPE)
+        self.look = Look(self.faces, colour, settings.view, request.raster)
+        self.target = self.look.film(goal[None])[0]
         self.system = ParticleSystem(
             torch.full((len(turned),), 1.0 / MASS, dtype=DTYPE),
             triangles=make_triangles(
@@ -84,10 +84,6 @@ class ClothWorld:
         """Return the last vertices (N, 3) [m] after a throw in which every particle has a velocity of its own."""
         own = torch.tensor(draw.uniform(size=tuple(self.place.shape)), dtype=DTYPE)
         return self.move(torch.tensor(FIRST, dtype=DTYPE) + torch.tensor(RANDOM, dtype=DTYPE) + own)[0]
-
-    def film(self, vertices: torch.Tensor) -> torch.Tensor:
-        """Return RGBA frames of vertices (T, N, 3)."""
-        return rasterise(vertices, self.faces, torch.tensor(COLOUR, dtype=DTYPE), self.camera, self.raster)
 
 
 def run(

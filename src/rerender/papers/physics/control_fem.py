@@ -13,11 +13,11 @@ import numpy as np
 import torch
 
 from rerender.papers.physics.control import DTYPE, ControlRequest, run_control
+from rerender.papers.physics.looks import Look
 from rerender.papers.physics.policies import policy, policy_start
 from rerender.papers.physics.pyramids import BLURS
 from rerender.papers.physics.specs import ControlSettings
 from rerender.provenance.manifest import Code
-from rerender.rendering.soft_rasteriser import SoftSettings, look_from, rasterise
 from rerender.simulation.elements import make_tets, tet_inverse_mass
 from rerender.simulation.particles import ParticleClock, ParticleSystem, simulate_particles
 from rerender.simulation.stability import particle_bound, require_stable
@@ -49,9 +49,9 @@ class GearWorld:
         draw = np.random.default_rng(request.seeds.seed("policy"))
         self.start = torch.tensor(policy_start(draw, len(mesh.tets)), dtype=DTYPE)
         self.goal = torch.tensor([draw.uniform(0.0, FURTHEST), START[1], 0.0], dtype=DTYPE)
-        self.camera = look_from(settings.view.distance, settings.view.elevation, settings.view.azimuth)
-        self.raster = SoftSettings(request.size)
-        self.target = self.film((self.rest + self.goal)[None])[0]
+        colour = torch.tensor(COLOUR, dtype=DTYPE)
+        self.look = Look(self.faces, colour, settings.view, request.raster, ground=0.0)
+        self.target = self.look.film((self.rest + self.goal)[None])[0]
         self.clock = self._clock()
 
     def _clock(self) -> ParticleClock:
@@ -75,11 +75,6 @@ class GearWorld:
         place = self.rest + torch.tensor(START, dtype=DTYPE)
         speed = torch.tensor(SPEED, dtype=DTYPE).expand_as(place)
         return simulate_particles(self.system(act), place, speed, self.clock, shown)[0]
-
-    def film(self, vertices: torch.Tensor) -> torch.Tensor:
-        """Return RGBA frames of vertices (T, N, 3)."""
-        colour = torch.tensor(COLOUR, dtype=DTYPE)
-        return rasterise(vertices, self.faces, colour, self.camera, self.raster)
 
     def steered(self, parameters: torch.Tensor, frames: int = 1) -> torch.Tensor:
         """Return the vertices (frames, N, 3) [m] under a policy's weights."""

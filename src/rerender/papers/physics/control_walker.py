@@ -15,11 +15,11 @@ import numpy as np
 import torch
 
 from rerender.papers.physics.control import DTYPE, ControlRequest, run_control
+from rerender.papers.physics.looks import Look
 from rerender.papers.physics.policies import policy, policy_start
 from rerender.papers.physics.pyramids import BLURS
 from rerender.papers.physics.specs import ControlWalkerSettings
 from rerender.provenance.manifest import Code
-from rerender.rendering.soft_rasteriser import SoftSettings, look_from, rasterise
 from rerender.simulation.cloth_mesh import walker
 from rerender.simulation.elements import make_triangles
 from rerender.simulation.particles import ParticleClock, ParticleSystem, simulate_particles
@@ -50,9 +50,9 @@ class WalkerWorld:
         self.start = torch.tensor(policy_start(draw, len(mesh.faces)), dtype=DTYPE)
         goal = self.rest + torch.tensor([settings.distance, 0.0, 0.0], dtype=DTYPE)
         self.goal = goal.mean(dim=0)
-        self.camera = look_from(settings.view.distance, settings.view.elevation, settings.view.azimuth)
-        self.raster = SoftSettings(request.size)
-        self.target = self.film(goal[None])[0]
+        colour = torch.tensor(COLOUR, dtype=DTYPE)
+        self.look = Look(self.faces, colour, settings.view, request.raster, ground=0.0)
+        self.target = self.look.film(goal[None])[0]
         h = 1.0 / (60 * settings.substeps)
         idle = self.system(torch.zeros((1, len(mesh.faces)), dtype=DTYPE))
         require_stable(h, particle_bound(idle, self.rest), "the walker")
@@ -78,10 +78,6 @@ class WalkerWorld:
         """Return the last vertices (N, 3) [m] where every triangle acts at random in every step."""
         noise = draw.uniform(-1.0, 1.0, size=(self.clock.steps, len(self.faces)))
         return self.move(torch.tensor(self.settings.strength * noise, dtype=DTYPE))[0]
-
-    def film(self, vertices: torch.Tensor) -> torch.Tensor:
-        """Return RGBA frames of vertices (T, N, 3)."""
-        return rasterise(vertices, self.faces, torch.tensor(COLOUR, dtype=DTYPE), self.camera, self.raster)
 
 
 def run(

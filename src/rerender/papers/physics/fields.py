@@ -6,9 +6,8 @@ errors of sums, which are identifiable, beside those of particles (fact sheet, s
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -16,12 +15,11 @@ import torch
 
 from rerender.core.files import Tree
 from rerender.papers.physics.estimation import Estimate, estimate
-from rerender.papers.physics.outputs import row_context, write_job
+from rerender.papers.physics.jobs import Part, Run, carry_out, search_rows
+from rerender.papers.physics.looks import Look
 from rerender.papers.physics.specs import SearchSettings
 from rerender.papers.physics.subjects import DTYPE, EstimateRequest
-from rerender.provenance.host import Stopwatch
-from rerender.provenance.manifest import Code, run_id
-from rerender.reporting.jobfiles import JobFiles
+from rerender.provenance.manifest import Code
 from rerender.reporting.rows import MetricRow, RowContext
 
 FIELD = "field"
@@ -33,7 +31,7 @@ class FieldSubject:
     """One object: true and guessed field, both as they are optimised, and what methods need.
 
     `loss_of(method)` makes the loss of a search; `measure(field)` says how wrong a field is, metric -> value, each of
-    them better if lower; `film(field)` renders all frames (T, h, w, 4).
+    them better if lower; `motion(field)` are the vertices (T, V, 3) [m] of all frames, which `look` films.
     """
 
     name: str
@@ -41,7 +39,12 @@ class FieldSubject:
     guess: torch.Tensor
     loss_of: Callable[[str], Callable[[torch.Tensor], torch.Tensor]]
     measure: Callable[[torch.Tensor], Mapping[str, float]]
-    film: Callable[[torch.Tensor], torch.Tensor]
+    motion: Callable[[torch.Tensor], torch.Tensor]
+    look: Look
+
+    def film(self, field: torch.Tensor) -> torch.Tensor:
+        """Return all frames (T, S, S, 4) with some field."""
+        return self.look.film(self.motion(field))
 
 
 def run_fields(
@@ -54,61 +57,50 @@ def run_fields(
     state_root: Path,
 ) -> None:
     """Find every field by every method and write the job's files (see docs/files.md)."""
-    watch = Stopwatch.start()
-    torch.set_num_threads(request.threads)
-    identity = run_id(request.parameters(), code.fingerprint, {}, stack)
+
+    def parts(run: Run) -> Iterator[Part]:
+        for subject in subjects:
+            yield _part(run, request, subject)
+
+    carry_out(request, parts, code, stack, folder=folder, state_root=state_root)
+
+
+def _part(run: Run, request: EstimateRequest, subject: FieldSubject) -> Part:
+    """Find one field by every method."""
     rows: list[MetricRow] = []
     histories: list[pl.DataFrame] = []
-    final: dict[str, Tree] = {}
-    for subject in subjects:
-        context = row_context(
-            request.job,
-            subject.name,
-            "field",
-            tier=request.tier,
-            run_id=f"{identity}-{subject.name}",
-            code=code,
-            stack=stack,
-        )
-        fields: dict[str, Tree] = {"truth": subject.truth.numpy(), "guess": subject.guess.numpy()}
-        for method in request.settings.methods:
-            field, found = _answer(request, subject, method, state_root / identity, identity)
-            fields[method] = field.numpy()
-            rows += _rows(replace(context, method=method), request, subject, field, found)
-            if found is not None:
-                named = {"scene": pl.lit(subject.name), "method": pl.lit(method)}
-                histories.append(found.history.with_columns(**named))
-        final[subject.name] = fields
-    write_job(
-        JobFiles(folder),
-        request.job,
-        run_id=identity,
-        parameters=request.parameters(),
-        final=final,
-        histories=histories,
-        rows=rows,
-        code=code,
-        stack=stack,
-        watch=watch,
-    )
-    shutil.rmtree(state_root / identity, ignore_errors=True)
+    fields: dict[str, Tree] = {"truth": subject.truth.numpy(), "guess": subject.guess.numpy()}
+    for method in request.settings.methods:
+        context = run.context(subject.name, "field", method, subject.name)
+        field, found = _answer(run, request, subject, method)
+        fields[method] = field.numpy()
+        rows += _rows(context, request, subject, field, found)
+        if found is not None:
+            named = {"scene": pl.lit(subject.name), "method": pl.lit(method)}
+            histories.append(found.history.with_columns(**named))
+    return Part({subject.name: fields}, histories, rows)
 
 
 def _answer(
-    request: EstimateRequest, subject: FieldSubject, method: str, workdir: Path, identity: str
+    run: Run, request: EstimateRequest, subject: FieldSubject, method: str
 ) -> tuple[torch.Tensor, Estimate | None]:
     """Return the field that a method answers with, and its search if it has one; `random` is the first guess."""
     if method not in SEARCHES:
         return subject.guess, None
-    loss = subject.loss_of(method)
-    found = estimate(
-        {FIELD: subject.guess},
-        lambda leaves: loss(leaves[FIELD]),
-        SearchSettings(iterations=request.settings.iterations, lr=request.settings.lr, finish=0),
-        workdir / f"{subject.name}-{method}",
-        run_id=f"{identity}-{subject.name}-{method}",
-        seeds=request.seeds(subject.name),
-    )
+    part = f"{subject.name}-{method}"
+
+    def search() -> Estimate:
+        loss = subject.loss_of(method)
+        return estimate(
+            {FIELD: subject.guess},
+            lambda leaves: loss(leaves[FIELD]),
+            SearchSettings(iterations=request.settings.iterations, lr=request.settings.lr, finish=0),
+            run.workdir / part,
+            run_id=run.name(part),
+            seeds=request.seeds(subject.name),
+        )
+
+    found = run.once(part, search)
     return torch.tensor(found.values[FIELD], dtype=DTYPE), found
 
 
@@ -127,12 +119,4 @@ def _rows(
         unit = request.units.get(metric, "")
         rows.append(context.row(metric, value, unit=unit, better="lower"))
         rows.append(context.row(f"{kind}_start/{name}", first[metric], unit=unit))
-    if found is None:
-        return rows
-    return [
-        *rows,
-        context.row("evaluations", found.evaluations, better="lower"),
-        context.row("loss_first", found.first_loss),
-        context.row("loss_best", found.loss),
-        context.row("wall_s", found.wall_s),
-    ]
+    return [*rows, *search_rows(context, found)]

@@ -21,6 +21,11 @@ CONTROLS = {CONTROL_FEM: "gear", CONTROL_CLOTH: "cloth", CONTROL_WALKER: "walker
 """Experiments that steer an object to a goal, with the object's name in metric rows."""
 
 
+CONVNET = "convnet"
+"""The method of a trained network, one job for the test objects of Tables 1 and 2."""
+LEARNT = (RIGID_MASS, RIGID_CONTACT)
+
+
 @dataclass(frozen=True, order=True)
 class Job:
     """One job: all objects of an experiment for one variant of what the estimate is given, and one seed."""
@@ -88,7 +93,10 @@ def cells(settings: PhysicsSettings) -> tuple[Expected, ...]:
         Expected(job.experiment, scene, method, job.variant, job.seed)
         for job in jobs(settings)
         for scene in scenes(settings, job.experiment)
-        for method in methods(getattr(settings, job.experiment), job.variant)
+        for method in (
+            *methods(getattr(settings, job.experiment), job.variant),
+            *((CONVNET,) if job.experiment in LEARNT and job.variant == "default" else ()),
+        )
     )
 
 
@@ -101,6 +109,12 @@ def described(value: Mapping[str, Any]) -> tuple[PhysicsSettings, tuple[Expected
     """Return the settings and every cell of a described grid."""
     settings = PhysicsSettings.model_validate(value)
     return settings, cells(settings)
+
+
+def convnet_parameters(settings: PhysicsSettings) -> dict[str, Any]:
+    """Return the plain values that decide the ConvNet's answers; each seed has test objects of its own."""
+    whole = settings.model_dump()
+    return {name: whole[name] for name in (CONVNET, *LEARNT, "raster")}
 
 
 def check_names(settings: PhysicsSettings) -> None:

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 
 from rerender.papers.physics.estimation import Loss
+from rerender.papers.physics.looks import Look
 from rerender.papers.physics.specs import LameSettings
-from rerender.papers.physics.subjects import DTYPE, EstimateRequest, Subject, as_recorded, soft
-from rerender.rendering.soft_rasteriser import look_from, rasterise
+from rerender.papers.physics.subjects import DTYPE, EstimateRequest, Subject
 from rerender.simulation.elements import make_tets, tet_inverse_mass
 from rerender.simulation.particles import ParticleClock, ParticleSystem, simulate_particles
 from rerender.simulation.stability import particle_bound, require_stable
@@ -83,11 +83,8 @@ def _subject(request: EstimateRequest, thing: Beam, name: str) -> Subject:
     guess = {
         key: value * math.exp(draw.uniform(-settings.spread, settings.spread)) for key, value in truth.items()
     }
-    camera = look_from(settings.view.distance, settings.view.elevation, settings.view.azimuth)
     colour = torch.tensor(COLOUR, dtype=DTYPE)
-
-    def film(vertices: torch.Tensor) -> torch.Tensor:
-        return rasterise(vertices, thing.faces, colour, camera, soft(request.raster))
+    look = Look(thing.faces, colour, settings.view, request.raster)
 
     def moved(values: Mapping[str, torch.Tensor]) -> torch.Tensor:
         return thing.move(values[MU].exp(), values[LAMBDA].exp(), settings.frames)
@@ -97,16 +94,16 @@ def _subject(request: EstimateRequest, thing: Beam, name: str) -> Subject:
             refine = 2 if request.job.variant == "fine" else 1
             goal = thing.move(_tensor(truth[MU]), _tensor(truth[LAMBDA]), settings.frames, refine)
             seed = request.seeds(name).seed("noise")
-            target = as_recorded(film(goal), request.job.variant, settings.noise, seed)
+            target = look.recorded(goal, request.job.variant, settings.noise, seed)
         if method == "diffphysics":
             return lambda values: ((moved(values) - goal) ** 2).mean()
-        return lambda values: ((film(moved(values)) - target) ** 2).mean()
+        return lambda values: ((look.film(moved(values)) - target) ** 2).mean()
 
-    def video(values: Mapping[str, float]) -> torch.Tensor:
+    def motion(values: Mapping[str, float]) -> torch.Tensor:
         with torch.no_grad():
-            return film(thing.move(_tensor(values[MU]), _tensor(values[LAMBDA]), VIDEO_FRAMES))
+            return thing.move(_tensor(values[MU]), _tensor(values[LAMBDA]), VIDEO_FRAMES)
 
-    return Subject(name, truth, guess, video, {"random": guess}, loss_of=loss_of)
+    return Subject(name, truth, guess, motion, look, {"random": guess}, loss_of=loss_of)
 
 
 def _tensor(value: float) -> torch.Tensor:

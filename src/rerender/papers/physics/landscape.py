@@ -106,8 +106,8 @@ def make_landscape(
     frame = landscape(settings)
     with atomic_path(curves) as partial:
         frame.write_parquet(partial)
-    context = replace(
-        row_context(JOB, "box", "all", tier=tier, run_id=identity, code=code, stack=stack), method="gradsim"
+    context = row_context(
+        JOB, "box", "all", tier=tier, run_id=identity, code=code, stack=stack, method="gradsim"
     )
     rows = [
         replace(context, representation=name).row(metric_name(mass), value)

@@ -21,15 +21,23 @@ BACKEND = "warp_cpu"
 
 
 def row_context(
-    job: Job, scene: str, representation: str, *, tier: str, run_id: str, code: Code, stack: Mapping[str, str]
+    job: Job,
+    scene: str,
+    representation: str,
+    *,
+    tier: str,
+    run_id: str,
+    code: Code,
+    stack: Mapping[str, str],
+    method: str,
 ) -> RowContext:
-    """Return the columns that rows of an object share; `method` is for the caller to replace."""
+    """Return the columns that rows of an object by a method share."""
     return RowContext(
         paper="physics",
         experiment=job.experiment,
         scene=scene,
         envmap=NO_LIGHT,
-        method="none",
+        method=method,
         representation=representation,
         variant=job.variant,
         seed=job.seed,
@@ -41,6 +49,17 @@ def row_context(
         stack=stack_fingerprint(stack),
         assets="standin",
     )
+
+
+def error_rows(context: RowContext, name: str, unit: str, true: float, value: float) -> list[MetricRow]:
+    """Return the errors of one parameter, absolute and relative, and what they are made of."""
+    error = abs(value - true)
+    return [
+        context.row(f"abs_error/{name}", error, unit=unit, better="lower"),
+        context.row(f"rel_error/{name}", error / true, better="lower"),
+        context.row(f"truth/{name}", true, unit=unit),
+        context.row(f"value/{name}", value, unit=unit),
+    ]
 
 
 def write_job(

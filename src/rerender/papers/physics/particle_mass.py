@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from rerender.papers.physics.fields import FieldSubject
+from rerender.papers.physics.looks import Look
 from rerender.papers.physics.specs import ParticleMassSettings
-from rerender.papers.physics.subjects import DTYPE, EstimateRequest, as_recorded, soft
-from rerender.rendering.soft_rasteriser import look_from, rasterise
+from rerender.papers.physics.subjects import DTYPE, EstimateRequest
 from rerender.simulation.elements import make_tets, tet_inverse_mass
 from rerender.simulation.particles import ParticleClock, ParticleSystem, simulate_particles
 from rerender.simulation.stability import particle_bound, require_stable
@@ -71,21 +71,20 @@ def _subject(request: EstimateRequest, thing: Ball, name: str) -> FieldSubject:
     truth = thing.mass.log()
     guess = truth + torch.tensor(noise, dtype=DTYPE)
     thing.require_stable(guess.exp())
-    camera = look_from(settings.view.distance, settings.view.elevation, settings.view.azimuth)
     colour = torch.tensor(COLOUR, dtype=DTYPE)
-
-    def film(vertices: torch.Tensor) -> torch.Tensor:
-        return rasterise(vertices, thing.faces, colour, camera, soft(request.raster))
+    look = Look(thing.faces, colour, settings.view, request.raster, ground=0.0)
 
     def loss_of(method: str) -> Callable[[torch.Tensor], torch.Tensor]:
         variant = request.job.variant
         with torch.no_grad():
             goal = thing.move(thing.mass, speed, settings.frames, 2 if variant == "fine" else 1)
             seed = request.seeds(name).seed("noise")
-            target = as_recorded(film(goal), variant, settings.noise, seed)
+            target = look.recorded(goal, variant, settings.noise, seed)
         if method == "diffphysics":
             return lambda field: ((thing.move(field.exp(), speed, settings.frames) - goal) ** 2).mean()
-        return lambda field: ((film(thing.move(field.exp(), speed, settings.frames)) - target) ** 2).mean()
+        return lambda field: (
+            (look.film(thing.move(field.exp(), speed, settings.frames)) - target) ** 2
+        ).mean()
 
     def measure(field: torch.Tensor) -> dict[str, float]:
         mass = field.exp()
@@ -96,8 +95,8 @@ def _subject(request: EstimateRequest, thing: Ball, name: str) -> FieldSubject:
             CENTRE: float((centre[0] - centre[1]).norm()),
         }
 
-    def video(field: torch.Tensor) -> torch.Tensor:
+    def motion(field: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
-            return film(thing.move(field.exp(), speed, VIDEO_FRAMES))
+            return thing.move(field.exp(), speed, VIDEO_FRAMES)
 
-    return FieldSubject(name, truth, guess, loss_of, measure, video)
+    return FieldSubject(name, truth, guess, loss_of, measure, motion, look)

@@ -100,34 +100,45 @@ def make_video(job: Job, settings: Mapping[str, Any], tier: str, run: JobFiles, 
     make(asked, subjects, run, out)
 
 
-def make_sequences(
+def make_pictures(
     jobs: Sequence[Job],
     settings: Mapping[str, Mapping[str, Any]],
     tier: str,
     runs: Sequence[JobFiles],
-    out_stem: Path | str,
+    sequences: Path | str,
+    prints: Path | str,
 ) -> None:
-    """Make Figure 3 from finished jobs, a column each; `settings` are the params of their experiments."""
+    """Make Figure 3, a column for each finished job, and the frames for print, a row each; `settings` are the params of their experiments."""
     from rerender.core.files import load_tree
-    from rerender.papers.physics.sequences import control_reels, estimate_reels, save_sequences
+    from rerender.papers.physics.prints import save_prints, strip
+    from rerender.papers.physics.sequences import (
+        control_motion,
+        control_reels,
+        estimate_motion,
+        estimate_reels,
+        save_sequences,
+    )
 
-    columns = {}
+    columns, strips = {}, {}
     for job, run in zip(jobs, runs, strict=True):
-        final, own = load_tree(run.final), settings[job.experiment]
+        final, own, title = load_tree(run.final), settings[job.experiment], job.experiment.replace("_", " ")
         if job.experiment in CONTROLS:
-            reels = control_reels(control_request(job, own, tier, 1), final)
+            asked = control_request(job, own, tier, 1)
+            columns[title], (look, motion) = control_reels(asked, final), control_motion(asked, final)
         else:
-            reels = estimate_reels(*estimate_request(job, own, tier, 1), final)
-        columns[job.experiment.replace("_", " ")] = reels
-    save_sequences(columns, out_stem, tier)
+            one = estimate_request(job, own, tier, 1)
+            columns[title], (look, motion) = estimate_reels(*one, final), estimate_motion(*one, final)
+        strips[title] = strip(look, motion, title)
+    save_sequences(columns, sequences, tier)
+    save_prints(strips, prints, tier)
 
 
 def control_request(job: Job, settings: Mapping[str, Any], tier: str, threads: int) -> ControlRequest:
     """Return the request of a control job."""
     from rerender.papers.physics.control import ControlRequest
 
-    size = RasterSettings(**settings["raster"]).size
-    return ControlRequest(job, SETTINGS[job.experiment](**settings["experiment"]), size, tier, threads)
+    raster = RasterSettings(**settings["raster"])
+    return ControlRequest(job, SETTINGS[job.experiment](**settings["experiment"]), raster, tier, threads)
 
 
 def estimate_request(

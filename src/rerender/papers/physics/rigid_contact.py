@@ -15,13 +15,13 @@ import numpy as np
 import torch
 
 from rerender.core.seeds import SeedStream
+from rerender.papers.physics.looks import Look
 from rerender.papers.physics.pyramids import blurred
 from rerender.papers.physics.rigid_scene import draw_colour
 from rerender.papers.physics.shapes import shape
-from rerender.papers.physics.specs import ContactSettings
+from rerender.papers.physics.specs import ContactSettings, RasterSettings
 from rerender.papers.physics.staged import Residual, Stage, search_staged
-from rerender.papers.physics.subjects import DTYPE, EstimateRequest, Subject, as_recorded, soft
-from rerender.rendering.soft_rasteriser import look_from, rasterise
+from rerender.papers.physics.subjects import DTYPE, EstimateRequest, Subject
 from rerender.simulation.mass_properties import solid
 from rerender.simulation.rigid import RigidBodies, RigidClock, RigidState, rotate, simulate, world_points
 from rerender.simulation.stability import require_stable, rigid_bound
@@ -29,7 +29,7 @@ from rerender.simulation.stability import require_stable, rigid_bound
 MASS, KD, KE, KF, MU = "mass", "kd", "ke", "kf", "mu"
 UNITS: Mapping[str, str] = {MASS: "kg", KD: "N s/m", KE: "N/m", KF: "N s/m", MU: ""}
 """The parameters in the order of the paper's columns."""
-FRICTION = (KF, MU)
+FRICTION, ELASTICITY = (KF, MU), (KE, KD)
 CONTACT = (KE, KD, KF, MU)
 """The order in which the simulation takes them."""
 LARGEST_TILT = 0.3
@@ -54,16 +54,15 @@ class Launched:
     def move(self, values: Mapping[str, torch.Tensor], frames: int, refine: int = 1) -> torch.Tensor:
         """Return the vertices (L · frames, V, 3) [m], launch by launch, at the end of equal parts of the time.
 
-        `values` are parameters (1,) by name; contact without friction leaves out `kf` and `mu`.
+        `values` are parameters (1,) by name.
         """
         count = len(self.push)
-        none = self.vertices.new_zeros(1)
         bodies = RigidBodies(
             values[MASS].expand(count),
             self.inertia.expand(count, 3, 3),
             self.vertices.expand(count, -1, 3),
             torch.full((count,), len(self.vertices), dtype=torch.int32),
-            torch.cat([values.get(name, none) for name in CONTACT]).expand(count, 4),
+            torch.cat([values[name] for name in CONTACT]).expand(count, 4),
             self.push,
             torch.zeros_like(self.push),
         )
@@ -74,11 +73,9 @@ class Launched:
         motion = simulate(bodies, self.start, clock).at(shown)
         return world_points(motion, self.vertices.expand(count, -1, 3)).transpose(0, 1).flatten(0, 1)
 
-    def film(self, vertices: torch.Tensor, request: EstimateRequest) -> torch.Tensor:
-        """Return RGBA frames (L · frames, size, size, 4)."""
-        view = self.settings.view
-        camera = look_from(view.distance, view.elevation, view.azimuth)
-        return rasterise(vertices, self.faces, self.colour, camera, soft(request.raster))
+    def look(self, raster: RasterSettings) -> Look:
+        """Return how the object is filmed."""
+        return Look(self.faces, self.colour, self.settings.view, raster, ground=0.0)
 
     def require_stable(self, values: Mapping[str, float], name: str) -> None:
         """Refuse a step that is too long for the object with these parameters."""
@@ -91,6 +88,17 @@ def subjects(request: EstimateRequest) -> Iterator[Subject]:
     """Yield the objects of a job, one a shape."""
     for name in request.settings.shapes:
         yield _subject(request, name)
+
+
+def example(request: EstimateRequest, name: str, seeds: SeedStream) -> tuple[dict[str, float], torch.Tensor]:
+    """Return the parameters of an object that `seeds` draw, and the 8-bit frames of its launches (L · T, S, S, 4)."""
+    settings: ContactSettings = request.settings
+    draw = np.random.default_rng(seeds.seed("object"))
+    thing, volume = launch(name, settings, draw)
+    values = draw_values(draw, settings, volume)
+    with torch.no_grad():
+        seen = thing.move(_tensors(values), settings.frames)
+        return values, thing.look(request.raster).recorded(seen, "default", 0.0, 0)
 
 
 def draw_values(draw: np.random.Generator, settings: ContactSettings, volume: float) -> dict[str, float]:
@@ -107,6 +115,15 @@ def training_means(settings: ContactSettings, volume: float) -> dict[str, float]
     draw = np.random.default_rng(SeedStream(("physics", "training")).seed("contact"))
     seen = [draw_values(draw, settings, volume) for _ in range(settings.training)]
     return {name: float(np.mean([values[name] for values in seen])) for name in UNITS}
+
+
+def assumptions(settings: ContactSettings, variant: str) -> dict[str, float]:
+    """Return the parameters that an estimate takes as known, wrongly: no friction, or the elasticity of an average ground."""
+    if variant == "frictionless":
+        return dict.fromkeys(FRICTION, 0.0)
+    if variant == "inelastic":
+        return dict.fromkeys(ELASTICITY, sum(settings.contact) / 2.0)
+    return {}
 
 
 def launch(name: str, settings: ContactSettings, draw: np.random.Generator) -> tuple[Launched, float]:
@@ -152,26 +169,27 @@ def _subject(request: EstimateRequest, name: str) -> Subject:
         key: value * math.exp(draw.uniform(-settings.spread, settings.spread)) for key, value in truth.items()
     }
     thing.require_stable(truth, name)
-    known = [key for key in UNITS if variant != "frictionless" or key not in FRICTION]
+    assumed = assumptions(settings, variant)
+    known = [key for key in UNITS if key not in assumed]
 
     def shown(values: Mapping[str, float]) -> dict[str, float]:
         return {key: values[key] for key in known}
 
     guess = shown(other if variant == "far" else near)
 
-    def video(values: Mapping[str, float]) -> torch.Tensor:
+    def motion(values: Mapping[str, float]) -> torch.Tensor:
         with torch.no_grad():
-            seen = thing.move(_tensors(values), VIDEO_FRAMES)[:VIDEO_FRAMES]
-            return thing.film(seen, request)
+            return thing.move(_tensors({**assumed, **values}), VIDEO_FRAMES)[:VIDEO_FRAMES]
 
     return Subject(
         name,
         truth=shown(truth),
         guess=guess,
-        solve=lambda method: search_staged(
-            guess, residuals(request, thing, truth, method, name), settings.iterations
+        solve=lambda method, folder: search_staged(
+            guess, residuals(request, thing, truth, method, name), settings.iterations, folder
         ),
-        film=video,
+        motion=motion,
+        look=thing.look(request.raster),
         answers={"random": shown(other), "average": shown(training_means(settings, volume))},
     )
 
@@ -181,12 +199,12 @@ def residuals(
 ) -> Residual:
     """Return the differences of RGBA frames (gradsim) or of vertices (diffphysics) from those of the truth."""
     settings: ContactSettings = request.settings
-    variant = request.job.variant
+    variant, look = request.job.variant, thing.look(request.raster)
+    assumed = assumptions(settings, variant)
     with torch.no_grad():
         goal = thing.move(_tensors(truth), settings.frames, 2 if variant == "fine" else 1)
-        recorded = "default" if variant in ("far", "frictionless") else variant
         seed = request.seeds(name).seed("noise")
-        target = as_recorded(thing.film(goal, request), recorded, settings.noise, seed)
+        target = look.recorded(goal, variant, settings.noise, seed)
 
     def early(seen: torch.Tensor, share: float) -> torch.Tensor:
         """Return the first frames of every launch."""
@@ -195,10 +213,11 @@ def residuals(
 
     def compare(values: Mapping[str, float], stage: Stage) -> np.ndarray:
         with torch.no_grad():
-            seen = early(thing.move(_tensors(values), settings.frames), stage.share)
+            everything = _tensors({**assumed, **values})
+            seen = early(thing.move(everything, settings.frames), stage.share)
             if method == "diffphysics":
                 return np.asarray((seen - early(goal, stage.share)).flatten().numpy())
-            difference = thing.film(seen, request) - early(target, stage.share)
+            difference = look.film(seen) - early(target, stage.share)
             if stage.blur:
                 difference = blurred(difference, stage.blur)
             return np.asarray(difference.flatten().numpy())

@@ -12,9 +12,16 @@ import torch
 
 from rerender.core.seeds import SeedStream
 from rerender.papers.physics.estimation import Loss
-from rerender.papers.physics.rigid_scene import RigidObject, draw_object, film, frames_shown, move, positions
+from rerender.papers.physics.rigid_scene import (
+    RigidObject,
+    draw_object,
+    frames_shown,
+    look_of,
+    move,
+    positions,
+)
 from rerender.papers.physics.specs import RigidMassSettings
-from rerender.papers.physics.subjects import DTYPE, EstimateRequest, Subject, as_recorded, soft
+from rerender.papers.physics.subjects import DTYPE, EstimateRequest, Subject
 
 MASS = "mass"
 UNITS: Mapping[str, str] = {MASS: "kg"}
@@ -30,6 +37,16 @@ def subjects(request: EstimateRequest) -> Iterator[Subject]:
         yield _subject(request, name, mean, scan)
 
 
+def example(request: EstimateRequest, name: str, seeds: SeedStream) -> tuple[dict[str, float], torch.Tensor]:
+    """Return the parameters of an object that `seeds` draw, and the 8-bit frames (T, S, S, 4) that are compared."""
+    settings: RigidMassSettings = request.settings
+    thing = draw_object(name, settings, seeds)
+    with torch.no_grad():
+        seen = positions(thing, move(thing, _tensor(thing.mass), settings), frames_shown(settings))
+        look = look_of(thing, settings.view, request.raster)
+        return {MASS: thing.mass}, look.recorded(seen, "default", 0.0, 0)
+
+
 def training_mean(settings: RigidMassSettings) -> float:
     """Return the mean of the training masses [kg], the answer of `average`."""
     draw = np.random.default_rng(SeedStream(("physics", "training")).seed("mass"))
@@ -41,18 +58,18 @@ def _subject(request: EstimateRequest, name: str, mean: float, scan: list[float]
     thing = draw_object(name, settings, request.seeds(name))
     guess = {MASS: thing.guess}
 
-    def video(values: Mapping[str, float]) -> torch.Tensor:
+    def motion(values: Mapping[str, float]) -> torch.Tensor:
         frames = list(range(round(settings.fps * settings.seconds)))
         with torch.no_grad():
-            seen = positions(thing, move(thing, _tensor(values[MASS]), settings), frames)
-            return film(thing, seen, settings.view, soft(request.raster))
+            return positions(thing, move(thing, _tensor(values[MASS]), settings), frames)
 
     return Subject(
         name,
         truth={MASS: thing.mass},
         guess=guess,
         loss_of=lambda method: _loss(request, thing, method),
-        film=video,
+        motion=motion,
+        look=look_of(thing, settings.view, request.raster),
         answers={"random": guess, "average": {MASS: mean}},
         starts=[{MASS: mass} for mass in scan],
     )
@@ -61,20 +78,20 @@ def _subject(request: EstimateRequest, name: str, mean: float, scan: list[float]
 def _loss(request: EstimateRequest, thing: RigidObject, method: str) -> Loss:
     """Return the loss of a method: mean squared error of RGBA frames (gradsim) or of vertices (diffphysics)."""
     settings: RigidMassSettings = request.settings
-    variant, view, raster = request.job.variant, settings.view, soft(request.raster)
+    variant, look = request.job.variant, look_of(thing, settings.view, request.raster)
     frames = frames_shown(settings)
     with torch.no_grad():
         refine = 2 if variant == "fine" else 1
         truth = positions(thing, move(thing, _tensor(thing.mass), settings, refine), frames)
         seed = request.seeds(thing.name).seed("noise")
-        target = as_recorded(film(thing, truth, view, raster), variant, settings.noise, seed)
+        target = look.recorded(truth, variant, settings.noise, seed)
 
     def seen(values: Mapping[str, torch.Tensor]) -> torch.Tensor:
         return positions(thing, move(thing, values[MASS].exp(), settings), frames)
 
     if method == "diffphysics":
         return lambda values: ((seen(values) - truth) ** 2).mean()
-    return lambda values: ((film(thing, seen(values), view, raster) - target) ** 2).mean()
+    return lambda values: ((look.film(seen(values)) - target) ** 2).mean()
 
 
 def _tensor(value: float) -> torch.Tensor:

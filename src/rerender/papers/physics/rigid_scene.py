@@ -14,10 +14,10 @@ import numpy as np
 import torch
 
 from rerender.core.seeds import SeedStream
+from rerender.papers.physics.looks import Look
 from rerender.papers.physics.shapes import shape
-from rerender.papers.physics.specs import RigidMassSettings, ViewSettings
+from rerender.papers.physics.specs import RasterSettings, RigidMassSettings, ViewSettings
 from rerender.papers.physics.subjects import DTYPE
-from rerender.rendering.soft_rasteriser import SoftSettings, look_from, rasterise
 from rerender.simulation.mass_properties import solid
 from rerender.simulation.rigid import (
     RigidBodies,
@@ -124,9 +124,6 @@ def positions(thing: RigidObject, motion: RigidState, frames: list[int]) -> torc
     return world_points(motion.at(torch.tensor(frames)), thing.vertices[None])[:, 0]
 
 
-def film(
-    thing: RigidObject, vertices: torch.Tensor, view: ViewSettings, raster: SoftSettings
-) -> torch.Tensor:
-    """Return RGBA frames (frames, size, size, 4)."""
-    camera = look_from(view.distance, view.elevation, view.azimuth)
-    return rasterise(vertices, thing.faces, thing.colour, camera, raster)
+def look_of(thing: RigidObject, view: ViewSettings, raster: RasterSettings) -> Look:
+    """Return how an object is filmed."""
+    return Look(thing.faces, thing.colour, view, raster)

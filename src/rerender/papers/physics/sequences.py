@@ -14,6 +14,7 @@ import torch
 
 from rerender.core.files import Tree
 from rerender.papers.physics.control import ControlRequest
+from rerender.papers.physics.looks import Look
 from rerender.papers.physics.subjects import EstimateRequest, Subject
 from rerender.papers.physics.videos import METHOD, WORLDS
 from rerender.reporting import captions, style
@@ -49,10 +50,24 @@ def control_reels(request: ControlRequest, final: Tree) -> Reels:
 
     def film(name: str) -> torch.Tensor:
         with torch.no_grad():
-            return world.film(torch.as_tensor(np.asarray(final["motions"][name], dtype=np.float32)))
+            return world.look.film(torch.as_tensor(np.asarray(final["motions"][name], dtype=np.float32)))
 
     goal = torch.as_tensor(np.asarray(final["target"]))[None]
     return dict(zip(ROWS, (film("start"), film(METHOD), goal), strict=True))
+
+
+def estimate_motion(
+    request: EstimateRequest, subjects: Callable[[EstimateRequest], Iterable[Subject]], final: Tree
+) -> tuple[Look, torch.Tensor]:
+    """Return what was found from video of the first object of a job of estimates: how it looks, and its vertices (T, V, 3) [m]."""
+    subject = next(iter(subjects(request)))
+    return subject.look, subject.motion(final[subject.name]["estimates"][METHOD])
+
+
+def control_motion(request: ControlRequest, final: Tree) -> tuple[Look, torch.Tensor]:
+    """Return the motion that was found from a picture of the goal, as `estimate_motion` does."""
+    vertices = np.asarray(final["motions"][METHOD], dtype=np.float32)
+    return WORLDS[request.job.experiment](request).look, torch.as_tensor(vertices)
 
 
 def blend(video: torch.Tensor) -> np.ndarray:

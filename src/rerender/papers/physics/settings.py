@@ -14,6 +14,7 @@ from rerender.papers.physics.specs import (
     ControlClothSettings,
     ControlSettings,
     ControlWalkerSettings,
+    ConvnetSettings,
     LameSettings,
     LandscapeSettings,
     ParticleMassSettings,
@@ -47,6 +48,9 @@ class PhysicsSettings(Frozen):
     )
     control_walker: ControlWalkerSettings = Field(
         ControlWalkerSettings(), description="Figure 3: a flat walker that learns to walk to a goal"
+    )
+    convnet: ConvnetSettings = Field(
+        ConvnetSettings(), description="Tables 1 and 2: a network that was trained on videos"
     )
     landscape: LandscapeSettings = Field(
         LandscapeSettings(), description="Figure 2: the loss over the mass of a cube"

@@ -14,13 +14,14 @@ SHAPES = (
 )
 """The fourteen rigid shapes; `shapes` makes them."""
 
-Variant = Literal["default", "ideal", "noise", "fine"]
-"""What the estimate is given: 8-bit frames (`default`), frames as they were rendered, with pixel noise added, or of a
-truth that was simulated with twice as many steps."""
+Variant = Literal["default", "ideal", "noise", "fine", "raytraced"]
+"""What the estimate is given: 8-bit frames (`default`), frames as they were rendered, with pixel noise added, of a
+truth that was simulated with twice as many steps, or 8-bit frames that Mitsuba rendered, with shadows."""
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
 
-ContactVariant = Literal["default", "ideal", "noise", "fine", "far", "frictionless"]
-"""As `Variant`; and 8-bit frames with a first guess drawn from the domain (`far`), or with an estimate that knows no friction."""
+ContactVariant = Literal["default", "ideal", "noise", "fine", "raytraced", "far", "frictionless", "inelastic"]
+"""As `Variant`; and 8-bit frames with a first guess drawn from the domain (`far`), or with an estimate that knows no friction,
+or takes the ground for an average one (`inelastic`)."""
 
 Method = Literal["gradsim", "diffphysics", "random", "average"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -59,6 +60,27 @@ class BlackboxSettings(Frozen):
     lr: Positive = Field(0.05, description="learning rate of Adam, in the logarithm")
 
 
+Trunk = Literal["small", "efficientnet_b0"]
+
+
+class ConvnetSettings(Frozen):
+    """The network that is trained to read parameters off a video (section 4.1)."""
+
+    trunk: Trunk = Field(
+        "efficientnet_b0", description="what sees a frame: the paper's, or four convolutions"
+    )
+    size: Annotated[int, Field(ge=16, le=256, multiple_of=16)] = Field(
+        64, description="side of the frames that it sees [px]"
+    )
+    mass_videos: Annotated[int, Field(ge=2)] = Field(800, description="videos of Table 1 to learn from")
+    contact_videos: Annotated[int, Field(ge=2)] = Field(
+        800, description="objects of Table 2 to learn from, each with the videos of all its launches"
+    )
+    epochs: Count = Field(40, description="times that it sees every video")
+    batch: Count = Field(16, description="videos of a step")
+    lr: Positive = Field(1e-3, description="learning rate of Adam")
+
+
 class ViewSettings(Frozen):
     """The camera of an experiment: it looks at the origin (section 3.1)."""
 
@@ -79,7 +101,7 @@ class RigidMassSettings(Frozen):
     other_seeds: Count = Field(3, description="objects of each shape for the variants after the first")
     variants: Annotated[tuple[Variant, ...], Field(min_length=1)] = Field(
         ("default",),
-        description="default: 8-bit frames; ideal: frames as rendered; noise: with pixel noise; fine: a truth simulated with half the step",
+        description="default: 8-bit frames; ideal: frames as rendered; noise: with pixel noise; fine: a truth simulated with half the step; raytraced: 8-bit frames by Mitsuba",
     )
     methods: Annotated[tuple[MassMethod, ...], Field(min_length=1)] = Field(
         MASS_METHODS,
@@ -120,7 +142,7 @@ class ContactSettings(Frozen):
     other_seeds: Count = Field(3, description="objects of each shape for the variants after the first")
     variants: Annotated[tuple[ContactVariant, ...], Field(min_length=1)] = Field(
         ("default",),
-        description="as of rigid_mass; far: first guesses are drawn from the domain; frictionless: the estimate's ground is smooth",
+        description="as of rigid_mass; far: first guesses are drawn from the domain; frictionless: the estimate's ground is smooth; inelastic: it is as stiff and damped as the average",
     )
     methods: Annotated[tuple[Method, ...], Field(min_length=1)] = Field(
         METHODS, description="as of rigid_mass"
@@ -169,6 +191,7 @@ class RasterSettings(Frozen):
     factor: Annotated[int, Field(ge=1, le=4)] = Field(
         2, description="super-samples along the side of a pixel"
     )
+    spp: Count = Field(64, description="samples a pixel of frames by Mitsuba")
 
 
 class LameSettings(Frozen):

@@ -11,10 +11,12 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from rerender.core.files import Tree, load_tree, save_tree
 from rerender.fitting.levenberg import LevenbergSettings, Normal, minimise
 from rerender.papers.physics.estimation import Estimate
 from rerender.simulation.errors import Diverged
@@ -40,46 +42,89 @@ STAGES = (
 REACH = 3.0
 """No logarithm ends farther than this from its first guess."""
 
+SAVE_SECONDS = 20.0
+"""A journal is written to disk this often at most [s]."""
+
 Residual = Callable[[Values, Stage], np.ndarray]
 """From parameters to the differences that a stage sees (R,)."""
 
 
+class Journal:
+    """What a search has computed so far, one tree a call, kept in a file: a search begun again reads it and carries on.
+
+    A search asks for the same things in the same order, so numbers are read where they were written before, and the
+    result is that of a search that was never stopped.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._file = folder / "journal.npz" if folder else None
+        self._kept: list[Tree] = load_tree(self._file) if self._file and self._file.exists() else []
+        self._asked, self._saved = 0, time.monotonic()
+
+    def once(self, compute: Callable[[], Tree]) -> Tree:
+        """Return the next tree: that of the file, or a computed one."""
+        if self._asked == len(self._kept):
+            self._kept.append(compute())
+            if self._file and time.monotonic() - self._saved > SAVE_SECONDS:
+                save_tree(self._file, self._kept)
+                self._saved = time.monotonic()
+        self._asked += 1
+        return self._kept[self._asked - 1]
+
+
 def search_staged(
-    start: Values, residual: Residual, iterations: int, stages: tuple[Stage, ...] = STAGES
+    start: Values,
+    residual: Residual,
+    iterations: int,
+    folder: Path | None = None,
+    stages: tuple[Stage, ...] = STAGES,
 ) -> Estimate:
-    """Search from `start` for the parameters of least squares; at most `iterations` steps a stage."""
-    watch, names = time.monotonic(), list(start)
+    """Search from `start` for the parameters of least squares; at most `iterations` steps a stage.
+
+    What was computed is kept in `folder`, if there is one, for a search that is stopped and begun again.
+    """
+    watch, names, journal = time.monotonic(), list(start), Journal(folder)
     first = np.log(np.array([start[name] for name in names]))
     units = np.eye(len(names))
     evaluations, losses = 0, []
     x = first
 
     def seen(logs: np.ndarray, stage: Stage) -> np.ndarray:
-        nonlocal evaluations
-        evaluations += 1
         values = {name: math.exp(float(log)) for name, log in zip(names, logs, strict=True)}
         try:
             return residual(values, stage)
         except Diverged:
             return np.full(1, math.inf)
 
+    def slopes(logs: np.ndarray, stage: Stage) -> Tree:
+        here = seen(logs, stage)
+        size = len(here)
+        jacobian = np.zeros((size, len(names)))
+        for column, unit in enumerate(units):
+            ends = [seen(logs + sign * stage.span * unit, stage) for sign in (1.0, -1.0)]
+            if len(ends[0]) == len(ends[1]) == size:  # else one of them diverged
+                jacobian[:, column] = (ends[0] - ends[1]) / (2.0 * stage.span)
+        normal = {"gradient": jacobian.T @ here, "hessian": jacobian.T @ jacobian}
+        return {"cost": float(here @ here), **normal, "size": size}
+
+    def square(logs: np.ndarray, stage: Stage) -> float:
+        here = seen(logs, stage)
+        return float(here @ here)
+
     for stage in stages:
         size = 1
 
         def linearise(logs: np.ndarray, _: int, stage: Stage = stage) -> Normal:
-            nonlocal size
-            here = seen(logs, stage)
-            size = len(here)
-            jacobian = np.zeros((size, len(names)))
-            for column, unit in enumerate(units):
-                ends = [seen(logs + sign * stage.span * unit, stage) for sign in (1.0, -1.0)]
-                if len(ends[0]) == len(ends[1]) == size:  # else one of them diverged
-                    jacobian[:, column] = (ends[0] - ends[1]) / (2.0 * stage.span)
-            return Normal(float(here @ here), jacobian.T @ here, jacobian.T @ jacobian)
+            nonlocal size, evaluations
+            evaluations += 1 + 2 * len(names)
+            found = journal.once(lambda: slopes(logs, stage))
+            size = found["size"]
+            return Normal(found["cost"], found["gradient"], found["hessian"])
 
         def cost(logs: np.ndarray, _: int, stage: Stage = stage) -> float:
-            here = seen(logs, stage)
-            return float(here @ here)
+            nonlocal evaluations
+            evaluations += 1
+            return float(journal.once(lambda: square(logs, stage)))
 
         steps = minimise(
             x,

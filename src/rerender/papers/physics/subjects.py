@@ -7,13 +7,11 @@ nothing: `random` answers with the first guess, `average` with the mean of the t
 from __future__ import annotations
 
 import math
-import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 import torch
 
@@ -22,12 +20,11 @@ from rerender.core.seeds import SeedStream
 from rerender.papers.physics.blackbox import search_blackbox
 from rerender.papers.physics.estimation import Estimate, Loss, best_start, estimate
 from rerender.papers.physics.grid import Job, methods
-from rerender.papers.physics.outputs import row_context, write_job
-from rerender.papers.physics.specs import GRID_KEYS, RasterSettings, Variant
-from rerender.provenance.host import Stopwatch
-from rerender.provenance.manifest import Code, run_id
-from rerender.rendering.soft_rasteriser import SoftSettings
-from rerender.reporting.jobfiles import JobFiles
+from rerender.papers.physics.jobs import Part, Run, carry_out, search_rows
+from rerender.papers.physics.looks import Look
+from rerender.papers.physics.outputs import error_rows
+from rerender.papers.physics.specs import GRID_KEYS, RasterSettings
+from rerender.provenance.manifest import Code
 from rerender.reporting.rows import MetricRow, RowContext
 
 DTYPE = torch.float64
@@ -40,18 +37,23 @@ class Subject:
     """One object: true and guessed parameters, and what methods need.
 
     `loss_of(method)` makes the loss of a search, over the logarithms of the parameters by name, each of shape (1,);
-    `solve(method)` is a search of its own instead. `starts` are further parameters where a search may begin; `answers` those of methods that search nothing.
-    `film(values)` renders all frames (T, h, w, 4) with some parameters, for the video.
+    `solve(method, folder)` is a search of its own instead, that may keep its state in the folder. `starts` are further parameters where a search may begin; `answers` those of methods that search nothing.
+    `motion(values)` are the vertices (T, V, 3) [m] of all frames with some parameters, for pictures and videos; `look` films them.
     """
 
     name: str
     truth: Mapping[str, float]
     guess: Mapping[str, float]
-    film: Callable[[Mapping[str, float]], torch.Tensor]
+    motion: Callable[[Mapping[str, float]], torch.Tensor]
+    look: Look
     answers: Mapping[str, Mapping[str, float]]
     loss_of: Callable[[str], Loss] | None = None
-    solve: Callable[[str], Estimate] | None = None
+    solve: Callable[[str, Path], Estimate] | None = None
     starts: Sequence[Mapping[str, float]] = ()
+
+    def film(self, values: Mapping[str, float]) -> torch.Tensor:
+        """Return all frames (T, S, S, 4) with some parameters."""
+        return self.look.film(self.motion(values))
 
 
 @dataclass(frozen=True)
@@ -90,75 +92,54 @@ def run_estimates(
     state_root: Path,
 ) -> None:
     """Answer for every subject by every method and write the job's files (see docs/files.md)."""
-    watch = Stopwatch.start()
-    torch.set_num_threads(request.threads)
-    identity = run_id(request.parameters(), code.fingerprint, {}, stack)
+
+    def parts(run: Run) -> Iterator[Part]:
+        for subject in subjects:
+            yield _part(run, request, subject)
+
+    carry_out(request, parts, code, stack, folder=folder, state_root=state_root)
+
+
+def _part(run: Run, request: EstimateRequest, subject: Subject) -> Part:
+    """Answer for one subject by every method."""
     rows: list[MetricRow] = []
     histories: list[pl.DataFrame] = []
-    final: dict[str, Tree] = {}
-    for subject in subjects:
-        context = row_context(
-            request.job,
-            subject.name,
-            "+".join(request.units),
-            tier=request.tier,
-            run_id=f"{identity}-{subject.name}",
-            code=code,
-            stack=stack,
-        )
-        estimates: dict[str, Mapping[str, float]] = {}
-        for method in methods(request.settings, request.job.variant):
-            values, found = answer(request, subject, method, state_root / identity, identity)
-            estimates[method] = values
-            rows += metric_rows(replace(context, method=method), request, subject, values, found)
-            if found is not None:
-                named = {"scene": pl.lit(subject.name), "method": pl.lit(method)}
-                histories.append(found.history.with_columns(**named))
-        final[subject.name] = {
-            "truth": dict(subject.truth),
-            "guess": dict(subject.guess),
-            "estimates": {method: dict(values) for method, values in estimates.items()},
-        }
-    write_job(
-        JobFiles(folder),
-        request.job,
-        run_id=identity,
-        parameters=request.parameters(),
-        final=final,
-        histories=histories,
-        rows=rows,
-        code=code,
-        stack=stack,
-        watch=watch,
-    )
-    shutil.rmtree(state_root / identity, ignore_errors=True)
+    estimates: dict[str, Tree] = {}
+    for method in methods(request.settings, request.job.variant):
+        context = run.context(subject.name, "+".join(request.units), method, subject.name)
+        values, found = answer(run, request, subject, method)
+        estimates[method] = dict(values)
+        rows += metric_rows(context, request, subject, values, found)
+        if found is not None:
+            named = {"scene": pl.lit(subject.name), "method": pl.lit(method)}
+            histories.append(found.history.with_columns(**named))
+    final = {"truth": dict(subject.truth), "guess": dict(subject.guess), "estimates": estimates}
+    return Part({subject.name: final}, histories, rows)
 
 
 def answer(
-    request: EstimateRequest, subject: Subject, method: str, workdir: Path, identity: str
+    run: Run, request: EstimateRequest, subject: Subject, method: str
 ) -> tuple[Mapping[str, float], Estimate | None]:
     """Return the parameters that a method answers with, and its search if it has one."""
     if method not in SEARCHES:
         return subject.answers[method], None
-    if subject.solve is not None:
-        found = subject.solve(method)
-    else:
-        assert subject.loss_of is not None
-        loss = subject.loss_of(method)
-        if method == "blackbox":
-            own, seeds = request.settings.blackbox, request.seeds(subject.name)
-            found = search_blackbox(logarithms(subject.guess), loss, own, seeds)
-            return _plain(found), found
-        start = best_start([logarithms(values) for values in (subject.guess, *subject.starts)], loss)
-        found = estimate(
-            start,
-            loss,
-            request.settings.search,
-            workdir / f"{subject.name}-{method}",
-            run_id=f"{identity}-{subject.name}-{method}",
-            seeds=request.seeds(subject.name),
-        )
+    part = f"{subject.name}-{method}"
+    found = run.once(part, lambda: _search(run, request, subject, method, part))
     return _plain(found), found
+
+
+def _search(run: Run, request: EstimateRequest, subject: Subject, method: str, part: str) -> Estimate:
+    """Search by a method; what it needs to carry on is kept under the name of the part."""
+    if subject.solve is not None:
+        return subject.solve(method, run.workdir / part)
+    assert subject.loss_of is not None
+    loss, seeds = subject.loss_of(method), request.seeds(subject.name)
+    if method == "blackbox":
+        return search_blackbox(logarithms(subject.guess), loss, request.settings.blackbox, seeds)
+    start = best_start([logarithms(values) for values in (subject.guess, *subject.starts)], loss)
+    return estimate(
+        start, loss, request.settings.search, run.workdir / part, run_id=run.name(part), seeds=seeds
+    )
 
 
 def _plain(found: Estimate) -> dict[str, float]:
@@ -181,35 +162,6 @@ def metric_rows(
     """Return the errors of every parameter, and what the search cost."""
     rows = []
     for name, true in subject.truth.items():
-        error, unit = abs(values[name] - true), request.units[name]
-        rows += [
-            context.row(f"abs_error/{name}", error, unit=unit, better="lower"),
-            context.row(f"rel_error/{name}", error / true, better="lower"),
-            context.row(f"rel_error_start/{name}", abs(subject.guess[name] - true) / true),
-            context.row(f"truth/{name}", true, unit=unit),
-            context.row(f"value/{name}", values[name], unit=unit),
-        ]
-    if found is None:
-        return rows
-    return [
-        *rows,
-        context.row("evaluations", found.evaluations, better="lower"),
-        context.row("loss_first", found.first_loss),
-        context.row("loss_best", found.loss),
-        context.row("wall_s", found.wall_s),
-    ]
-
-
-def as_recorded(video: torch.Tensor, variant: Variant | str, noise: float, seed: int) -> torch.Tensor:
-    """Return what a camera would have stored of a rendered video: 8 bits, noise, or everything."""
-    if variant == "noise":
-        drawn = np.random.default_rng(seed).normal(0.0, noise, size=tuple(video.shape))
-        return video + torch.as_tensor(drawn, dtype=video.dtype, device=video.device)
-    if variant == "default":
-        return (video.clamp(0.0, 1.0) * 255.0).round() / 255.0
-    return video
-
-
-def soft(raster: RasterSettings) -> SoftSettings:
-    """Return the rasteriser's settings: premultiplied, so that outlines have a gradient."""
-    return SoftSettings(raster.size, factor=raster.factor)
+        rows += error_rows(context, name, request.units[name], true, values[name])
+        rows.append(context.row(f"rel_error_start/{name}", abs(subject.guess[name] - true) / true))
+    return [*rows, *search_rows(context, found)]

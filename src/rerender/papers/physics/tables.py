@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rerender.core.errors import unknown_name
 from rerender.papers.physics.grid import (
     CLOTH_VELOCITY,
+    CONVNET,
     LAME,
     PARTICLE_MASS,
     RIGID_CONTACT,
@@ -44,7 +45,10 @@ VARIANT_TITLES: Mapping[str, str] = {
     "fine": "truth with half the step",
     "far": "8-bit frames, guess from the domain",
     "frictionless": "8-bit frames, no friction known",
+    "inelastic": "8-bit frames, average elasticity taken as known",
+    "raytraced": "8-bit frames by Mitsuba",
 }
+NOT_ESTIMATED: Mapping[str, tuple[str, ...]] = {"frictionless": ("/kf", "/mu"), "inelastic": ("/ke", "/kd")}
 SEARCHES = ("gradsim", "diffphysics", "blackbox")
 ONE_FOR_ALL = ("average", "random", "diffphysics")
 """Methods that see no frames: one row for all variants."""
@@ -97,6 +101,14 @@ def _field(experiment: str, name: str, title: str) -> tuple[Measure, ...]:
 _EVALUATIONS = Measure("evaluations", Column("evaluations", "Evaluations", "", "none", ".0f"))
 
 
+def _network_sentence(settings: PhysicsSettings, videos: int) -> str:
+    own = settings.convnet
+    trunk = "EfficientNet-b0" if own.trunk == "efficientnet_b0" else "a network of four convolutions"
+    return (
+        f"ConvNet: {trunk}, trained here on {videos} other objects, frames of {own.size} × {own.size} pixels."
+    )
+
+
 def _mass_caption(settings: PhysicsSettings) -> str:
     part = settings.rigid_mass
     return captions.sentences(
@@ -106,6 +118,7 @@ def _mass_caption(settings: PhysicsSettings) -> str:
         f"Searches start from the best of the first guess and {part.scan} masses of the domain: "
         f"{part.search.iterations} steps of Adam and {part.search.finish} of L-BFGS. Without derivatives: {part.blackbox.iterations} updates of a "
         f"Gaussian by {part.blackbox.samples} draws each (the paper's reinforcement learning), from the first guess.",
+        _network_sentence(settings, settings.convnet.mass_videos),
     )
 
 
@@ -130,6 +143,7 @@ def _contact_caption(settings: PhysicsSettings) -> str:
         f"exp(±{part.spread:g}), other than for Average and Random.",
         f"{part.frames} frames of {settings.raster.size} × {settings.raster.size} pixels a launch. Gauss-Newton over growing parts of "
         f"the motion, at most {part.iterations} steps each.",
+        _network_sentence(settings, settings.convnet.contact_videos),
     )
 
 
@@ -144,7 +158,7 @@ LAYOUTS: Mapping[str, Layout] = {
             *_error("mass", "Relative error"),
             _EVALUATIONS,
         ),
-        ("average", "random", "blackbox", "diffphysics", "gradsim"),
+        ("average", "random", CONVNET, "blackbox", "diffphysics", "gradsim"),
         _mass_caption,
     ),
     "table2": Layout(
@@ -158,7 +172,7 @@ LAYOUTS: Mapping[str, Layout] = {
             *_error("mu", "Error of mu"),
             _EVALUATIONS,
         ),
-        ("average", "random", "diffphysics", "gradsim"),
+        ("average", "random", CONVNET, "diffphysics", "gradsim"),
         _contact_caption,
     ),
     "table3": Layout(
@@ -219,8 +233,10 @@ def build(
     rows = [
         _row(table_id, method, variant, values, published, names)
         for method in layout.methods
-        if method in part.methods
-        for variant in (part.variants[:1] if method in (*ONE_FOR_ALL, *DEFAULT_ONLY) else part.variants)
+        if method == CONVNET or method in part.methods
+        for variant in (
+            part.variants[:1] if method in (*ONE_FOR_ALL, *DEFAULT_ONLY, CONVNET) else part.variants
+        )
     ]
     own = {run.seed for run, found in values.items() if found and run.experiment == layout.experiment}
     caption = captions.sentences(
@@ -245,9 +261,7 @@ def _row(table_id: str, method: str, variant: str, values: Values, published: Ta
         wanted = (experiment, method, variant)
         runs = [run for run in values if (run.experiment, run.method, run.variant) == wanted]
         cell = _cell(values, runs, measure, method)
-        if (measure.experiment and not runs) or (
-            variant == "frictionless" and measure.metric.endswith(("/kf", "/mu"))
-        ):
+        if (measure.experiment and not runs) or (measure.metric.endswith(NOT_ESTIMATED.get(variant, ()))):
             cell = Cell(note=NOT_APPLICABLE)
         if measure.column.beside and variant == "default":
             where = {"experiment": experiment, "method": method}

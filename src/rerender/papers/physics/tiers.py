@@ -13,6 +13,7 @@ from rerender.papers.physics.specs import (
     ControlClothSettings,
     ControlSettings,
     ControlWalkerSettings,
+    ConvnetSettings,
     LameSettings,
     LandscapeSettings,
     ParticleMassSettings,
@@ -22,7 +23,7 @@ from rerender.papers.physics.specs import (
 )
 
 _SMOKE = PhysicsSettings(
-    raster=RasterSettings(size=32),
+    raster=RasterSettings(size=32, spp=4),
     rigid_mass=RigidMassSettings(
         shapes=("box", "tetrahedron"),
         seeds=1,
@@ -37,21 +38,22 @@ _SMOKE = PhysicsSettings(
     control_fem=ControlSettings(seeds=1, iterations=2, seconds=0.25),
     control_cloth=ControlClothSettings(seeds=1, iterations=2, seconds=0.25, cells=(8, 8)),
     control_walker=ControlWalkerSettings(seeds=1, iterations=2, seconds=0.25),
+    convnet=ConvnetSettings(trunk="small", size=16, mass_videos=8, contact_videos=4, epochs=2, batch=4),
     landscape=LandscapeSettings(masses=6, size=64),
 )
 
 _LAPTOP = PhysicsSettings(
-    raster=RasterSettings(size=64),
+    raster=RasterSettings(size=64, spp=32),
     rigid_mass=RigidMassSettings(
         other_seeds=1,
-        variants=("default", "ideal", "noise", "fine"),
+        variants=("default", "ideal", "noise", "fine", "raytraced"),
         blackbox=BlackboxSettings(iterations=20, samples=8),
     ),
     rigid_contact=ContactSettings(
         shapes=("box", "tetrahedron", "cross"),
         seeds=2,
         other_seeds=1,
-        variants=("default", "ideal", "frictionless"),
+        variants=("default", "ideal", "frictionless", "inelastic"),
     ),
     lame=LameSettings(variants=("default", "ideal")),
     particle_mass=ParticleMassSettings(seconds=1.0, frames=15),
@@ -59,15 +61,26 @@ _LAPTOP = PhysicsSettings(
     control_fem=ControlSettings(seeds=2, iterations=10),
     control_cloth=ControlClothSettings(seeds=2, iterations=25, cells=(8, 12)),
     control_walker=ControlWalkerSettings(seeds=1, iterations=10),
+    convnet=ConvnetSettings(
+        trunk="small", size=32, mass_videos=1000, contact_videos=300, epochs=20, batch=32
+    ),
     landscape=LandscapeSettings(masses=50),
 )
 
 # 14 shapes × 14 seeds: the paper's 200 test objects
 _PAPER = PhysicsSettings(
-    rigid_mass=RigidMassSettings(seeds=14, other_seeds=5, variants=("default", "ideal", "noise", "fine")),
-    rigid_contact=ContactSettings(variants=("default", "ideal", "noise", "fine", "far", "frictionless")),
+    rigid_mass=RigidMassSettings(
+        seeds=14, other_seeds=5, variants=("default", "ideal", "noise", "fine", "raytraced")
+    ),
+    rigid_contact=ContactSettings(
+        variants=("default", "ideal", "noise", "fine", "raytraced", "far", "frictionless", "inelastic")
+    ),
     lame=LameSettings(
-        instances=10, seeds=3, other_seeds=1, frames=12, variants=("default", "ideal", "noise", "fine")
+        instances=10,
+        seeds=3,
+        other_seeds=1,
+        frames=12,
+        variants=("default", "ideal", "noise", "fine", "raytraced"),
     ),
     particle_mass=ParticleMassSettings(instances=4, seeds=10, frames=120, variants=("default", "ideal")),
     cloth_velocity=ClothVelocitySettings(instances=3, seeds=10, variants=("default", "ideal")),

@@ -85,7 +85,7 @@ def make_control_video(request: ControlRequest, run: JobFiles, out: Path | str) 
     reels: dict[str, list[Frame]] = {}
     for name, vertices in final["motions"].items():
         with torch.no_grad():
-            seen = world.film(torch.as_tensor(np.asarray(vertices, dtype=np.float32)))
+            seen = world.look.film(torch.as_tensor(np.asarray(vertices, dtype=np.float32)))
         reels["at first" if name == "start" else name] = pictures(seen)
     count = len(next(iter(reels.values())))
     goal = pictures(torch.as_tensor(final["target"])[None]) * count

@@ -1,0 +1,72 @@
+"""How an object is filmed: by the soft rasteriser, which has derivatives, or by Mitsuba, and what a camera stores of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from rerender.core.cameras import Camera
+from rerender.papers.physics.specs import RasterSettings, ViewSettings
+from rerender.rendering.mesh_films import film_mesh
+from rerender.rendering.soft_rasteriser import SoftSettings, look_from, rasterise
+from rerender.rendering.variants import start_variant
+
+IDEAL = ("ideal", "fine")
+"""Variants whose frames are compared as they were rendered."""
+RAYTRACED = "raytraced"
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """An object's triangles (F, 3) and colour (3,), the camera, how frames are rendered, and the height of the ground, if any [m]."""
+
+    faces: torch.Tensor
+    colour: torch.Tensor
+    view: ViewSettings
+    raster: RasterSettings
+    ground: float | None = None
+
+    @property
+    def camera(self) -> Camera:
+        """The camera."""
+        return look_from(self.view.distance, self.view.elevation, self.view.azimuth)
+
+    def film(self, vertices: torch.Tensor) -> torch.Tensor:
+        """Return RGBA frames (T, S, S, 4) of vertices (T, V, 3) [m], premultiplied, so that outlines have a gradient."""
+        soft = SoftSettings(self.raster.size, factor=self.raster.factor)
+        return rasterise(vertices, self.faces, self.colour, self.camera, soft)
+
+    def traced(
+        self, vertices: torch.Tensor, seed: int, *, size: int | None = None, ground: float | None = None
+    ) -> torch.Tensor:
+        """Return the frames as Mitsuba renders them, with shadows and noise; `ground` is the height of a ground to show [m]."""
+        start_variant("auto", threads=1)
+        frames = film_mesh(
+            vertices.detach().cpu().numpy(),
+            self.faces.cpu().numpy(),
+            self.colour.cpu().numpy(),
+            self.camera,
+            size=size or self.raster.size,
+            spp=self.raster.spp,
+            seed=seed % 2**31,
+            ground=ground,
+        )
+        return torch.as_tensor(frames, dtype=vertices.dtype)
+
+    def recorded(self, vertices: torch.Tensor, variant: str, noise: float, seed: int) -> torch.Tensor:
+        """Return the frames that an estimate is given."""
+        if variant == RAYTRACED:
+            return as_recorded(self.traced(vertices, seed), variant, noise, seed)
+        return as_recorded(self.film(vertices), variant, noise, seed)
+
+
+def as_recorded(video: torch.Tensor, variant: str, noise: float, seed: int) -> torch.Tensor:
+    """Return what a camera would have stored of a rendered video: everything, noise, or 8 bits."""
+    if variant == "noise":
+        drawn = np.random.default_rng(seed).normal(0.0, noise, size=tuple(video.shape))
+        return video + torch.as_tensor(drawn, dtype=video.dtype, device=video.device)
+    if variant in IDEAL:
+        return video
+    return (video.clamp(0.0, 1.0) * 255.0).round() / 255.0
