@@ -106,6 +106,12 @@ def write_run(run: RunFiles, size: int, frames: int) -> tuple[dict[str, Any], di
     loss = (0.3 * np.exp(-step / 25) + 0.02 * (1 - skill)) * np.exp(rng.normal(0, 0.1, count))
     similarity = 0.6 + 0.39 * skill * (1 - np.exp(-step / 25))
     trace = {"iteration": step, "loss": loss, "similarity": similarity, "wall_s": step * 0.1}
+    if run.scene == "suzanne":  # as of runs that were asked for a class
+        trace |= {
+            "class_probability": 1 - loss,
+            "loss_classification": loss,
+            "loss_reconstruction": 2 * loss,
+        }
     pl.DataFrame(trace).write_parquet(run.trace)
     if geometry:
         save_tree(
@@ -147,6 +153,10 @@ def representation(run: RunFiles, skill: float, frames: int) -> dict[str, Any]:
         "way_explained": np.array([0.6, 0.2, 0.1]),
     }
     if run.family == "geometry":
+        if run.scene == "suzanne":  # two classifiers; another scene has a class, and nobody to say it
+            tops = np.array([[372, 0.4], [235, 0.3], [291, 0.1], [1, 0.05], [0, 0.01]], np.float32)
+            found["classifiers"] = np.array(["resnet", "resnet_sin"])
+            found |= {f"classes_{state}": np.stack([tops, tops]) for state in ("target", "start", "best")}
         found["forward_best"] = rng.normal(size=(2, 16, 16, 3)).astype(np.float16)
     else:
         found["slices_best"] = SLICES * np.float32(skill)
@@ -180,6 +190,7 @@ def write_place(runs: list[RunFiles], size: int, frames: int) -> None:
     if runs[0].family == "material":
         tree["slices_target"] = SLICES
     else:
+        tree["imagenet_class"] = {"suzanne": 372, "dragon": 291}[runs[0].scene]
         tree["forward_target"] = np.random.default_rng(3).normal(size=(2, 16, 16, 3)).astype(np.float16)
     ceiling = {"ceiling": np.array([0.985, 0.99, 0.99, 0.995])}
     for judge in JUDGES[runs[0].family]:

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 
-TRUTH = ("target", "heldout_target", "texture_target", "texture_visible", "slices_target", "forward_target")
+TRUTH = (
+    *("target", "heldout_target", "texture_target", "texture_visible", "slices_target", "forward_target"),
+    "imagenet_class",
+)
 """What `views.npz` holds once for all runs."""
 
 
