@@ -87,7 +87,14 @@ def write_run(run: RunFiles, size: int, frames: int) -> tuple[dict[str, Any], di
     steps = np.linspace(0, 1, frames)
     iterations = np.round(np.linspace(0, 100 + 10 * run.seed, frames)).astype(np.int64)
     movie = np.stack([np.concatenate(list(views(3, s)), axis=1) for s in steps])
-    save_tree(run.frames, {"frames": np.rint(movie * 255).astype(np.uint8), "iterations": iterations})
+    kept: dict[str, Any] = {"frames": np.rint(movie * 255).astype(np.uint8), "iterations": iterations}
+    kept["gradients"] = np.full(
+        movie.shape[:3], 128, np.uint8
+    )  # zero at the start, later half of it at its largest
+    kept["gradients"][1:, :, : movie.shape[2] // 2] = 255
+    kept["gradient_scale"] = np.linspace(0, 2, frames)
+    kept["textures"] = {} if geometry else {"base_color": np.full((frames, 8, 12, 3), 90, np.uint8)}
+    save_tree(run.frames, kept)
     target = strip(size, 4, lobes, 1.0, colour)
     truth = {"target": target.astype(np.float16), "heldout_target": strip(size, 2, lobes, 1.0, colour)}
     tree = {

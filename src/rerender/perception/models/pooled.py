@@ -63,7 +63,8 @@ def window_matrix(size: int, count: int) -> NDArray[np.float64]:
     place = (np.arange(size) + 0.5) * count / size - 0.5  # centres at 0 .. count - 1
     distance = np.abs(np.clip(place, 0, count - 1)[None, :] - np.arange(count)[:, None])
     weight: NDArray[np.float64] = np.cos(np.pi / 2 * np.minimum(distance, 1.0)) ** 2
-    return weight / weight.sum(1, keepdims=True)
+    weight /= weight.sum(1, keepdims=True)
+    return weight
 
 
 @dataclass(frozen=True)
