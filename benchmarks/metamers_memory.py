@@ -47,11 +47,14 @@ def generated(model: str, folder: Path) -> dict[str, Path]:
     torch.manual_seed(0)
     files = {}
     for spec in required_weights(model):
-        module = built[spec.id]()
+        state = built[spec.id]().state_dict()
         files[spec.id] = folder / f"{spec.id}.pth"
-        torch.save(
-            {name: 0.02 * torch.randn_like(x) for name, x in module.state_dict().items()}, files[spec.id]
-        )
+        # magnitudes, as variances have to be positive; counters stay
+        drawn = {
+            name: 0.02 * torch.randn_like(x).abs() if x.is_floating_point() else x
+            for name, x in state.items()
+        }
+        torch.save(drawn, files[spec.id])
     return files
 
 

@@ -47,6 +47,14 @@ def test_wall_time_follows_the_graph_and_the_gpus() -> None:
     assert plan.wall_hours(2) == pytest.approx(0.5 + 1 + 0.1)
 
 
+def test_a_report_has_the_hours_and_the_disk_of_every_paper() -> None:
+    write(Path("bench/a.tsv"), "7200", "1")
+    Path("a").write_bytes(b"x" * 25_000_000)
+    lines = list(describe("all_tables", forecast(JOBS, {"asset_mesh": 30, "metamers_table": 6})))
+    (line,) = (line for line in lines if line.split()[0] == "metamers")
+    assert line.split() == ["metamers", "3", "jobs", "4.00", "GPU", "h", "0.10", "CPU", "h", "0.05", "GB"]
+
+
 def test_disk_is_the_mean_of_what_there_is_times_the_jobs() -> None:
     Path("a").write_bytes(b"x" * 1000)
     plan = forecast(JOBS, {})
@@ -56,6 +64,7 @@ def test_disk_is_the_mean_of_what_there_is_times_the_jobs() -> None:
 def test_the_report_names_what_it_does_not_know_and_how_to_measure_it() -> None:
     text = "\n".join(describe("all_tables", forecast(JOBS, {"asset_mesh": 30})))
     assert "4 jobs, 4 of them to run" in text
+    assert "GPU h" in text and "CPU h" in text and "GB" in text
     assert "metamers_optimise_geometry (2), metamers_table (1)" in text
     assert "rerender plan all_tables --calibrate" in text
 

@@ -69,6 +69,30 @@ def test_what_has_not_run_is_left_out_of_the_sum_by_name(tmp_path: Path) -> None
     assert "without references, evaluate" in text
 
 
+def test_the_paper_tier_is_the_whole_product_of_the_original_with_five_seeds(tmp_path: Path) -> None:
+    """Fact sheet, sections 8.2 and 10: 140 + 35 runs a seed, 160 + 40 with vggloss, of 12 500, 4 000 or 500 steps."""
+    from rerender.commands import plan
+    from rerender.workflow.metamers import optimise_params
+
+    paper = Session({"tier": "paper", "assets": {"mirror": str(ROOT / "config")}})
+    original = {"mae", "dual_buffer", "resnet", "resnet_sin", "vgg", "lpips", "clip", "dino"}
+    cells = [cell for cell in paper.cells("paper") if cell.model in original]
+    assert len(set(cells)) == len(cells) == 175 * 5
+    assert sum(cell.family == "geometry" for cell in cells) == 140 * 5
+    assert len([cell for cell in paper.cells("paper") if cell.model in original | {"vggloss"}]) == 200 * 5
+    steps = {
+        scene: optimise_params(paper, "paper", scene)["iterations"] for scene in ("dog", "suzanne", "aurora")
+    }
+    assert steps == {"dog": 12_500, "suzanne": 4_000, "aurora": 500}
+    total = sum(optimise_params(paper, "paper", cell.scene)["iterations"] for cell in cells)
+    assert total == 5 * (1_512_000 + 35 * 500)
+    ready = [cell for cell in paper.cells("paper") if cell.blocked is None]
+    blocked = len(paper.cells("paper")) - len(ready)
+    said = next(plan.describe(paper, "paper", tmp_path))
+    assert said.startswith(f"paper: {len(ready)} runs, ") and "optimiser steps" in said
+    assert f"{blocked} more runs are blocked: clip, dino, lpips" in said
+
+
 def test_all_tiers_are_planned_by_default(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["plan"]) == 0
     out = capsys.readouterr().out

@@ -70,12 +70,20 @@ def test_frames_come_back_in_order(tmp_path: Path) -> None:
     assert frames.dtype == np.uint8
 
 
+def test_pictures_of_one_channel_stay_so(tmp_path: Path) -> None:
+    write_frame(tmp_path, 4, picture(4)[..., 0])
+    frames, _ = read_frames(tmp_path)
+    np.testing.assert_array_equal(frames, picture(4)[None, ..., 0])
+
+
 def test_late_and_half_written_frames_are_dropped(tmp_path: Path) -> None:
     for iteration in range(0, 50, 10):
         write_frame(tmp_path, iteration, picture(iteration))
+        write_frame(tmp_path / "gradients", iteration, picture(iteration))
     (tmp_path / ".000010.77.part.png").write_bytes(b"\x89PNG")
     drop_frames(tmp_path, 21)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["000000.png", "000010.png", "000020.png"]
+    assert read_frames(tmp_path / "gradients")[1].tolist() == [0, 10, 20]
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == ["000000.png", "000010.png", "000020.png"]
 
 
 def test_half_written_frames_are_not_read(tmp_path: Path) -> None:
@@ -93,7 +101,7 @@ def test_bad_frames_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="uint8"):
         write_frame(tmp_path, 0, picture(0).astype(np.float32))
     with pytest.raises(ValueError, match="uint8"):
-        write_frame(tmp_path, 0, picture(0)[..., 0])
+        write_frame(tmp_path, 0, picture(0)[..., :2])
     write_frame(tmp_path, 0, picture(0))
     write_frame(tmp_path, 1, picture(0, height=8))
     with pytest.raises(UserError, match="different sizes"):

@@ -70,6 +70,17 @@ def portilla_simoncelli() -> VisionModelSpec:
     )
 
 
+@register.vision_model("pooled")
+def pooled() -> VisionModelSpec:
+    """Means, deviations and magnitudes of a steerable pyramid within windows (after Freeman & Simoncelli 2011)."""
+    return VisionModelSpec(
+        id="pooled",
+        title="Pooled statistics",
+        loss="distance of statistics within windows",
+        tags=("extra", "early-vision"),
+    )
+
+
 @register.vision_model("nlpd")
 def nlpd() -> VisionModelSpec:
     """Normalised Laplacian pyramid distance: local luminance and contrast (Laparra et al. 2016)."""

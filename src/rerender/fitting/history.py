@@ -69,32 +69,32 @@ def frame_path(folder: Path, iteration: int) -> Path:
 
 
 def write_frame(folder: Path, iteration: int, frame: npt.NDArray[np.uint8]) -> None:
-    """Write a frame, uint8 (H, W, 3) display sRGB, as PNG, atomically."""
+    """Write a frame, uint8 (H, W, 3) display sRGB or (H, W), as PNG, atomically."""
     from PIL import Image
 
     frame = np.asarray(frame)
-    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3:
-        raise ValueError(f"a frame must be uint8 (H, W, 3), not {frame.dtype} {frame.shape}")
+    if frame.dtype != np.uint8 or not (frame.ndim == 2 or (frame.ndim == 3 and frame.shape[2] == 3)):
+        raise ValueError(f"a frame must be uint8 (H, W, 3) or (H, W), not {frame.dtype} {frame.shape}")
     with atomic_path(frame_path(folder, iteration)) as partial:
         Image.fromarray(frame).save(partial, format="PNG", compress_level=1)
 
 
 def drop_frames(folder: Path, start: int) -> None:
-    """Delete frames from iteration `start` on: a killed attempt made them after its last checkpoint."""
-    for path in folder.glob("*.png"):
+    """Delete frames from iteration `start` on, those of named pictures too: a killed attempt made them after its last checkpoint."""
+    for path in folder.rglob("*.png"):
         if path.name.startswith(".") or int(path.stem) >= start:
             path.unlink()
 
 
 def read_frames(folder: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """Return the frames (T, H, W, 3) in `folder` and their iterations (T,), both in order of iteration."""
+    """Return the frames (T, H, W, 3), or (T, H, W), in `folder` and their iterations (T,), both in order of iteration."""
     from PIL import Image
 
     paths = sorted(path for path in folder.glob("*.png") if not path.name.startswith("."))
     frames: list[Any] = []
     for path in paths:
         with Image.open(path) as image:
-            frames.append(np.asarray(image.convert("RGB")))
+            frames.append(np.asarray(image if image.mode == "L" else image.convert("RGB")))
     shapes = {frame.shape for frame in frames}
     if len(shapes) > 1:
         raise UserError(

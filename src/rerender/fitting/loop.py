@@ -169,12 +169,14 @@ class _Run:
         return f"completed {self.iteration} iterations" if self.iteration >= self.settings.iterations else ""
 
     def observe(self) -> None:
-        """Look at the parameters; store the frame and the scalars. At most once for an iteration."""
+        """Look at the parameters; store frame, pictures and scalars. At most once for an iteration."""
         if self.observed >= self.iteration:
             return
         seen = self.problem.observe(self.iteration)
         if seen.frame is not None:
             write_frame(self.frames, self.iteration, seen.frame)
+        for name, picture in seen.pictures.items():
+            write_frame(self.frames / name, self.iteration, picture)
         self.observations.append({"iteration": self.iteration, "wall_s": self.wall_s, **seen.scalars})
 
     def fails(self, loss: float, grad_norm: float) -> bool:

@@ -53,10 +53,14 @@ class StepResult:
 
 @dataclass(frozen=True)
 class Observation:
-    """A look at the present parameters: a display frame uint8 (H, W, 3) for the video, and scalars."""
+    """A look at the present parameters: a display frame uint8 (H, W, 3) for the video, and scalars.
+
+    `pictures` by name, uint8 (H, W) or (H, W, 3), go to folders of that name below the frames.
+    """
 
     frame: npt.NDArray[np.uint8] | None = None
     scalars: Mapping[str, float] = field(default_factory=dict)
+    pictures: Mapping[str, npt.NDArray[np.uint8]] = field(default_factory=dict)
 
 
 class Problem(Protocol):

@@ -59,6 +59,7 @@ COLOURS: Mapping[str, str] = {
     "ssim": "#0072B2",
     "frontend": "#009E73",
     "portilla_simoncelli": "#E69F00",
+    "pooled": "#B8860B",
     "lpips": "#CC79A7",
     "vgg": "#882255",
     "resnet": "#D55E00",

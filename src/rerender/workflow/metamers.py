@@ -19,7 +19,7 @@ from rerender.workflow import assets
 from rerender.workflow.session import Session, remembered
 
 TABLES = ("t1", "t2", "t3", "t4", "t5", "t6", "t7", "t8")
-FIGURES = ("f1", "f2", "f3", "f4", "f5", "f6", "s1", "s2", "s4", "s5", "s6")
+FIGURES = ("f1", "f2", "f3", "f4", "f5", "f6", "s1", "s2", "s3", "s4", "s5", "s6")
 ALL_FAMILIES = ("f4", "f5", "f6", "s1")
 """Figures of both families; the others show one."""
 FIGURE_SUFFIXES = ("png", "pdf", "parquet")

@@ -87,7 +87,14 @@ def write_run(run: RunFiles, size: int, frames: int) -> tuple[dict[str, Any], di
     steps = np.linspace(0, 1, frames)
     iterations = np.round(np.linspace(0, 100 + 10 * run.seed, frames)).astype(np.int64)
     movie = np.stack([np.concatenate(list(views(3, s)), axis=1) for s in steps])
-    save_tree(run.frames, {"frames": np.rint(movie * 255).astype(np.uint8), "iterations": iterations})
+    kept: dict[str, Any] = {"frames": np.rint(movie * 255).astype(np.uint8), "iterations": iterations}
+    kept["gradients"] = np.full(
+        movie.shape[:3], 128, np.uint8
+    )  # zero at the start, later half of it at its largest
+    kept["gradients"][1:, :, : movie.shape[2] // 2] = 255
+    kept["gradient_scale"] = np.linspace(0, 2, frames)
+    kept["textures"] = {} if geometry else {"base_color": np.full((frames, 8, 12, 3), 90, np.uint8)}
+    save_tree(run.frames, kept)
     target = strip(size, 4, lobes, 1.0, colour)
     truth = {"target": target.astype(np.float16), "heldout_target": strip(size, 2, lobes, 1.0, colour)}
     tree = {
@@ -106,6 +113,12 @@ def write_run(run: RunFiles, size: int, frames: int) -> tuple[dict[str, Any], di
     loss = (0.3 * np.exp(-step / 25) + 0.02 * (1 - skill)) * np.exp(rng.normal(0, 0.1, count))
     similarity = 0.6 + 0.39 * skill * (1 - np.exp(-step / 25))
     trace = {"iteration": step, "loss": loss, "similarity": similarity, "wall_s": step * 0.1}
+    if run.scene == "suzanne":  # as of runs that were asked for a class
+        trace |= {
+            "class_probability": 1 - loss,
+            "loss_classification": loss,
+            "loss_reconstruction": 2 * loss,
+        }
     pl.DataFrame(trace).write_parquet(run.trace)
     if geometry:
         save_tree(
@@ -147,6 +160,10 @@ def representation(run: RunFiles, skill: float, frames: int) -> dict[str, Any]:
         "way_explained": np.array([0.6, 0.2, 0.1]),
     }
     if run.family == "geometry":
+        if run.scene == "suzanne":  # two classifiers; another scene has a class, and nobody to say it
+            tops = np.array([[372, 0.4], [235, 0.3], [291, 0.1], [1, 0.05], [0, 0.01]], np.float32)
+            found["classifiers"] = np.array(["resnet", "resnet_sin"])
+            found |= {f"classes_{state}": np.stack([tops, tops]) for state in ("target", "start", "best")}
         found["forward_best"] = rng.normal(size=(2, 16, 16, 3)).astype(np.float16)
     else:
         found["slices_best"] = SLICES * np.float32(skill)
@@ -180,6 +197,7 @@ def write_place(runs: list[RunFiles], size: int, frames: int) -> None:
     if runs[0].family == "material":
         tree["slices_target"] = SLICES
     else:
+        tree["imagenet_class"] = {"suzanne": 372, "dragon": 291}[runs[0].scene]
         tree["forward_target"] = np.random.default_rng(3).normal(size=(2, 16, 16, 3)).astype(np.float16)
     ceiling = {"ceiling": np.array([0.985, 0.99, 0.99, 0.995])}
     for judge in JUDGES[runs[0].family]:

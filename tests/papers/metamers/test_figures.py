@@ -276,6 +276,25 @@ def test_s5_shows_every_quantity_and_s6_every_run(synthetic: Any, drawn: Any) ->
     assert sorted(lights["value"]) == sorted(Pictures(run).values["chamfer_ratio"] for run in geometry)
 
 
+def test_s3_has_the_bars_of_every_classifier_and_the_way_to_the_class(synthetic: Any, drawn: Any) -> None:
+    data = pl.read_parquet(drawn["s3"][2])
+    bars = data.filter(quantity="probability", scene="suzanne")
+    assert bars.height == 2 * 5 * (2 + 2)  # classifiers, classes; target, start and two models
+    assert set(bars["class"]) == {372} and bars.filter(rank=1)["label"].unique().to_list() == [372]
+    assert data.filter(quantity="probability", scene="dragon").height == 0  # no classifier there
+    assert data.filter(quantity="picture", scene="dragon").height == 4 * 4
+    assert set(data.filter(quantity="class_probability")["scene"]) == {"suzanne"}
+
+
+def test_s3_without_a_class_says_so(make_tree: Callable[..., Any], tmp_path: Path) -> None:
+    tree = make_tree(seeds=1)
+    runs = [run for run in tree.runs if run.scene == "dragon"]
+    views = load_tree(runs[0].views)
+    save_tree(runs[0].views, views | {"imagenet_class": None})
+    data = make_figure("s3", runs, tmp_path / "s3", tier="smoke", names=tree.names)[2]
+    assert pl.read_parquet(data)["quantity"].to_list() == ["no scene has a class"]
+
+
 def test_triangle_quality_is_one_for_equilateral_and_zero_for_flat() -> None:
     corners = np.array([[0, 0, 0], [1, 0, 0], [0.5, np.sqrt(3) / 2, 0], [2, 0, 0]])
     np.testing.assert_allclose(

@@ -153,6 +153,10 @@ def test_state_round_trip_across_a_remesh() -> None:
     assert other.step(1, SEEDS).loss == problem.step(1, SEEDS).loss
     assert torch.equal(other.latent.grad, problem.latent.grad)  # type: ignore[arg-type]
     assert np.array_equal(mesh_of(tree, 15.0).vertices, problem.mesh().vertices)
+    mine, theirs = problem.observe(2), other.observe(2)
+    assert mine.scalars == theirs.scalars and mine.scalars["gradient_scale"] > 0
+    np.testing.assert_array_equal(mine.pictures["gradients"], theirs.pictures["gradients"])
+    assert mine.pictures["gradients"].shape == (32, 4 * 32)
 
 
 def test_observation_is_a_strip_and_changes_nothing() -> None:
@@ -184,3 +188,6 @@ def test_translucent_parameters_have_their_bounds_and_start() -> None:
     assert float(parameters["base_color"].tensor.detach().max()) == pytest.approx(0.001)
     problem.step(0, SEEDS)
     assert all(p.tensor.grad is not None and torch.isfinite(p.tensor.grad).all() for p in parameters.values())
+    seen = problem.observe(1)
+    assert seen.pictures["base_color"].shape == (4, 6, 3) and seen.scalars["gradient_scale"] > 0
+    assert seen.pictures["gradients"].shape == (32, 4 * 32)

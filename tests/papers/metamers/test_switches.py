@@ -22,9 +22,10 @@ from rerender.core.seeds import SeedStream
 from rerender.fitting.loop import fit
 from rerender.fitting.problem import LoopSettings
 from rerender.fitting.progress import Silent
-from rerender.papers.metamers.classification import Classification, top_classes
+from rerender.papers.metamers.classification import Classification
 from rerender.papers.metamers.frozen import FrozenSeeds
 from rerender.papers.metamers.geometry import GeometryProblem, mesh_of
+from rerender.papers.metamers.judgements import class_values, judge_images, top_classes
 from rerender.papers.metamers.material import MaterialProblem
 from rerender.papers.metamers.objective import Objective, switched_model
 from rerender.papers.metamers.references import target_seeds
@@ -170,11 +171,34 @@ def test_classification_mixes_by_hand() -> None:
     entropy = float(np.log(np.exp([9, 1, 1]).sum()) - 1)
     assert float(loss) == pytest.approx(0.2 * entropy + 0.8 * 0.5)
     assert parts["class_probability"] == pytest.approx(np.exp(-entropy), rel=1e-5)
-    assert [label for label, _ in top_classes(Colours(), features, 2)] == [0, 1]
     with pytest.raises(UserError, match="scores no classes"):
         Classification(load_model("mae"), 0.8, 1)
     with pytest.raises(UserError, match="no ImageNet class"):
         Classification(Colours(), 0.8, None)
+
+
+def test_the_likeliest_classes_are_means_over_views_with_their_probabilities() -> None:
+    red, green = (np.eye(3, dtype=np.float32)[channel] for channel in (0, 1))
+    images = {
+        "target": np.stack([np.broadcast_to(x, (8, 8, 3)) for x in (green, red, green)]),
+        "start": np.full((3, 8, 8, 3), 0.5, np.float32),
+        "best": np.broadcast_to(red, (3, 8, 8, 3)),
+    }
+    found = judge_images(Colours(), images, torch.device("cpu"))
+    sure = np.exp(10) / (np.exp(10) + 2)
+    values = class_values("colours", found, 0)
+    assert values["class_probability/colours"][0] == pytest.approx(sure)
+    assert values["class_probability_start/colours"][0] == pytest.approx(1 / 3)
+    assert values["class_probability_target/colours"][0] == pytest.approx((2 * (1 - sure) / 2 + sure) / 3)
+    assert class_values("colours", found, None) == {}
+    tops = top_classes(
+        {"colours": found, "mae": judge_images(load_model("mae"), images, torch.device("cpu"))}
+    )
+    assert tops["classifiers"].tolist() == ["colours"]
+    assert tops["classes_target"].shape == (1, 3, 2), "there are no more than three classes"
+    assert tops["classes_target"][0, :, 0].tolist() == [1, 0, 2]
+    assert tops["classes_best"][0, 0].tolist() == pytest.approx([0, sure])
+    assert top_classes({}) == {}
 
 
 def test_a_shape_run_can_be_asked_for_a_class() -> None:

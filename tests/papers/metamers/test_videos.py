@@ -10,8 +10,10 @@ import polars as pl
 import pytest
 
 from rerender.core.errors import UserError
+from rerender.core.files import load_tree, save_tree
 from rerender.papers.metamers.pictures import Pictures
 from rerender.papers.metamers.videos import (
+    BAR,
     HOLD_SECONDS,
     LINE,
     TURNTABLE_FPS,
@@ -31,7 +33,7 @@ def test_run_video_shows_target_current_and_error(synthetic: Any, tmp_path: Path
     movie = Pictures(run).movie["frames"]
     factor = info.width // movie.shape[2]
     assert info.width == movie.shape[2] * factor >= 480
-    assert info.height == 3 * movie.shape[1] * factor + 4 * LINE
+    assert info.height == 4 * movie.shape[1] * factor + 6 * LINE + BAR
     assert info.frames == len(movie) + int(HOLD_SECONDS * info.fps)
     frames = read_video(tmp_path / "v.mp4").astype(int)
     strip = movie.shape[1] * factor
@@ -42,6 +44,36 @@ def test_run_video_shows_target_current_and_error(synthetic: Any, tmp_path: Path
     last = frames[-1, tops[1] : tops[1] + strip]
     assert np.abs(last - target).mean() < 0.5 * np.abs(first - target).mean()
     assert frames[-1, tops[2] : tops[2] + strip].mean() < error.mean()
+
+
+def test_a_run_video_has_gradients_on_one_scale_and_the_textures_of_a_material(
+    synthetic: Any, tmp_path: Path
+) -> None:
+    run = next(run for run in synthetic.runs if run.scene == "diffuse")
+    make_run_video(run, tmp_path / "v.mp4", names=synthetic.names)
+    movie = Pictures(run).movie["frames"]
+    frames = read_video(tmp_path / "v.mp4").astype(int)
+    factor = frames.shape[2] // movie.shape[2]
+    strip, width = movie.shape[1] * factor, frames.shape[2]
+    top = 5 * LINE + 3 * strip
+    first, middle, last = (frames[index, top : top + strip] for index in (0, 2, -1))
+    assert np.ptp(first.mean((0, 1))) < 6, "nothing was kept before the first step: white"
+    colours = [one[:, : width // 3].mean((0, 1)) for one in (middle, last)]
+    assert all(red > blue + 40 for red, _, blue in colours), "brighter raises the loss: red"
+    assert colours[0][2] > colours[1][2] + 20, "half the scale is paler in the middle than at the end"
+    assert np.ptp(last[:, -width // 3 :].mean((0, 1))) < 6, "zero is white in every frame"
+    texture = frames[0, -20:-4, width // 2 + 20 : width - 20]
+    assert np.abs(texture - 90).mean() < 6
+
+
+def test_a_run_without_gradients_has_no_such_rows(make_tree: Any, tmp_path: Path) -> None:
+    tree = make_tree(seeds=1)
+    run = tree.runs[0]
+    kept = load_tree(run.frames)
+    save_tree(run.frames, {name: kept[name] for name in ("frames", "iterations")})
+    make_run_video(run, tmp_path / "v.mp4", names=tree.names)
+    factor = probe_video(tmp_path / "v.mp4").width // kept["frames"].shape[2]
+    assert probe_video(tmp_path / "v.mp4").height == 3 * kept["frames"].shape[1] * factor + 4 * LINE
 
 
 def test_rate_can_be_set(synthetic: Any, tmp_path: Path) -> None:

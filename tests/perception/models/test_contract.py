@@ -14,7 +14,7 @@ from rerender.perception.models.pixel import MeanSquaredError
 from rerender.perception.weights import required_weights
 
 WEIGHT_FREE = (
-    *("mae", "mse", "dual_buffer", "ssim", "nlpd", "frontend", "portilla_simoncelli"),
+    *("mae", "mse", "dual_buffer", "ssim", "nlpd", "frontend", "portilla_simoncelli", "pooled"),
     *("dists_proxy", "lpips_proxy"),
 )
 CONVOLUTIONAL = ("resnet", "lpips", "vgg", "dists")

@@ -45,10 +45,3 @@ class Classification:
             "class_probability": float(scores.detach().softmax(1)[:, self.label].mean()),
         }
         return (1 - self.alpha) * entropy + self.alpha * reconstruction, parts
-
-
-def top_classes(model: Classifier, features: Features, count: int = 5) -> list[tuple[int, float]]:
-    """Return the most probable classes, averaged over the images, with their probabilities."""
-    mean = model.logits(features).softmax(1).mean(0)
-    values, labels = mean.topk(count)
-    return [(int(label), float(value)) for label, value in zip(labels, values, strict=True)]

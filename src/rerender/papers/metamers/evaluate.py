@@ -24,10 +24,12 @@ from rerender.core.meshes import Mesh
 from rerender.core.seeds import SeedStream
 from rerender.papers.metamers.judgements import (
     Judgement,
+    class_values,
     judge_images,
     pixel_records,
     rdms,
     rsa_values,
+    top_classes,
     view_records,
     way_of,
 )
@@ -154,6 +156,7 @@ def evaluate_runs(
         shared["slices_target"] = target_slices(court)
     else:
         shared["forward_target"] = forward_gradients(court, None)
+        shared["imagenet_class"] = request.scene.imagenet_class
     by_view = ceiling_records(court)
     for number, run in enumerate(sorted(request.runs, key=lambda run: run.seed), 1):
         found = judge(court, run)
@@ -203,10 +206,12 @@ def judge(court: Court, run: RunFiles) -> Judged:
     rows: dict[str, tuple[float | None, int]] = dict(image_rows(court, final, renders))
     seen = pictures(renders, ("start", "best"))
     by_view = pixel_records(run.model, run.seed, images, ("start", "best"))
+    opinions: dict[str, Judgement] = {}
     for name, model in court.judges.items():
-        found = judge_images(model, images, court.session.device)
+        found = opinions[name] = judge_images(model, images, court.session.device)
         rows |= similarity_rows(name, found, court.ceilings[name])
         rows |= rsa_values(name, found)
+        rows |= class_values(name, found, court.request.scene.imagenet_class)
         by_view += view_records(run.model, run.seed, name, found.similarities, ("start", "best"))
         if name == run.model and found.scales is not None and court.target.strip_target is not None:
             shares, way = way_of(
@@ -218,6 +223,7 @@ def judge(court: Court, run: RunFiles) -> Judged:
             )
             rows |= shares
             seen |= rdms(found) | way
+    seen |= top_classes(opinions)
     truth: Tree = {}
     if court.request.settings.family == "geometry":
         rows |= geometry_rows(court, run, final)

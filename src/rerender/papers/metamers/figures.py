@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rerender.core.errors import UserError, unknown_name
 from rerender.papers.metamers import (
+    figure_classes,
     figure_curves,
     figure_errors,
     figure_galleries,
@@ -37,6 +38,7 @@ DRAWERS: Mapping[str, Drawer] = {
     "f6": figure_statistics.draw_representations,
     "s1": figure_errors.draw_errors,
     "s2": figure_shapes.draw_forward_gradients,
+    "s3": figure_classes.draw_classes,
     "s4": figure_errors.draw_slices,
     "s5": figure_shapes.draw_diagnostics,
     "s6": figure_shapes.draw_lights,
@@ -50,6 +52,7 @@ FAMILIES: Mapping[str, tuple[str, ...]] = {
     "f6": ("geometry", "material"),
     "s1": ("geometry", "material"),
     "s2": ("geometry",),
+    "s3": ("geometry",),
     "s4": ("material",),
     "s5": ("geometry",),
     "s6": ("geometry",),

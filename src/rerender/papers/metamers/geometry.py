@@ -15,6 +15,7 @@ from rerender.fitting.problem import Observation, Parameter, StepResult
 from rerender.papers.metamers.classification import Classification
 from rerender.papers.metamers.frozen import FrozenSeeds
 from rerender.papers.metamers.objective import Objective
+from rerender.papers.metamers.pixel_gradients import PixelGradients
 from rerender.papers.metamers.remeshing import remesh
 from rerender.papers.metamers.settings import GeometryRun, samples_at
 from rerender.papers.metamers.strips import strip, strip_views
@@ -51,6 +52,7 @@ class GeometryProblem:
             if settings.classify is not None
             else None
         )
+        self.gradients = PixelGradients(strip_views(settings.n_views), settings.image_size)
         self.rejected = 0  # remeshings whose result was not sound
         self._adopt(start)
 
@@ -65,7 +67,9 @@ class GeometryProblem:
         drawn = [self.frozen.seed(view) if self.frozen else seeds.seed("optimise", view) for view in views]
         vertices = self.large_steps.to_vertices(self.latent)
         radiance = self._render(vertices, views, drawn, *samples_at(self.settings, iteration))
-        features = self.objective.features(radiance)
+        display = self.objective.display(radiance)
+        display.retain_grad()
+        features = self.objective.features_of(display)
         loss, similarity = self.objective.compare(features, views)
         scalars = {"similarity": similarity, "vertices": float(len(self.latent))}
         if any(self.regularisers.values()):
@@ -74,6 +78,7 @@ class GeometryProblem:
             loss, parts = self.classification.mix(features, loss)
             scalars |= parts
         loss.backward()  # type: ignore[no-untyped-call]
+        self.gradients.keep(display, views)
         return StepResult(float(loss.detach()), scalars)
 
     def project(self, iteration: int) -> bool:
@@ -87,13 +92,14 @@ class GeometryProblem:
         return True
 
     def observe(self, iteration: int) -> Observation:
-        """Render a strip of views with seeds of its own."""
+        """Render a strip of views with seeds of its own, beside the latest gradients of their pixels."""
         views = strip_views(len(self.cameras))
         with torch.no_grad():
             vertices = self.large_steps.to_vertices(self.latent)
             seeds = [SeedStream(("observe",)).seed(view) for view in views]
             radiance = self._render(vertices, views, seeds, 16, 1)
-        return Observation(frame=strip(radiance))
+        gradients, scale = self.gradients.strip()
+        return Observation(strip(radiance), {"gradient_scale": scale}, {"gradients": gradients})
 
     def state(self) -> Tree:
         """Return the latent, the mesh it belongs to, and the learning rate."""
@@ -103,6 +109,7 @@ class GeometryProblem:
             "faces": self.rest.faces,
             "lr": self.lr,
             "rejected": self.rejected,
+            "gradients": self.gradients.array(),
         }
 
     def load_state(self, tree: Tree) -> None:
@@ -115,6 +122,7 @@ class GeometryProblem:
             self._adopt(rest)
         self.lr, self.rejected = float(tree["lr"]), int(tree["rejected"])
         self.latent = self._leaf(np.asarray(tree["latent"]))
+        self.gradients.load(np.asarray(tree["gradients"]))
 
     def mesh(self) -> Mesh:
         """Return the present shape."""

@@ -7,7 +7,7 @@ taps of VGG at full size are larger than all the renders together, and have no r
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy.typing as npt
 import torch
 
 from rerender.core.images import as_display, split_strip, spread_indices
+from rerender.papers.metamers.classification import Classifier
 from rerender.perception.metrics.representation import (
     dissimilarity,
     group_scales,
@@ -32,6 +33,8 @@ MAX_LATENT = 2**20
 WAY = 24
 """Observed frames of which a trajectory is made, at most."""
 COMPONENTS = 3
+TOP = 5
+"""Classes of ImageNet that are kept of a classifier's opinion (section 6.5)."""
 
 Floats = npt.NDArray[np.float64]
 Values = dict[str, tuple[float | None, int]]
@@ -39,11 +42,15 @@ Values = dict[str, tuple[float | None, int]]
 
 @dataclass(frozen=True, eq=False)
 class Judgement:
-    """One model's view of renders by purpose: similarities to the target (N,), and latents (N, d) if they are small enough."""
+    """One model's view of renders by purpose: similarities to the target (N,), latents (N, d) if they are small enough.
+
+    `classes` has, of a model that classifies, the probabilities of the 1000 classes of ImageNet, means over the views.
+    """
 
     similarities: Mapping[str, Floats]
     latents: Mapping[str, npt.NDArray[np.float32]]
     scales: tuple[float, ...] | None
+    classes: Mapping[str, Floats] = field(default_factory=dict)
 
 
 def judge_images(
@@ -53,6 +60,7 @@ def judge_images(
     count, scales, small = len(images["target"]), None, True
     similar: dict[str, list[torch.Tensor]] = {purpose: [] for purpose in images}
     found: dict[str, list[npt.NDArray[np.float32]]] = {purpose: [] for purpose in images}
+    shares: dict[str, list[torch.Tensor]] = {purpose: [] for purpose in images}
     for first in range(0, count, CHUNK):
         part = slice(first, first + CHUNK)
         target = features_of(model, images["target"][part], device)
@@ -63,10 +71,18 @@ def judge_images(
             similar[purpose].append(model.similarity(features, target))
             if small:
                 found[purpose].append(latents(features, scales))
+            if isinstance(model, Classifier):
+                with torch.no_grad():
+                    shares[purpose].append(model.logits(features).softmax(1))
     return Judgement(
         {purpose: torch.cat(parts).double().cpu().numpy() for purpose, parts in similar.items()},
         {purpose: np.concatenate(parts) for purpose, parts in found.items()} if small else {},
         scales if small else None,
+        {
+            purpose: torch.cat(parts).double().mean(0).cpu().numpy()
+            for purpose, parts in shares.items()
+            if parts
+        },
     )
 
 
@@ -94,6 +110,38 @@ def rsa_values(name: str, judgement: Judgement) -> Values:
         if not suffix:
             values[f"rsa_p/{name}"] = (found.p if found else None, count)
     return values
+
+
+def class_values(name: str, judgement: Judgement, imagenet_class: int | None) -> Values:
+    """Return how probable the model `name` holds the scene's own class in target, start and result; none without a class."""
+    if imagenet_class is None:
+        return {}
+    suffixes = {"target": "_target", "start": "_start", "best": ""}
+    return {
+        f"class_probability{suffixes[purpose]}/{name}": (float(shares[imagenet_class]), 1)
+        for purpose, shares in judgement.classes.items()
+        if purpose in suffixes
+    }
+
+
+def top_classes(judgements: Mapping[str, Judgement]) -> dict[str, npt.NDArray[Any]]:
+    """Return the names of the `classifiers` (J,), and their most probable classes of target, start and result.
+
+    `classes_target` and so on are float32 (J, 5, 2): index of the class and its probability, falling. None without a classifier.
+    """
+    classifiers = [name for name, judgement in judgements.items() if judgement.classes]
+    if not classifiers:
+        return {}
+    tops = {
+        f"classes_{purpose}": np.stack([_top(judgements[name].classes[purpose]) for name in classifiers])
+        for purpose in ("target", "start", "best")
+    }
+    return {"classifiers": np.array(classifiers), **tops}
+
+
+def _top(shares: Floats) -> npt.NDArray[np.float32]:
+    order = np.argsort(-shares, kind="stable")[:TOP]
+    return np.stack([order, shares[order]], axis=-1).astype(np.float32)
 
 
 def rdms(judgement: Judgement) -> dict[str, npt.NDArray[np.float32]]:

@@ -16,14 +16,17 @@ from rerender.core.seeds import SeedStream
 from rerender.fitting.problem import Observation, Parameter, StepResult
 from rerender.papers.metamers.frozen import FrozenSeeds
 from rerender.papers.metamers.objective import Objective
+from rerender.papers.metamers.pixel_gradients import PixelGradients
 from rerender.papers.metamers.settings import MaterialRun, samples_at
-from rerender.papers.metamers.strips import strip, strip_views
+from rerender.papers.metamers.strips import strip, strip_views, texture_picture
 from rerender.papers.metamers.switches import DUAL_BUFFER_LR
 from rerender.papers.metamers.world import OBJECT, World, bsdf_plugin, build, training_cameras
 from rerender.rendering.differentiable import Renderer
 
 _SCALAR_KEYS = ("eta", "specular")
 """Parameters that the principled BSDF holds as plain numbers rather than as textures."""
+GRADIENTS = "pixel_gradients"
+"""What a state holds beside the parameters."""
 
 
 def scene_key(free: FreeParameter) -> str:
@@ -60,6 +63,7 @@ class MaterialProblem:
         self.free: tuple[FreeParameter, ...] = world.scene.optimised
         self.cameras = training_cameras(world, settings.n_views)
         self.device = objective.target[0].device
+        self.gradients = PixelGradients(strip_views(settings.n_views), settings.image_size)
         start = start_values(world, settings, changes or {})
         self.tensors = {name: self._leaf(value) for name, value in start.items()}
         assert world.scene.start_bsdf is not None
@@ -93,36 +97,49 @@ class MaterialProblem:
 
     def step(self, iteration: int, seeds: SeedStream) -> StepResult:
         """Render all views once, or twice for a paired loss, and add up the gradients."""
-        count = len(self.cameras)
+        views = range(len(self.cameras))
         rounds = 2 if self.objective.paired else 1
         radiance = self._render(seeds.child("optimise"), *samples_at(self.settings, iteration), rounds)
-        second = radiance[count:] if self.objective.paired else None
-        loss, similarity = self.objective(radiance[:count], range(count), second)
-        driving = loss
-        if self.settings.switches.last_view_only:
-            last = slice(count - 1, count)
-            driving, _ = self.objective(radiance[last], [count - 1], None if second is None else second[last])
+        display = self.objective.display(radiance)
+        display.retain_grad()
+        loss, similarity = self._compare(display, views)
+        driving = self._compare(display, views[-1:])[0] if self.settings.switches.last_view_only else loss
         driving.backward()  # type: ignore[no-untyped-call]
+        self.gradients.keep(display, views)
         scalars = {name: float(t.detach()) for name, t in self.tensors.items() if t.numel() == 1}
         return StepResult(float(loss.detach()), {"similarity": similarity, **scalars})
+
+    def _compare(self, display: torch.Tensor, views: range) -> tuple[torch.Tensor, float]:
+        """Return loss and similarity of some of the views of one or two rounds of display images."""
+        chosen = slice(views.start, views.stop)
+        first, *second = (
+            self.objective.features_of(part[chosen]) for part in torch.split(display, len(self.cameras))
+        )
+        return self.objective.compare(first, views, *second)
 
     def project(self, iteration: int) -> bool:
         """Nothing to do: the loop clips to the bounds."""
         return False
 
     def observe(self, iteration: int) -> Observation:
-        """Render the strip of views with seeds of its own."""
+        """Render the strip of views with seeds of its own, beside the latest gradients of their pixels, and the textures."""
         with torch.no_grad():
             radiance = self._render(SeedStream(("observe",)), 16, 1)
-        return Observation(frame=strip(radiance[strip_views(len(self.cameras))]))
+        gradients, scale = self.gradients.strip()
+        textures = {free.name: self.tensors[free.name] for free in self.free if free.textured}
+        pictures = {"gradients": gradients, **{name: texture_picture(x) for name, x in textures.items()}}
+        frame = strip(radiance[strip_views(len(self.cameras))])
+        return Observation(frame, {"gradient_scale": scale}, pictures)
 
     def state(self) -> Tree:
-        """Return all optimised parameters by name."""
-        return {name: tensor.detach().cpu().numpy().copy() for name, tensor in self.tensors.items()}
+        """Return all optimised parameters by name, and the latest gradients of pixels."""
+        parameters = {name: tensor.detach().cpu().numpy().copy() for name, tensor in self.tensors.items()}
+        return {**parameters, GRADIENTS: self.gradients.array()}
 
     def load_state(self, tree: Tree) -> None:
         """Take over parameters."""
         self.tensors = {name: self._leaf(np.asarray(tree[name])) for name in self.tensors}
+        self.gradients.load(np.asarray(tree[GRADIENTS]))
 
     def _leaf(self, value: np.ndarray) -> torch.Tensor:
         return torch.tensor(value, dtype=torch.float32, device=self.device, requires_grad=True)

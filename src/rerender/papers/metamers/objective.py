@@ -42,27 +42,33 @@ class Objective:
 
         `radiance` is (len(views), H, W, 3); `second` is another render of the same for a paired model.
         """
-        return self.compare(self.features(radiance), views, second)
+        other = None if second is None else self.features(second)
+        return self.compare(self.features(radiance), views, other)
 
     def features(self, radiance: torch.Tensor) -> Features:
         """Return the features of renders (N, H, W, 3): the one forward pass that loss and similarity share."""
-        return self.model.features(self._images(radiance))
+        return self.features_of(self.display(radiance))
+
+    def display(self, radiance: torch.Tensor) -> torch.Tensor:
+        """Return renders as what the model sees: tone-mapped (N, H, W, 3)."""
+        return reinhard_srgb(radiance)
+
+    def features_of(self, display: torch.Tensor) -> Features:
+        """Return the features of display images (N, H, W, 3)."""
+        return self.model.features(to_nchw(display, self.layout))
 
     def compare(
-        self, features: Features, views: Sequence[int], second: torch.Tensor | None = None
+        self, features: Features, views: Sequence[int], second: Features | None = None
     ) -> tuple[torch.Tensor, float]:
         """Return loss and similarity of features of the views, as `__call__` does of their renders."""
         target = tuple(tensor[list(views)] for tensor in self.target)
         if second is not None and isinstance(self.model, PairedModel):
-            loss = self.model.pair_loss(features, self.features(second), target).mean()
+            loss = self.model.pair_loss(features, second, target).mean()
         else:
             loss = self.model.loss(features, target).mean()
         with torch.no_grad():
             similarity = float(self.model.similarity(features, target).mean())
         return loss, similarity
-
-    def _images(self, radiance: torch.Tensor) -> torch.Tensor:
-        return to_nchw(reinhard_srgb(radiance), self.layout)
 
 
 def switched_model(model: VisionModel, switches: Switches) -> VisionModel:

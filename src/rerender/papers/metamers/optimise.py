@@ -28,7 +28,7 @@ from rerender.fitting.problem import FitResult, LoopSettings, Problem
 from rerender.fitting.schedules import Constant, Exponential, Schedule
 from rerender.papers.metamers.frozen import FrozenSeeds
 from rerender.papers.metamers.geometry import GeometryProblem, mesh_of
-from rerender.papers.metamers.material import MaterialProblem
+from rerender.papers.metamers.material import GRADIENTS, MaterialProblem
 from rerender.papers.metamers.objective import Objective, switched_model
 from rerender.papers.metamers.references import target_seeds
 from rerender.papers.metamers.runfiles import RunFiles
@@ -166,7 +166,8 @@ def public_state(tree: Tree, request: RunRequest) -> Tree:
     if isinstance(request.settings, GeometryRun):
         mesh = mesh_of(tree, request.settings.large_steps_lambda)
         return {"vertices": mesh.vertices.astype(np.float32), "faces": mesh.faces}
-    return {name: np.asarray(value, dtype=np.float32) for name, value in tree.items()}
+    parameters = ((name, value) for name, value in tree.items() if name != GRADIENTS)
+    return {name: np.asarray(value, dtype=np.float32) for name, value in parameters}
 
 
 def write_outputs(
@@ -178,8 +179,7 @@ def write_outputs(
     final = {name: public_state(chosen(x) if several else x, request) for name, x in states.items()}
     final["start"] = public_state(start, request)
     save_tree(run.final, final)
-    frames, iterations = read_frames(result.frames_dir)
-    save_tree(run.frames, {"frames": frames, "iterations": iterations})
+    save_tree(run.frames, observed_pictures(result))
     with atomic_path(run.trace) as partial:
         result.history.write_parquet(partial)
     outputs = {"final": run.final, "frames": run.frames, "trace": run.trace, "summary": run.summary}
@@ -195,6 +195,19 @@ def write_outputs(
         outputs["texture"] = run.folder / "base_color.exr"
         write_exr(outputs["texture"], final["best"]["base_color"])
     return outputs
+
+
+def observed_pictures(result: FitResult) -> dict[str, Any]:
+    """Return what `frames.npz` holds: the observed strips, gradients of pixels with their scales, and textures."""
+    frames, iterations = read_frames(result.frames_dir)
+    pictures = {
+        folder.name: read_frames(folder)[0]
+        for folder in sorted(result.frames_dir.iterdir() if result.frames_dir.is_dir() else ())
+        if folder.is_dir()
+    }
+    gradients = {"gradients": pictures.pop("gradients")} if "gradients" in pictures else {}
+    scales = {"gradient_scale": result.observations["gradient_scale"].to_numpy()} if gradients else {}
+    return {"frames": frames, "iterations": iterations, **gradients, **scales, "textures": pictures}
 
 
 def summary(request: RunRequest, result: FitResult, cost: Cost, rejected: int) -> dict[str, Any]:

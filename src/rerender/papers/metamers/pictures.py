@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 
-TRUTH = ("target", "heldout_target", "texture_target", "texture_visible", "slices_target", "forward_target")
+TRUTH = (
+    *("target", "heldout_target", "texture_target", "texture_visible", "slices_target", "forward_target"),
+    "imagenet_class",
+)
 """What `views.npz` holds once for all runs."""
 
 
@@ -46,14 +49,21 @@ class Pictures:
 
     @cached_property
     def movie(self) -> Mapping[str, Array]:
-        """Observed strips `frames` uint8 (T, H, K·W, 3) and their `iterations` (T,)."""
-        movie = _checked(load_tree(self.run.frames), self.run.frames, ("frames", "iterations"))
+        """Observed strips `frames` uint8 (T, H, K·W, 3), their `iterations` (T,), and gradients of their pixels where kept."""
+        names = ("frames", "iterations", "gradients", "gradient_scale")
+        movie = _checked(load_tree(self.run.frames, *names), self.run.frames, ("frames", "iterations"))
         if len(movie["frames"]) == 0 or len(movie["frames"]) != len(movie["iterations"]):
             raise UserError(
                 f"{self.run.frames} has {len(movie['frames'])} frames for {len(movie['iterations'])} iterations",
                 "Delete the run's folder and run the same command again.",
             )
         return movie
+
+    @cached_property
+    def textures(self) -> Mapping[str, Array]:
+        """Observed textures of a material by parameter, display images uint8 (T, h, w, 3); none of a shape."""
+        found: Mapping[str, Array] = load_tree(self.run.frames, "textures").get("textures", {})
+        return found
 
     @cached_property
     def values(self) -> Mapping[str, float]:
@@ -90,6 +100,11 @@ class Pictures:
             f"heldout_{name}" in self.views for name in ("target", "start", "best")
         )
         return (self.views[f"heldout_{which}"], True) if held else (self.views[which], False)
+
+    def truth(self, name: str) -> Array | None:
+        """Return one of the things that `views.npz` holds of the target, or None; of any run, not only of a first seed."""
+        value = load_tree(self.run.views, name).get(name)
+        return None if value is None else np.asarray(value)
 
     def strip_target(self) -> npt.NDArray[np.uint8]:
         """Return the target as the observed strip shows it, uint8 (H, K·W, 3)."""

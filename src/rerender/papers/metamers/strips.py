@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rerender.core.images import to_uint8
+from rerender.core.images import resize_area, srgb_encode, to_uint8
 
 if TYPE_CHECKING:
     import torch
 
 STRIP = 4
+MAX_TEXTURE = 240
+"""Rows of a texture in a video, at most: a run of the paper tier keeps more than a hundred of them."""
 
 
 def strip_views(n_views: int) -> list[int]:
@@ -29,3 +31,12 @@ def strip(radiance: torch.Tensor) -> np.ndarray:
     with torch.no_grad():
         images = reinhard_srgb(radiance).cpu().numpy()
     return to_uint8(np.concatenate(list(images), axis=1))
+
+
+def texture_picture(linear: torch.Tensor) -> np.ndarray:
+    """Return a linear texture (h, w, 3) as a display image uint8, reduced to at most 240 rows."""
+    values = linear.detach().cpu().numpy().astype(np.float32)
+    height, width = values.shape[:2]
+    if height > MAX_TEXTURE:
+        values = resize_area(values, MAX_TEXTURE, round(width * MAX_TEXTURE / height))
+    return to_uint8(srgb_encode(np.clip(values, 0.0, 1.0)))

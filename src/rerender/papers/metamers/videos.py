@@ -1,8 +1,12 @@
-"""Videos of the metamers runs: one a run (target, current render, error), and of a scene and light a mosaic and a turntable."""
+"""Videos of the metamers runs, and of a scene and light a mosaic and a turntable.
+
+That of a run has target, current render, error, gradient of the loss by pixel, and of a material its textures.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +15,13 @@ import numpy.typing as npt
 
 from rerender.core.errors import UserError
 from rerender.core.files import load_tree
+from rerender.core.images import resize_area
+from rerender.papers.metamers.gradient_pictures import decode
 from rerender.papers.metamers.pictures import Pictures, first_seeds
 from rerender.papers.metamers.runfiles import RunFiles, run_key
+from rerender.reporting import signed
 from rerender.reporting.captions import Names
-from rerender.reporting.grids import colour_error, error_map, split_strip
+from rerender.reporting.grids import as_bytes, colour_error, error_map, split_strip
 from rerender.reporting.reels import Reel, timeline
 from rerender.reporting.style import ERROR_MAX
 from rerender.reporting.videos import (
@@ -33,6 +40,12 @@ from rerender.reporting.videos import (
 RUN_WIDTH = 480
 CELL_WIDTH = 160
 LINE = 22
+BAR = 8
+TEXTURES = {"base_color": "base colour", "anisotropic": "anisotropy"}
+TEXTURE_HEIGHT = 180
+"""Rows that a texture takes in a video, at most."""
+GRADIENT_QUANTILE = 0.995
+"""Share of all gradients of a run that the colour scale holds."""
 MOSAIC_VIEWS = 2
 HOLD_SECONDS = 1.5
 TURNTABLE_FPS = 8.0
@@ -47,7 +60,7 @@ def make_run_videos(runs: Iterable[RunFiles], folder: Path, *, names: Names | No
 def make_run_video(
     run: RunFiles, out: Path | str, *, names: Names | None = None, fps: float | None = None
 ) -> None:
-    """Write the video of one run: target, current render and error of the observed views, iteration and loss.
+    """Write the video of one run: target, render, error and gradient of the observed views, textures, iteration and loss.
 
     Without `fps` [frames a second] the rate is chosen so that the run lasts about eight seconds.
     """
@@ -58,10 +71,21 @@ def make_run_video(
     light = f" · {names.envmap(run.envmap)}" if run.family == "geometry" else ""
     title = f"{names.scene(run.scene)}{light} · {names.model(run.model)} · seed {run.seed}"
     losses = _losses(pictures)
+    gradients, textures = _gradients(pictures, factor), _textures(pictures, target.shape[1] * factor)
     frames = (
-        _run_frame(target, frame, factor, title, _progress(int(iteration), losses))
-        for frame, iteration in zip(pictures.movie["frames"], pictures.movie["iterations"], strict=True)
+        below(
+            [
+                *_run_rows(target, frame, factor, title, _progress(int(iteration), losses)),
+                *(gradients.rows(number) if gradients else ()),
+                *(row for texture in textures for row in texture.rows(number)),
+            ],
+            gap=0,
+        )
+        for number, (frame, iteration) in enumerate(
+            zip(pictures.movie["frames"], pictures.movie["iterations"], strict=True)
+        )
     )
+    frames = (pad_even(frame) for frame in frames)
     fps = fps or frames_per_second(len(pictures.movie["frames"]))
     write_video(out, hold_last(frames, int(HOLD_SECONDS * fps)), fps)
 
@@ -78,14 +102,86 @@ def _progress(iteration: int, losses: dict[int, float]) -> str:
     return f"render at iteration {iteration}" + (f"   loss {loss:.3g}" if loss is not None else "")
 
 
-def _run_frame(target: Frame, current: Frame, factor: int, title: str, progress: str) -> Frame:
-    """Return one frame of a run's video."""
+def _run_rows(target: Frame, current: Frame, factor: int, title: str, progress: str) -> list[Frame]:
+    """Return the rows of a run's video that every run has."""
     error = colour_error(error_map(current, target))
     width = target.shape[1] * factor
     parts = [label(title, width, LINE, bold=True)]
     for name, strip in (("target", target), (progress, current), (f"error, 0 to {ERROR_MAX:g}", error)):
         parts += [label(name, width, LINE), enlarge(strip, factor)]
-    return pad_even(below(parts, gap=0))
+    return parts
+
+
+@dataclass(frozen=True)
+class _Gradients:
+    """Gradients of the loss by pixel, all frames on one scale: that of the largest of them but a few."""
+
+    pictures: npt.NDArray[np.uint8]
+    scales: npt.NDArray[np.float64]
+    limit: float
+    factor: int
+
+    def rows(self, number: int) -> list[Frame]:
+        """Return heading, picture and scale of one frame."""
+        values = decode(self.pictures[number], float(self.scales[number]))
+        picture = enlarge(signed.coloured(values, self.limit), self.factor)
+        width = picture.shape[1]
+        heading = "gradient of the loss by pixel (latest of each view)"
+        ends = (
+            f"brighter lowers the loss  \N{MINUS SIGN}{self.limit:.2g} … {self.limit:.2g}  brighter raises it"
+        )
+        bar = signed.ramp(width, BAR)
+        return [label(heading, width, LINE), picture, bar, label(ends, width, LINE, align="middle")]
+
+
+def _gradients(pictures: Pictures, factor: int) -> _Gradients | None:
+    """Return the gradients that a run kept, or None."""
+    if "gradients" not in pictures.movie:
+        return None
+    kept, scales = pictures.movie["gradients"], pictures.movie["gradient_scale"]
+    sizes = [
+        np.abs(decode(one, float(scale))).ravel()
+        for one, scale in zip(kept, scales, strict=True)
+        if scale > 0
+    ]
+    limit = float(np.quantile(np.concatenate(sizes), GRADIENT_QUANTILE)) if sizes else 0.0
+    return _Gradients(kept, scales, limit or 1.0, factor)
+
+
+@dataclass(frozen=True)
+class _Texture:
+    """One texture of a material while it is fitted, beside the true one where that is known."""
+
+    name: str
+    frames: npt.NDArray[np.uint8]
+    truth: Frame | None
+    width: int
+
+    def rows(self, number: int) -> list[Frame]:
+        """Return heading and pictures of one frame."""
+        shown = [self.frames[number]] if self.truth is None else [self.truth, self.frames[number]]
+        each = (self.width - 4 * (len(shown) - 1)) // len(shown)
+        factor = max(1, min(each // shown[0].shape[1], TEXTURE_HEIGHT // shown[0].shape[0]))
+        body = beside([enlarge(one, factor) for one in shown])[:, : self.width]
+        white = np.full((body.shape[0], self.width - body.shape[1], 3), 255, np.uint8)
+        known = "" if self.truth is None else "target, then "
+        heading = f"{TEXTURES.get(self.name, self.name)}: {known}fitted"
+        return [label(heading, self.width, LINE), np.concatenate([body, white], axis=1)]
+
+
+def _textures(pictures: Pictures, width: int) -> list[_Texture]:
+    """Return the textures that a run kept."""
+    found: Mapping[str, npt.NDArray[Any]] = pictures.textures
+    truth = pictures.truth("texture_target") if "base_color" in found else None
+    return [
+        _Texture(name, frames, _resized(truth, frames[0].shape) if name == "base_color" else None, width)
+        for name, frames in found.items()
+    ]
+
+
+def _resized(truth: npt.NDArray[Any] | None, shape: tuple[int, ...]) -> Frame | None:
+    """Return the true texture at the size of the observed ones."""
+    return None if truth is None else as_bytes(resize_area(truth, shape[0], shape[1]))
 
 
 # ---------------------------------------------------------------- mosaic

@@ -11,6 +11,7 @@ from rerender.perception.models.filterbank import ResponseProxy, TextureProxy
 from rerender.perception.models.frontend import FrontEnd
 from rerender.perception.models.laplacian import LaplacianPyramid
 from rerender.perception.models.pixel import DualBuffer, MeanAbsoluteError, MeanSquaredError
+from rerender.perception.models.pooled import PooledStatistics
 from rerender.perception.models.portilla_simoncelli import PortillaSimoncelli
 from rerender.perception.models.ssim import StructuralSimilarity
 
@@ -27,6 +28,7 @@ BUILDERS: Mapping[str, Builder] = {
     "ssim": _weightless(StructuralSimilarity()),
     "portilla_simoncelli": _weightless(PortillaSimoncelli()),
     "frontend": _weightless(FrontEnd()),
+    "pooled": _weightless(PooledStatistics()),
     "nlpd": _weightless(LaplacianPyramid()),
     "dists_proxy": _weightless(TextureProxy()),
     "lpips_proxy": _weightless(ResponseProxy()),
