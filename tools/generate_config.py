@@ -121,7 +121,8 @@ def scalar(value: Any) -> str:
     if isinstance(value, float):
         text = repr(value)
         return text if "e" not in text or "." in text else text.replace("e", ".0e")
-    return str(value)
+    # within brackets these end a plain word, or begin something else
+    return json.dumps(value) if isinstance(value, str) and set(value) & set(",[]{}:#\"'") else str(value)
 
 
 def readme() -> str:

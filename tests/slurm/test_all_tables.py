@@ -43,7 +43,12 @@ def said(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
     (folder / "profiles/slurm/site.yaml").write_text(yaml.safe_dump(SITE))
     costs = folder / "profiles/slurm/costs.yaml"
     rules = ("envmaps_invert", "envmaps_edit", "envmaps_bake", "metamers_evaluate")
-    rules += ("metamers_optimise_geometry", "metamers_optimise_material", "viewpoints_search", "materials_fit")
+    rules += (
+        "metamers_optimise_geometry",
+        "metamers_optimise_material",
+        "viewpoints_search",
+        "materials_fit",
+    )
     measured = dict.fromkeys(rules, 0.4)
     costs.write_text(yaml.safe_dump({**yaml.safe_load(costs.read_text()), **measured}))
     command = [
