@@ -72,8 +72,8 @@ def test_our_ledger_uses_names_that_exist() -> None:
     from rerender.papers.materials.derived import BOTH
     from rerender.papers.materials.methods import METHODS as MATERIAL_METHODS
     from rerender.papers.materials.tiers import TIERS as MATERIALS_TIERS
+    from rerender.papers.physics.curves import SELECTIONS
     from rerender.papers.physics.grid import CONTROLS, ESTIMATES, FIELDS
-    from rerender.papers.physics.landscape import SELECTIONS
     from rerender.papers.physics.specs import METHODS as PHYSICS_METHODS
     from rerender.papers.physics.specs import VARIANTS
     from rerender.papers.viewpoints.methods import LEVELS, METHODS, PREDICTIONS, VIEW_SETS

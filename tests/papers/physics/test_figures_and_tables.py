@@ -8,9 +8,10 @@ import polars as pl
 import pytest
 import torch
 
+from rerender.papers.physics.curves import COMPARED, SELECTIONS, metric_name
 from rerender.papers.physics.figures import make_figure
 from rerender.papers.physics.grid import Expected
-from rerender.papers.physics.landscape import COMPARED, SELECTIONS, landscape, metric_name, sweep, video
+from rerender.papers.physics.landscape import landscape, sweep, video
 from rerender.papers.physics.settings import PhysicsSettings
 from rerender.papers.physics.specs import LandscapeSettings, RigidMassSettings
 from rerender.papers.physics.tables import build

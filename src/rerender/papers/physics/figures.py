@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rerender.core.errors import unknown_name
-from rerender.papers.physics.landscape import COMPARED, SELECTIONS, TRUE_MASS, metric_name
+from rerender.papers.physics.curves import COMPARED, SELECTIONS, TRUE_MASS, metric_name
 from rerender.papers.physics.specs import CONTROL_METHODS
 from rerender.reporting import captions, style
 from rerender.reporting.grids import axes_at

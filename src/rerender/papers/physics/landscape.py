@@ -7,16 +7,16 @@ frame, never turned, and colours have the hard outline of the plain rasteriser.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import polars as pl
 import torch
 
 from rerender.core.files import atomic_path
+from rerender.papers.physics.curves import COMPARED, SELECTIONS, STEPS, TRUE_MASS, metric_name
 from rerender.papers.physics.grid import Job
 from rerender.papers.physics.outputs import BACKEND, row_context
 from rerender.papers.physics.shapes import shape
@@ -30,17 +30,10 @@ from rerender.simulation.rigid import RigidBodies, RigidClock, RigidState, simul
 
 DTYPE = torch.float64
 JOB = Job("landscape", "default", 1)
-STEPS, STEP = 20, 1.0 / 30.0
+STEP = 1.0 / 30.0
 FORCE = 10.0
-TRUE_MASS = 1.0
 LOW, HIGH = 0.1, 5.0
 YELLOW = (1.0, 1.0, 0.0)
-SELECTIONS: Mapping[str, Sequence[int]] = MappingProxyType(
-    {"all": range(STEPS), "every5": (0, 5, 10, 15), "first_mid": (0, 10), "first_last": (0, 19)}
-)
-"""The four curves: which frames are compared."""
-COMPARED: tuple[float, ...] = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0)
-"""Masses at which the published curves are known."""
 
 
 def sweep(settings: LandscapeSettings) -> np.ndarray:
@@ -81,11 +74,6 @@ def landscape(settings: LandscapeSettings) -> pl.DataFrame:
         )
     curves = {name: errors[:, list(frames)].mean(axis=1) for name, frames in SELECTIONS.items()}
     return pl.DataFrame({"mass": masses, **{name: curve / curve.max() for name, curve in curves.items()}})
-
-
-def metric_name(mass: float) -> str:
-    """Return the metric of the loss at a mass: `landscape/0.50`."""
-    return f"landscape/{mass:.2f}"
 
 
 def make_landscape(
