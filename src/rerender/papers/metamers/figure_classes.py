@@ -51,15 +51,7 @@ def draw_classes(
         expected,
         names,
         ["geometry"],
-        "Bars: probabilities of the five likeliest of ImageNet's 1000 classes, means over all views of the optimisation, rendered with "
-        "fresh noise; the object's own class in colour. First seeds, one light a scene, at most "
-        f"{MOST_SCENES} scenes that have a class."
-        + (
-            ""
-            if asked
-            else " No run of this tier was asked for a class (geometry.classify): the bars, where there are any, judge runs "
-            "that only had to be alike."
-        ),
+        *_remarks(shown, asked=bool(asked)),
         spread=False,
     )
     blocks = [
@@ -84,6 +76,22 @@ def draw_classes(
         draw_legend(figure, models(asked), names, top - 0.02)
     style.add_footnote(figure, note)
     return figure, pl.DataFrame(records, infer_schema_length=None)
+
+
+def _remarks(shown: Sequence[RunFiles], *, asked: bool) -> list[str]:
+    """Return what the footnote says of this figure alone."""
+    which = f"First seeds, one light a scene, at most {MOST_SCENES} scenes that have a class of ImageNet."
+    if not any("classifiers" in Pictures(run).views for run in shown):
+        return [
+            f"No classifier could speak here; the views are those that it would have been asked about. {which}"
+        ]
+    bars = (
+        "Bars: probabilities of the five likeliest of ImageNet's 1000 classes, means over all views of the optimisation, "
+        f"rendered with fresh noise; the object's own class in colour. {which}"
+    )
+    if asked:
+        return [bars]
+    return [bars, "No run was asked for a class (geometry.classify): they only had to be alike."]
 
 
 def _block(
