@@ -18,7 +18,7 @@ from rerender.core.orbits import Orbit, view_angle
 from rerender.core.seeds import SeedStream
 from rerender.fitting.levenberg import LevenbergSettings, Normal, minimise
 from rerender.papers.viewpoints.matching import Matcher, Stage
-from rerender.papers.viewpoints.methods import Method
+from rerender.papers.viewpoints.methods import EXACT_DEGREES, EXACT_DISTANCE, Method
 
 LAST_TOLERANCE = 2e-3  # scaled: 0.002 scene units, 0.02 degrees
 APART = 12.0
@@ -58,10 +58,23 @@ class Found:
     path: list[Visited] = field(default_factory=list)
     attempts: int = 1
 
+    def reached(self, truth: Orbit) -> Visited | None:
+        """Return where on the way the search came within the exact tolerance and stayed; None if it did not in the end."""
+        good = [is_exact(at.orbit, truth) for at in self.path]
+        if not good[-1]:
+            return None
+        return self.path[max((index + 1 for index, ok in enumerate(good) if not ok), default=0)]
+
     @property
     def cost(self) -> Visited:
         """The last entry of the path, which has the totals."""
         return self.path[-1]
+
+
+def is_exact(orbit: Orbit, truth: Orbit) -> bool:
+    """Say whether a camera is the true one within `EXACT_DEGREES` and `EXACT_DISTANCE`."""
+    angle, distance = view_angle(orbit, truth), abs(orbit.distance / truth.distance - 1.0)
+    return angle < EXACT_DEGREES and distance < EXACT_DISTANCE
 
 
 def search(
