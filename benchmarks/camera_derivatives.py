@@ -13,6 +13,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 
 from rerender.catalogue.rooms import furnished_room
 from rerender.core.orbits import POSE, Orbit
@@ -24,12 +25,12 @@ PROTOTYPE = {64: (0.05, 0.014), 128: (0.13, 0.02), 256: (0.43, 0.05), 512: (1.45
 CAMERA = Orbit(5.0, 30.0, 45.0)
 
 
-def median_seconds(call: Callable[[int], object], repeats: int) -> float:
+def median_seconds(call: Callable[..., object], repeats: int) -> float:
     """Return the median CPU seconds of a call with fresh seeds, the first one left out."""
     found = []
     for seed in range(repeats + 1):
         began = time.process_time()
-        call(seed)
+        call(seed=seed)
         found.append(time.process_time() - began)
     return statistics.median(found[1:])
 
@@ -49,12 +50,8 @@ def main() -> None:
     )
     for size in arguments.sizes:
         views = PaintedViews(room, size)
-        slow = median_seconds(
-            lambda seed, v=views: v.jacobian(CAMERA, POSE, spp=8, seed=seed), arguments.repeats
-        )  # type: ignore[misc]
-        plain = median_seconds(
-            lambda seed, v=views: v.images([CAMERA.camera()], spp=16, seed=seed), arguments.repeats
-        )  # type: ignore[misc]
+        slow = median_seconds(partial(views.jacobian, CAMERA, POSE, spp=8), arguments.repeats)
+        plain = median_seconds(partial(views.images, [CAMERA.camera()], spp=16), arguments.repeats)
         theirs, alone = PROTOTYPE[size]
         print(
             f"{size:6d} {slow:9.3f} {plain:8.3f} {slow / theirs:14.2f} {slow / plain:11.1f} {theirs / alone:9.1f}",
