@@ -21,6 +21,8 @@ from rerender.papers.viewpoints.matching import Matcher, Stage
 from rerender.papers.viewpoints.methods import EXACT_DEGREES, EXACT_DISTANCE, Method
 
 LAST_TOLERANCE = 2e-3  # scaled: 0.002 scene units, 0.02 degrees
+SETTLED = 0.03
+"""A stage whose last step was shorter than this (scaled: 0.03 scene units, 0.3 degrees) ended within a pixel: blurs in between are left out."""
 APART = 12.0
 """Cameras of the grid that are nearer [deg] than this to one that failed are not tried."""
 GRID_DISTANCES = (5.0, 7.0)
@@ -131,8 +133,10 @@ def _descend(
 ) -> Found:
     """Go through all stages from one start."""
     stages = matcher.stages if method.pyramid else flat_stages(matcher)
-    x, path = matcher.scaled(start), list[Visited]()
+    x, path, settled = matcher.scaled(start), list[Visited](), False
     for number, stage in enumerate(stages):
+        if settled and stage.blur > 0.0 and number < len(stages) - 1:
+            continue
         last = number == len(stages) - 1
         settings = LevenbergSettings(
             # without the pyramid, one stage may take all steps
@@ -168,6 +172,7 @@ def _descend(
                 )
             )
         x = steps[-1].after
+        settled = bool(np.linalg.norm(x - steps[-1].before) < SETTLED and steps[-1].accepted)
     orbit, stage = matcher.orbit(start, x), Stage(stages[-1].size, 0.0)
     found = assess(matcher, orbit, stage, seeds)
     path.append(clock.visited(done + len(path), orbit, stage, found.error, attempt))
