@@ -2,29 +2,28 @@
 
     python benchmarks/camera_search.py [--starts 5] [--methods lm adam simplex cma]
 
-CMA-ES needs `pip install cma`, which rerender does not depend on; without it the row is left out. Pictures of both sizes and the
-stages of blur are the same for all; Adam uses the first size, then the last one for the last quarter of its steps.
+Pictures of both sizes and the stages of blur are the same for all; Adam spreads its steps over all of them, unlike in the table `race`,
+where it sees the first size only.
 Prints seconds a start and their ratio to the first method's; a start that is never found counts with all it took.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from rerender.catalogue.rooms import furnished_room
-from rerender.core.blurring import blurred
-from rerender.core.orbits import Orbit, view_angle
+from rerender.core.orbits import Orbit
 from rerender.core.seeds import SeedStream
-from rerender.papers.viewpoints.matching import Matcher, Stage, render_target
-from rerender.papers.viewpoints.methods import EXACT_DEGREES, EXACT_DISTANCE, LEVELS, METHODS
-from rerender.papers.viewpoints.search import search
+from rerender.papers.viewpoints.cmaes import cma_search
+from rerender.papers.viewpoints.matching import Matcher, render_target
+from rerender.papers.viewpoints.methods import LEVELS, METHODS
+from rerender.papers.viewpoints.search import is_exact, search
 from rerender.papers.viewpoints.settings import SearchSettings
 from rerender.papers.viewpoints.simplex import simplex_search
 from rerender.papers.viewpoints.starts import draw_case
@@ -32,14 +31,6 @@ from rerender.rendering.variants import start_variant
 
 TRUTH = Orbit(5.0, 30.0, 45.0)
 ADAM_STEPS = 120
-CMA_GENERATIONS = 12  # a stage
-
-
-def is_exact(orbit: Orbit) -> bool:
-    """Say whether a camera is found."""
-    return (
-        view_angle(orbit, TRUTH) < EXACT_DEGREES and abs(orbit.distance / TRUTH.distance - 1) < EXACT_DISTANCE
-    )
 
 
 def levenberg(matcher: Matcher, start: Orbit, seeds: SeedStream) -> list[tuple[float, Orbit]]:
@@ -69,27 +60,8 @@ def adam(matcher: Matcher, start: Orbit, seeds: SeedStream) -> list[tuple[float,
 
 
 def evolution(matcher: Matcher, start: Orbit, seeds: SeedStream) -> list[tuple[float, Orbit]]:
-    """Return (seconds, camera) at the ends of generations of CMA-ES; a generation is rendered in one kernel."""
-    import cma
-
-    path, began, x, spread = [], time.process_time(), matcher.scaled(start), 1.0
-    for number, stage in enumerate(matcher.stages):
-        options = {"seed": seeds.seed(number) % 2**31 + 1, "verbose": -9, "maxiter": CMA_GENERATIONS}
-        strategy = cma.CMAEvolutionStrategy(x, spread, options)
-        while not strategy.stop():
-            points = strategy.ask()
-            orbits = [matcher.orbit(start, point) for point in points]
-            strategy.tell(points, common_errors(matcher, orbits, stage, seeds.seed("stage", number)))
-            path.append((time.process_time() - began, matcher.orbit(start, strategy.result.xfavorite)))
-        x, spread = strategy.result.xfavorite, max(0.5 * spread, 0.02)
-    return path
-
-
-def common_errors(matcher: Matcher, orbits: Sequence[Orbit], stage: Stage, seed: int) -> list[float]:
-    """Return the errors of cameras with common samples."""
-    target, views = matcher.targets[stage.size], matcher.views[stage.size]
-    pictures = [views.images([orbit.camera()], spp=matcher.settings.spp, seed=seed)[0] for orbit in orbits]
-    return [float(np.square(blurred(picture - target, stage.blur)).mean()) for picture in pictures]
+    """Return (seconds, camera) at the ends of generations of CMA-ES."""
+    return [(at.cpu_s, at.orbit) for at in cma_search(matcher, start, seeds).path]
 
 
 WAYS: dict[str, Callable[[Matcher, Orbit, SeedStream], list[tuple[float, Orbit]]]] = {
@@ -102,7 +74,7 @@ WAYS: dict[str, Callable[[Matcher, Orbit, SeedStream], list[tuple[float, Orbit]]
 
 def time_to_exact(path: list[tuple[float, Orbit]]) -> tuple[float, bool]:
     """Return the seconds after which the camera is found and stays found; all of them if it never is."""
-    good = [is_exact(orbit) for _, orbit in path]
+    good = [is_exact(orbit, TRUTH) for _, orbit in path]
     if not good[-1]:
         return path[-1][0], False
     first = max((index + 1 for index, ok in enumerate(good) if not ok), default=0)
@@ -122,9 +94,6 @@ def main() -> None:
     matcher = Matcher(room, render_target(room, TRUTH, settings, 0), settings)
     results: dict[str, list[tuple[float, bool]]] = {}
     for name in arguments.methods:
-        if name == "cma" and importlib.util.find_spec("cma") is None:
-            print("cma: not installed, left out (pip install cma)")
-            continue
         way: Any = WAYS[name]
         way(matcher, Orbit(5.2, 33.0, 48.0), SeedStream(("warm",)))  # compiles kernels
         cases = [draw_case(LEVELS["near"], TRUTH, number)[0] for number in range(arguments.starts)]

@@ -76,7 +76,14 @@ def test_our_ledger_uses_names_that_exist() -> None:
     from rerender.papers.physics.grid import CONTROLS, ESTIMATES, FIELDS
     from rerender.papers.physics.specs import METHODS as PHYSICS_METHODS
     from rerender.papers.physics.specs import VARIANTS
-    from rerender.papers.viewpoints.methods import LEVELS, METHODS, PREDICTIONS, VIEW_SETS
+    from rerender.papers.viewpoints.methods import (
+        LEVELS,
+        METHODS,
+        PREDICTIONS,
+        RACE,
+        VIEW_SETS,
+        WORD_SEARCHES,
+    )
     from rerender.papers.viewpoints.tiers import TIERS as VIEWPOINTS_TIERS
 
     paper, cameras = TIERS["paper"], VIEWPOINTS_TIERS["laptop"]
@@ -101,9 +108,9 @@ def test_our_ledger_uses_names_that_exist() -> None:
             "variant": set(VARIANTS),
         },
         "viewpoints": {
-            "experiment": {*LEVELS, *cameras.runs, "gradients", "views", "predictor"},
+            "experiment": {*LEVELS, RACE, *cameras.runs, "gradients", "views", "predictor"},
             "scene": set(cameras.scenes.all),
-            "method": {*METHODS, *VIEW_SETS, *PREDICTIONS, "full", "interior"},
+            "method": {*METHODS, *VIEW_SETS, *WORD_SEARCHES, *PREDICTIONS, "full", "interior"},
             "seed": {*cameras.views.counts, *cameras.predictor.refinements, 60},
         },
     }

@@ -95,7 +95,7 @@ def expected_viewpoints_counts(tier: str) -> dict[str, int]:
         "viewpoints_basins": 1,
         "viewpoints_gradients": len(settings.scenes.all),
         "viewpoints_metrics": 1,
-        "viewpoints_table": 5,
+        "viewpoints_table": 6,
         "viewpoints_predictor": 1,
         "viewpoints_views": settings.views.rooms,
         "viewpoints_figure": 5,

@@ -292,7 +292,7 @@ rule viewpoints_table:
     benchmark:
         "<benchmarks>/{tier}/viewpoints/tables/{name}.tsv"
     wildcard_constraints:
-        name="searches|runs|gradients|views|predictor",
+        name="searches|race|runs|gradients|views|predictor",
     threads: 1
     resources:
         mem_mb=1000,

@@ -131,6 +131,7 @@ def search_request(snakemake: Any) -> SearchRequest:
         camera=CameraSettings(**settings["camera"]),
         settings=SearchSettings(**settings["search"]),
         starts=settings["starts"],
+        methods=tuple(settings.get("methods", ())),
         case=(run.start, run.target) if run else None,
         iterations=run.iterations if run else None,
         tier=names.tier,

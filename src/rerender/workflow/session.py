@@ -39,6 +39,7 @@ Result = TypeVar("Result")
 
 NUMERICAL = {
     "cholespy": "cholespy",
+    "cma": "cma",
     "drjit": "drjit",
     "gpytoolbox": "gpytoolbox",
     "imageio": "imageio",

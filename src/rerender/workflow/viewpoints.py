@@ -13,11 +13,11 @@ from rerender.catalogue.resolve import file_hash, is_at_hand
 from rerender.core.errors import UserError, unknown_name
 from rerender.papers.viewpoints import grid
 from rerender.papers.viewpoints.grid import Job
-from rerender.papers.viewpoints.methods import LEVELS, METHODS
+from rerender.papers.viewpoints.methods import LEVELS, METHODS, RACE
 from rerender.perception.weights import required_weights
 from rerender.workflow.session import Session, remembered
 
-TABLES = ("searches", "runs", "gradients", "views", "predictor")
+TABLES = ("searches", "race", "runs", "gradients", "views", "predictor")
 FIGURES = ("basins", "convergence", "matches", "views", "predictor")
 STILLS = ("single_view.png", "turntable.mp4", "turntable.gif", "multi_view_grid.png")
 TABLE_SUFFIXES = ("csv", "parquet", "tex", "md", "html")
@@ -47,7 +47,7 @@ def figures(session: Session, tier: str) -> list[str]:
 
 def videos(session: Session, tier: str) -> list[str]:
     """Return the videos of a tier: the turntable, and every named run."""
-    runs = [job for job in jobs(session, tier) if job.experiment not in LEVELS]
+    runs = [job for job in jobs(session, tier) if job.experiment in session.viewpoints(tier).runs]
     return [
         at(tier, "stills", session.viewpoints(tier).scenes.all[0], "turntable.mp4"),
         *(at(tier, "runs", job.path, name) for job in runs for name in PRESENTED),
@@ -122,12 +122,17 @@ def run_params(session: Session, tier: str, path: str) -> dict[str, Any]:
     """Return what a search job needs besides its scene; `path` is the job's."""
     settings = session.viewpoints(tier)
     one = next(found for found in jobs(session, tier) if found.path == path)
-    how = METHODS[one.method]
     search = settings.search.model_dump()
+    if one.experiment == RACE:
+        race = settings.race
+        shared = {"camera": settings.camera.model_dump(), "starts": race.starts, "run": None}
+        return {"search": search, "methods": list(race.methods), **shared}
+    how = METHODS[one.method]
     # what another optimiser would use does not rerun this one
     unused = {
         "levenberg": ("adam_steps", "adam_lr", "upstream_lr"),
         "simplex": ("adam_steps", "adam_lr", "upstream_lr"),
+        "cma": ("adam_steps", "adam_lr", "upstream_lr"),
     }
     for name in unused.get(how.optimiser, ()):
         search.pop(name)
@@ -206,7 +211,8 @@ def figure_jobs(session: Session, tier: str, name: str) -> list[Job]:
     first = session.viewpoints(tier).scenes.all[0]
     if name == "convergence":
         return [one for one in jobs(session, tier) if one.experiment == "near" and one.scene == first]
-    return [one for one in jobs(session, tier) if one.experiment not in LEVELS] if name == "matches" else []
+    runs = session.viewpoints(tier).runs
+    return [one for one in jobs(session, tier) if one.experiment in runs] if name == "matches" else []
 
 
 @remembered

@@ -17,7 +17,7 @@ from rerender.papers.viewpoints.experiment import SearchRequest, cases_of, run_s
 from rerender.papers.viewpoints.figures import Shown, make_figure
 from rerender.papers.viewpoints.gradients import check_gradients
 from rerender.papers.viewpoints.grid import Job, check_names, jobs
-from rerender.papers.viewpoints.methods import LEVELS
+from rerender.papers.viewpoints.methods import LEVELS, RACE, TOGETHER
 from rerender.papers.viewpoints.named import present_run
 from rerender.papers.viewpoints.predictor import train_and_judge
 from rerender.papers.viewpoints.scenes import load_scene, prepare_scene
@@ -46,6 +46,7 @@ def request(file: Path, job: Job) -> SearchRequest:
         settings=SMOKE.search,
         starts=2,
         tier="smoke",
+        methods=SMOKE.race.methods if job.experiment == RACE else (),
         case=(run.start, run.target) if run else None,
         iterations=run.iterations if run else None,
     )
@@ -61,7 +62,7 @@ def done(room_file: Path, variant: str, tmp_path_factory: pytest.TempPathFactory
         )
     check_gradients("room_00", room_file, SMOKE.gradients, folder / "gradients.json", CODE, {}, tier="smoke")
     views = (folder / "views.json", folder / "views.npz")
-    compare_views("room_00", room_file, SMOKE.views, *views, CODE, {}, tier="smoke")
+    compare_views("room_00", room_file, SMOKE.views, *views, CODE, {}, tier="smoke", words=SMOKE.words)
     predicted = (folder / "predictor.json", folder / "predictor.npz")
     train_and_judge(SMOKE.predictor, SMOKE.views.segments, *predicted, CODE, {}, tier="smoke")
     rows = [*folder.glob("runs/*/*/*/metrics.json"), folder / "gradients.json", views[0], predicted[0]]
@@ -78,11 +79,24 @@ def test_a_job_leaves_cameras_path_and_rows(done: Path) -> None:
     )
     assert tree["found"].shape == tree["start"].shape == (2, 4)
     assert set(path["case"]) == {1, 2} and path["cpu_s"].min() >= 0  # type: ignore[operator]
-    assert set(rows["seed"]) == {1, 2} and rows["value"].is_not_null().all()
+    assert set(rows["seed"]) == {1, 2}
+    assert rows.filter(~pl.col("metric").str.starts_with("reach"))["value"].is_not_null().all()
     last = path.filter(pl.col("case") == 1).row(-1, named=True)
     assert [last[name] for name in LENS] == pytest.approx(tree["found"][0].tolist())
     assert read_json(folder / "manifest.json")["stage"] == "viewpoints_search"
     assert not list((done / "state").glob("*"))
+
+
+def test_a_race_times_every_method_on_the_same_starts(done: Path) -> None:
+    folder = done / "runs" / Job(RACE, "room_00", TOGETHER).path
+    path, rows = pl.read_parquet(folder / "trace.parquet"), read_rows(folder / "metrics.json")
+    assert set(rows["method"]) == set(path["method"]) == set(SMOKE.race.methods)
+    firsts = path.filter(pl.col("iteration") == 0, pl.col("case") == 1).select(*LENS).unique()
+    assert firsts.height <= 2  # CMA-ES begins with its first generation's best
+    reach = rows.filter(pl.col("metric") == "reach_cpu_s")
+    found = rows.filter(pl.col("metric") == "exact")["value"].to_list()
+    assert [value is not None for value in reach["value"]] == [bool(one) for one in found]
+    assert set(reach["reason"].drop_nulls()) <= {"not found"}
 
 
 def test_methods_share_their_starts_and_starts_keep_their_level(room_file: Path) -> None:

@@ -10,9 +10,10 @@ from rerender.core.orbits import LENS, Orbit, view_angle
 from rerender.core.painted import PaintedMesh
 from rerender.core.seeds import SeedStream
 from rerender.fitting.levenberg import Normal
+from rerender.papers.viewpoints.cmaes import cma_search
 from rerender.papers.viewpoints.matching import Matcher, Stage, render_target
 from rerender.papers.viewpoints.methods import METHODS
-from rerender.papers.viewpoints.search import grid_cameras, search
+from rerender.papers.viewpoints.search import Found, Visited, grid_cameras, search
 from rerender.papers.viewpoints.settings import SearchSettings
 from rerender.papers.viewpoints.simplex import simplex_search
 
@@ -63,6 +64,26 @@ def test_nelder_mead_counts_its_pictures(matcher: Matcher) -> None:
     )
     assert view_angle(found.orbit, TRUTH) < 1.0
     assert found.cost.jacobians == 0 and found.cost.renders > 60
+
+
+def test_cma_es_finds_the_camera_by_pictures_alone(matcher: Matcher) -> None:
+    own = matcher.with_target(matcher.targets[32])
+    found = cma_search(own, Orbit(5.4, 34.0, 52.0), SEEDS, generations=8)
+    assert view_angle(found.orbit, TRUTH) < 1.0
+    assert found.cost.jacobians == 0 and found.cost.renders > 100
+    again = cma_search(own, Orbit(5.4, 34.0, 52.0), SEEDS, generations=8)
+    assert again.orbit == found.orbit
+
+
+def test_reached_is_where_the_camera_stays_found() -> None:
+    def at(step: int, azimuth: float) -> Visited:
+        return Visited(step, Orbit(5.0, 30.0, azimuth), 32, 0.0, 0.0, 0.0, True, step, 0, float(step))
+
+    path = [at(0, 60.0), at(1, 45.01), at(2, 46.0), at(3, 45.05), at(4, 45.0)]
+    found = Found(TRUTH, True, 0.0, 1.0, path)
+    assert found.reached(TRUTH) == path[3]
+    assert Found(TRUTH, True, 0.0, 1.0, path[:3]).reached(TRUTH) is None
+    assert Found(TRUTH, True, 0.0, 1.0, path[4:]).reached(TRUTH) == path[4]
 
 
 def test_normal_equations_are_those_of_the_blurred_error(matcher: Matcher) -> None:

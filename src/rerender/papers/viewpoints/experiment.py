@@ -23,12 +23,13 @@ from rerender.core.seeds import SeedStream
 from rerender.fitting.loop import fit
 from rerender.fitting.problem import LoopSettings
 from rerender.fitting.schedules import Constant, Cosine
+from rerender.papers.viewpoints.cmaes import cma_search
 from rerender.papers.viewpoints.contexts import row_context
 from rerender.papers.viewpoints.descent import Descent
-from rerender.papers.viewpoints.matching import Matcher, render_target
-from rerender.papers.viewpoints.methods import EXACT_DEGREES, EXACT_DISTANCE, LEVELS, Method, method
+from rerender.papers.viewpoints.matching import Matcher, Stage, render_target
+from rerender.papers.viewpoints.methods import LEVELS, RACE, Method, method
 from rerender.papers.viewpoints.scenes import load_scene
-from rerender.papers.viewpoints.search import Found, Visited, assess, search
+from rerender.papers.viewpoints.search import Found, Visited, assess, is_exact, search
 from rerender.papers.viewpoints.settings import CameraSettings, SearchSettings
 from rerender.papers.viewpoints.simplex import simplex_search
 from rerender.papers.viewpoints.starts import draw_case, orbit_of
@@ -57,12 +58,18 @@ METRICS: Mapping[str, tuple[str, Better]] = {
     "renders": ("", "lower"),
     "cpu_s": ("s", "lower"),
     "attempts": ("", "lower"),
+    "reach_cpu_s": ("s", "lower"),
+    "reach_jacobians": ("", "lower"),
+    "reach_renders": ("", "lower"),
 }
 
 
 @dataclass(frozen=True)
 class SearchRequest:
-    """What a job searches for and how. Without `cases` the level's starts are drawn; a named run has one case."""
+    """What a job searches for and how. Without `case` the level's starts are drawn; a named run has one case.
+
+    With `methods`, these search one after the other, and `method` is a name for all of them.
+    """
 
     experiment: str
     scene: str
@@ -74,6 +81,7 @@ class SearchRequest:
     tier: str
     case: tuple[CameraSettings, CameraSettings] | None = None
     iterations: int | None = None
+    methods: tuple[str, ...] = ()
     variant: str = "auto"
     threads: int = 1
 
@@ -90,7 +98,8 @@ def cases_of(request: SearchRequest) -> list[Case]:
     """Return the cases of a job, the same for every method."""
     if request.case is not None:
         return [Case(orbit_of(request.case[0]), orbit_of(request.case[1]))]
-    level, camera = LEVELS[request.experiment], orbit_of(request.camera)
+    name = "near" if request.experiment == RACE else request.experiment
+    level, camera = LEVELS[name], orbit_of(request.camera)
     return [Case(*draw_case(level, camera, number)) for number in range(request.starts)]
 
 
@@ -110,7 +119,10 @@ def run_search(
     matchers = [Matcher(painted, target, request.settings) for target in targets[:1]]
     matchers += [matchers[0].with_target(target) for target in targets[1:]]
     state = state_root / identity
-    found = find_all(request, matchers, cases, identity, state)
+    warm_up(matchers[0], cases[0])
+    each = [replace(request, method=name) for name in request.methods or (request.method,)]
+    searches = {one.method: find_all(one, matchers, cases, identity, state / one.method) for one in each}
+    found = searches[each[0].method]
     context = row_context(
         request.experiment,
         request.scene,
@@ -126,13 +138,16 @@ def run_search(
     views = PaintedViews(painted, max(request.settings.ladder))
     rows = [
         row
-        for n, pair in enumerate(zip(cases, found, strict=True))
-        for row in case_rows(context, n, *pair, views)
+        for name, every in searches.items()
+        for n, pair in enumerate(zip(cases, every, strict=True))
+        for row in case_rows(replace(context, method=name), n, *pair, views)
     ]
     outputs = {name: folder / name for name in ("final.npz", "trace.parquet", "metrics.json")}
     save_tree(outputs["final.npz"], final_tree(cases, found, targets, views))
     with atomic_path(outputs["trace.parquet"]) as partial:
-        trace(cases, found).write_parquet(partial)
+        pl.concat(
+            trace(cases, every).with_columns(method=pl.lit(name)) for name, every in searches.items()
+        ).write_parquet(partial)
     write_rows(outputs["metrics.json"], rows)
     write_manifest(
         folder / "manifest.json",
@@ -151,6 +166,14 @@ def run_search(
     shutil.rmtree(state, ignore_errors=True)
 
 
+def warm_up(matcher: Matcher, case: Case) -> None:
+    """Compile the kernels, so that no search is charged for it."""
+    for size in matcher.settings.ladder:
+        stage = Stage(size, 0.0)
+        matcher.normal(case.start or case.truth, stage, 0, "full")
+        matcher.error(case.start or case.truth, stage, 0)
+
+
 def find_all(
     request: SearchRequest, matchers: Sequence[Matcher], cases: Sequence[Case], identity: str, state: Path
 ) -> list[Found]:
@@ -163,6 +186,9 @@ def find_all(
         if how.optimiser == "simplex":
             assert case.start is not None
             found.append(simplex_search(matcher, case.start, stream.child(number)))
+        elif how.optimiser == "cma":
+            assert case.start is not None
+            found.append(cma_search(matcher, case.start, stream.child(number)))
         else:
             found.append(search(matcher, case.start, how, stream.child(number)))
     return found
@@ -218,12 +244,12 @@ def case_rows(
         for one, seed in ((orbit, 2 * number), (truth, 2 * number + 1))
     )
     cost = found.cost
-    values = {
+    values: dict[str, float | None] = {
         "angle": angle,
         "distance": distance,
         "position": float(np.linalg.norm(np.subtract(orbit.camera().origin, truth.camera().origin))),
         "angle_start": 180.0 if case.start is None else view_angle(case.start, truth),
-        "exact": float(angle < EXACT_DEGREES and distance < EXACT_DISTANCE),
+        "exact": float(is_exact(orbit, truth)),
         "matches": float(found.matches),
         "error_over_noise": found.error / found.noise,
         "psnr": psnr(picture, target),
@@ -233,8 +259,18 @@ def case_rows(
         "cpu_s": cost.cpu_s,
         "attempts": found.attempts,
     }
+    reached = found.reached(truth)
+    for name in ("cpu_s", "jacobians", "renders"):
+        values[f"reach_{name}"] = None if reached is None else getattr(reached, name)
     return [
-        own.row(name, value, unit=METRICS[name][0], better=METRICS[name][1]) for name, value in values.items()
+        own.row(
+            name,
+            value,
+            reason="not found" if value is None else None,
+            unit=METRICS[name][0],
+            better=METRICS[name][1],
+        )
+        for name, value in values.items()
     ]
 
 
@@ -301,5 +337,6 @@ def parameters(request: SearchRequest) -> dict[str, Any]:
         "starts": request.starts,
         "case": [camera.model_dump() for camera in request.case or ()],
         "iterations": request.iterations,
+        "methods": list(request.methods),
         "variant": request.variant,
     }

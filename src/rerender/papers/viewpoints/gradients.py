@@ -55,9 +55,9 @@ def check_gradients(
     rows = []
     for pair, (camera, other) in CAMERAS.items():
         seeds = SeedStream(("viewpoints", "gradients", pair))
-        slopes = measure(views, camera, other, settings, seeds)
-        scale = np.array([SCALES[name] for name in LENS])
-        strength = np.abs(slopes["differences"] * scale)
+        every = measure(views, camera, other, settings, seeds)
+        slopes = {name: values.mean(axis=0) for name, values in every.items()}
+        repeats, strong_ones = len(every["full"]), strong(slopes["differences"])
         for part in PARTS:
             context = row_context(
                 "gradients",
@@ -71,23 +71,32 @@ def check_gradients(
                 code=code,
                 stack=stack,
             )
-            worst = 0.0
-            for index, name in enumerate(LENS):
-                strong = bool(strength[index] >= STRONG * strength.max())
-                ratio = float(slopes[part][index] / slopes["differences"][index])
-                reason = None if strong else "too weak to judge"
-                rows.append(
-                    context.row(f"ratio/{name}", ratio if strong else None, reason=reason, n=settings.repeats)
-                )
-                worst = max(worst, abs(ratio - 1.0) if strong else 0.0)
-            rows.append(context.row("ratio_error", worst, better="lower", n=settings.repeats))
+            ratios, errors = slopes[part] / slopes["differences"], ratio_errors(every, part)
+            for name, ratio, error, judged in zip(LENS, ratios, errors, strong_ones, strict=True):
+                reason = None if judged else "too weak to judge"
+                for metric, value in ((f"ratio/{name}", ratio), (f"ratio_se/{name}", error)):
+                    value = float(value) if judged and np.isfinite(value) else None
+                    rows.append(
+                        context.row(
+                            metric,
+                            value,
+                            reason=None if value is not None else reason or "one repetition",
+                            n=repeats,
+                        )
+                    )
+            worst = float(np.abs(ratios - 1.0)[strong_ones].max())
+            rows.append(context.row("ratio_error", worst, better="lower", n=repeats))
     write_rows(out, rows)
 
 
 def measure(
     views: PaintedViews, camera: Orbit, other: Orbit, settings: GradientSettings, seeds: SeedStream
 ) -> dict[str, np.ndarray]:
-    """Return derivatives of the mean squared error with respect to d, e, a and fov: full, interior, and differences."""
+    """Return derivatives of the mean squared error with respect to d, e, a and fov: full, interior, and differences, each (n, 4).
+
+    Where the object is small in the picture, few samples lie in what its outline sweeps over, and finite differences are noisy. So the
+    repetitions go on until the standard error of the full gradient's ratios is small enough to judge them.
+    """
     goal = views.images([other.camera()], spp=4 * settings.fd_spp, seed=seeds.seed("target"))[0]
 
     def slopes(pair: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
@@ -95,7 +104,7 @@ def measure(
 
     found: dict[str, list[np.ndarray]] = {"full": [], "interior": [], "differences": []}
     steps = [DIFFERENCE_STEPS[name] for name in LENS]
-    for repeat in range(settings.repeats):
+    for repeat in range(max(settings.repeats, settings.most_repeats)):
         seed = seeds.seed("derivatives", repeat)
         for part in PARTS:
             found[part].append(slopes(views.jacobian(camera, LENS, spp=settings.spp, seed=seed, part=part)))
@@ -103,4 +112,29 @@ def measure(
         found["differences"].append(
             slopes(views.differences(camera, LENS, steps, spp=settings.fd_spp, seed=seed))
         )
-    return {name: np.mean(values, axis=0) for name, values in found.items()}
+        every = {name: np.stack(values) for name, values in found.items()}
+        judged = strong(every["differences"].mean(axis=0))
+        if (
+            repeat + 1 >= settings.repeats
+            and (ratio_errors(every, "full")[judged] <= settings.precision).all()
+        ):
+            break
+    return every
+
+
+def strong(differences: np.ndarray) -> np.ndarray:
+    """Return which of the unknowns' derivatives (4,) are large enough to be judged, boolean (4,)."""
+    strength = np.abs(differences * np.array([SCALES[name] for name in LENS]))
+    return np.asarray(strength >= STRONG * strength.max())
+
+
+def ratio_errors(every: Mapping[str, np.ndarray], part: Part) -> np.ndarray:
+    """Return the standard errors of the ratios of `part` to the differences, (4,), both repeated independently; infinite for one repetition."""
+    count = len(every[part])
+    if count < 2:
+        return np.full(every[part].shape[1], np.inf)
+    both = (every[part], every["differences"])
+    means, variances = zip(
+        *((one.mean(axis=0), one.var(axis=0, ddof=1) / count) for one in both), strict=True
+    )
+    return np.asarray(np.sqrt(variances[0] / means[1] ** 2 + variances[1] * means[0] ** 2 / means[1] ** 4))

@@ -8,7 +8,7 @@ from typing import Any
 
 from rerender.catalogue import registry
 from rerender.core.errors import UserError, unknown_name
-from rerender.papers.viewpoints.methods import LEVELS, METHODS
+from rerender.papers.viewpoints.methods import LEVELS, METHODS, RACE, TOGETHER
 from rerender.papers.viewpoints.settings import ROOM, ViewpointsSettings
 
 
@@ -30,6 +30,7 @@ def jobs(settings: ViewpointsSettings) -> tuple[Job, ...]:
     """Return every search: all methods in the first scene, then named runs; in the other scenes the first method from near."""
     first, *others = settings.scenes.all
     found = [Job(level, first, method) for level, part in settings.levels.items() for method in part.methods]
+    found += [Job(RACE, first, TOGETHER)]
     found += [Job("near", scene, settings.near.methods[0]) for scene in others]
     found += [Job(name, first, method) for name in settings.runs for method in settings.run_methods]
     return tuple(dict.fromkeys(found))
@@ -59,7 +60,7 @@ def check_names(settings: ViewpointsSettings) -> None:
                 f"viewpoints.basins.methods has '{name}'",
                 "Basins are drawn for methods of Levenberg-Marquardt.",
             )
-    taken = {*LEVELS, "basins", "gradients", "views", "predictor"} & settings.runs.keys()
+    taken = {*LEVELS, RACE, "basins", "gradients", "views", "predictor"} & settings.runs.keys()
     if taken:
         raise UserError(
             f"viewpoints.runs has a run called '{min(taken)}'", "That name is taken; choose another one."

@@ -40,10 +40,12 @@ PREDICTIONS: Mapping[str, str] = MappingProxyType(
     }
 )
 """What proposes a view before it is refined, with titles."""
+RACE, TOGETHER = "race", "together"
+"""The experiment that times several methods on the starts of `near` in one process, and what stands for its methods in its path."""
 PAIRS = ("closer", "far", "lens")
 """Pairs of cameras of the gradient check."""
 
-Optimiser = Literal["levenberg", "adam", "network", "simplex"]
+Optimiser = Literal["levenberg", "adam", "network", "simplex", "cma"]
 Gradient = Literal["full", "interior", "differences", "none"]
 
 
@@ -51,7 +53,7 @@ Gradient = Literal["full", "interior", "differences", "none"]
 class Method:
     """How a camera is searched for.
 
-    `optimiser`: Levenberg-Marquardt, Adam, the released code's network with Adam, or Nelder-Mead. `gradient`: with the outlines'
+    `optimiser`: Levenberg-Marquardt, Adam, the released code's network with Adam, Nelder-Mead or CMA-ES. `gradient`: with the outlines'
     term, without it (what the released code differentiates), or central differences. `pyramid`: pictures are compared blurred
     first. `restarts`: where the picture does not match in the end, the best cameras of a grid are tried.
     """
@@ -74,6 +76,7 @@ _ALL = (
     Method("adam_interior", "Adam, interior gradient", "adam", "interior", pyramid=False),
     Method("upstream", "released recipe", "network", "interior", pyramid=False),
     Method("simplex", "Nelder-Mead", "simplex", "none"),
+    Method("cma", "CMA-ES", "cma", "none"),
 )
 METHODS: Mapping[str, Method] = MappingProxyType({method.id: method for method in _ALL})
 

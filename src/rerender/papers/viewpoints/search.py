@@ -18,9 +18,11 @@ from rerender.core.orbits import Orbit, view_angle
 from rerender.core.seeds import SeedStream
 from rerender.fitting.levenberg import LevenbergSettings, Normal, minimise
 from rerender.papers.viewpoints.matching import Matcher, Stage
-from rerender.papers.viewpoints.methods import Method
+from rerender.papers.viewpoints.methods import EXACT_DEGREES, EXACT_DISTANCE, Method
 
 LAST_TOLERANCE = 2e-3  # scaled: 0.002 scene units, 0.02 degrees
+SETTLED = 0.03
+"""A stage whose last step was shorter than this (scaled: 0.03 scene units, 0.3 degrees) ended within a pixel: blurs in between are left out."""
 APART = 12.0
 """Cameras of the grid that are nearer [deg] than this to one that failed are not tried."""
 GRID_DISTANCES = (5.0, 7.0)
@@ -58,10 +60,23 @@ class Found:
     path: list[Visited] = field(default_factory=list)
     attempts: int = 1
 
+    def reached(self, truth: Orbit) -> Visited | None:
+        """Return where on the way the search came within the exact tolerance and stayed; None if it did not in the end."""
+        good = [is_exact(at.orbit, truth) for at in self.path]
+        if not good[-1]:
+            return None
+        return self.path[max((index + 1 for index, ok in enumerate(good) if not ok), default=0)]
+
     @property
     def cost(self) -> Visited:
         """The last entry of the path, which has the totals."""
         return self.path[-1]
+
+
+def is_exact(orbit: Orbit, truth: Orbit) -> bool:
+    """Say whether a camera is the true one within `EXACT_DEGREES` and `EXACT_DISTANCE`."""
+    angle, distance = view_angle(orbit, truth), abs(orbit.distance / truth.distance - 1.0)
+    return angle < EXACT_DEGREES and distance < EXACT_DISTANCE
 
 
 def search(
@@ -118,8 +133,10 @@ def _descend(
 ) -> Found:
     """Go through all stages from one start."""
     stages = matcher.stages if method.pyramid else flat_stages(matcher)
-    x, path = matcher.scaled(start), list[Visited]()
+    x, path, settled = matcher.scaled(start), list[Visited](), False
     for number, stage in enumerate(stages):
+        if settled and stage.blur > 0.0 and number < len(stages) - 1:
+            continue
         last = number == len(stages) - 1
         settings = LevenbergSettings(
             # without the pyramid, one stage may take all steps
@@ -155,6 +172,7 @@ def _descend(
                 )
             )
         x = steps[-1].after
+        settled = bool(np.linalg.norm(x - steps[-1].before) < SETTLED and steps[-1].accepted)
     orbit, stage = matcher.orbit(start, x), Stage(stages[-1].size, 0.0)
     found = assess(matcher, orbit, stage, seeds)
     path.append(clock.visited(done + len(path), orbit, stage, found.error, attempt))

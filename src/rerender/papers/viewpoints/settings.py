@@ -182,7 +182,12 @@ class GradientSettings(Frozen):
     size: Size = Field(64, description="picture size [px]")
     spp: Count = Field(64, description="samples per pixel of the derivatives")
     fd_spp: Count = Field(512, description="samples per pixel of finite differences")
-    repeats: Count = Field(4, description="independent repetitions that are averaged")
+    repeats: Count = Field(4, description="independent repetitions that are averaged, at least")
+    most_repeats: Count = Field(32, description="repetitions at most, where finite differences are noisy")
+    precision: Positive = Field(
+        0.02,
+        description="repetitions end when the ratios' standard error is below this where they are judged",
+    )
 
 
 class ViewSettings(Frozen):
@@ -281,6 +286,10 @@ class ViewpointsSettings(Frozen):
     near: LevelSettings = Field(LevelSettings(), description="starts within 45 degrees of azimuth")
     half: LevelSettings = Field(LevelSettings(), description="starts within 90 degrees of azimuth")
     anywhere: LevelSettings = Field(LevelSettings(), description="no start: other cameras, found from a grid")
+    race: LevelSettings = Field(
+        LevelSettings(starts=5, methods=("lm", "simplex", "cma", "adam")),
+        description="methods that are timed in one process, on the first starts of `near`",
+    )
     runs: dict[Id, NamedRun] = Field(default_factory=dict, description="named searches, by name")
     run_methods: Names = Field(("lm", "upstream"), description="methods of the named searches")
     stills: StillSettings = Field(StillSettings(), description="single view, turntable and grid")

@@ -28,6 +28,9 @@ def simplex_search(matcher: Matcher, start: Orbit, seeds: SeedStream, *, evaluat
             lambda y, s=stage, n=seed: matcher.error(matcher.orbit(start, y), s, n),
             x,
             method="Nelder-Mead",
+            callback=lambda best, s=stage: path.append(
+                clock.visited(len(path), matcher.orbit(start, best), s, float("nan"))
+            ),
             options={"initial_simplex": corners, "maxfev": evaluations, "xatol": 2e-3, "fatol": 1e-9},
         )
         x, edge = np.clip(result.x, matcher.low, matcher.high), max(0.5 * edge, 0.02)

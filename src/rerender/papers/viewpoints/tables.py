@@ -15,6 +15,7 @@ from rerender.papers.viewpoints.methods import (
     METHODS,
     PAIRS,
     PREDICTIONS,
+    RACE,
     VIEW_SETS,
 )
 from rerender.papers.viewpoints.results import NOT_RUN, Results, results_of
@@ -45,11 +46,20 @@ RUNS = (
     Column("jacobians", "Jacobians", "", "lower", ".0f"),
     Column("cpu_s", "CPU time", "s", "lower", ".1f"),
 )
+RACED = (
+    Column("exact", "Found", "%", "higher", ".0f"),
+    Column("cpu_s", "CPU time to there", "s", "lower", ".2f"),
+    Column("factor", "over the first", "", "none", ".1f"),
+    Column("jacobians", "Jacobians", "", "none", ".1f"),
+    Column("renders", "Pictures", "", "none", ".0f"),
+    Column("whole", "CPU time to the end", "s", "lower", ".2f"),
+)
 VIEWS = (
     Column("iou", "3-D mIoU", "", "higher"),
     Column("visible", "Segment seen", "", "higher"),
     Column("coverage", "Share of the picture", "", "higher"),
 )
+NOT_FOUND = "not found"
 PERCENT = frozenset({"distance"})
 
 
@@ -115,11 +125,56 @@ def _search_row(results: Results, job: Job, names: Names) -> Row:
     )
 
 
+def build_race(results: Results, settings: ViewpointsSettings, names: Names) -> Table:
+    """Return a row a method that was timed in one process with the others."""
+    scene, methods = settings.scenes.all[0], settings.race.methods
+    first = results.of(Job(RACE, scene, methods[0]), "reach_cpu_s")
+    rows = []
+    for name in methods:
+        job = Job(RACE, scene, name)
+        exact, reach = results.of(job, "exact"), results.of(job, "reach_cpu_s")
+        cells: list[Cell] = [Cell(note=NOT_RUN)] * len(RACED)
+        if exact:
+            cells[0] = Cell(value=100.0 * statistics.fmean(exact), n=len(exact))
+            medians = [
+                _median_cell(results.of(job, f"reach_{key}")) for key in ("cpu_s", "jacobians", "renders")
+            ]
+            cells[1], cells[3], cells[4] = medians
+            cells[2] = (
+                Cell(value=statistics.median(reach) / statistics.median(first), n=len(reach))
+                if reach and first
+                else Cell(note=NOT_FOUND)
+            )
+            cells[5] = _median_cell(results.of(job, "cpu_s"))
+        rows.append(Row((METHODS[name].title,), tuple(cells), group="", ids=(name,)))
+    return Table(
+        "race",
+        "Time to the same pose error.",
+        captions.sentences(
+            f"CPU time of one thread after which a search is within {EXACT_DEGREES:g} degrees and {100 * EXACT_DISTANCE:g} % of the distance of the "
+            "camera that took the picture and stays there, and how many pictures, with derivatives and without, it had looked at by then: medians over "
+            "the starts from which it is found. All methods run in one process, one after the other, from the same starts, with compiled kernels. "
+            "Adam sees pictures of the first size only, which are cheaper; the others see all sizes.",
+            _closing(results, names, [scene]),
+        ),
+        ("method",),
+        ("Method",),
+        RACED,
+        tuple(rows),
+        "Starts",
+    )
+
+
+def _median_cell(values: Sequence[float]) -> Cell:
+    """Return the median of the searches that found the camera."""
+    return Cell(value=statistics.median(values), n=len(values)) if values else Cell(note=NOT_FOUND)
+
+
 def build_runs(results: Results, settings: ViewpointsSettings, names: Names) -> Table:
     """Return a row a named run and method."""
     rows = []
     for job in jobs(settings):
-        if job.experiment in LEVELS:
+        if job.experiment not in settings.runs:
             continue
         run = settings.runs[job.experiment]
         cells = [results.cell(job, column.key) for column in RUNS]
@@ -185,7 +240,8 @@ def build_gradients(results: Results, settings: ViewpointsSettings, names: Names
             "Derivatives of the mean squared error to another camera's picture, divided by central differences with common samples: 1 is "
             "right. Interior only is what a rasteriser without anti-aliasing differentiates. Components below a tenth of the largest "
             "one, in units of 1 and 10 degrees, are too weak to judge.",
-            f"Pictures of {preset.size} pixels, {preset.spp} samples per pixel (differences: {preset.fd_spp}), mean of {preset.repeats}.",
+            f"Pictures of {preset.size} pixels, {preset.spp} samples per pixel (differences: {preset.fd_spp}), mean of {preset.repeats} or, where differences are noisy, as many up "
+            f"to {preset.most_repeats} as make a ratio's standard error {preset.precision:g}.",
             _closing(results, names, settings.scenes.all),
         ),
         ("scene", "pair", "part"),
@@ -266,6 +322,7 @@ def _closing(results: Results, names: Names, scenes: Sequence[str]) -> str:
 
 BUILDERS: Mapping[str, Callable[[Results, ViewpointsSettings, Names], Table]] = {
     "searches": build_searches,
+    "race": build_race,
     "runs": build_runs,
     "gradients": build_gradients,
     "views": build_views,

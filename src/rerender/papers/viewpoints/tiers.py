@@ -46,7 +46,8 @@ _SMOKE = ViewpointsSettings(
     search=SearchSettings(
         ladder=(32,), blurs=(4.0, 0.0), spp=4, target_spp=16, steps=2, adam_steps=4, grid_size=16, restarts=1
     ),
-    near=LevelSettings(starts=2, methods=("lm", "adam", "upstream", "simplex")),
+    near=LevelSettings(starts=2, methods=("lm", "upstream")),
+    race=LevelSettings(starts=1, methods=("lm", "simplex", "cma", "adam")),
     half=LevelSettings(starts=1, methods=("lm",)),
     anywhere=LevelSettings(starts=1, methods=("lm",)),
     runs={
@@ -54,7 +55,7 @@ _SMOKE = ViewpointsSettings(
     },
     stills=StillSettings(size=64, cell=32, views=4, spp=4),
     basins=BasinSettings(azimuths=3, elevations=2, methods=("lm",), loss_slices=3),
-    gradients=GradientSettings(size=24, spp=4, fd_spp=8, repeats=1),
+    gradients=GradientSettings(size=24, spp=4, fd_spp=8, repeats=1, most_repeats=1),
     views=ViewSettings(
         segments=("bed",), rooms=1, counts=(1, 2), size=24, mask_size=32, evaluations=10, random_draws=2
     ),
@@ -73,7 +74,7 @@ _SMOKE = ViewpointsSettings(
 
 _LAPTOP = ViewpointsSettings(
     scenes=ScenePreset(),
-    near=LevelSettings(starts=20, methods=("lm", "lm_interior", "adam", "upstream", "simplex")),
+    near=LevelSettings(starts=20, methods=("lm", "lm_interior", "adam", "upstream")),
     half=LevelSettings(starts=20, methods=("lm", "lm_restarts")),
     anywhere=LevelSettings(starts=20),
     runs=_readme(256, 512),
@@ -94,10 +95,11 @@ _PAPER = ViewpointsSettings(
     ),
     half=LevelSettings(starts=50, methods=("lm", "lm_restarts", "adam", "simplex")),
     anywhere=LevelSettings(starts=100),
+    race=LevelSettings(starts=20, methods=("lm", "simplex", "cma", "adam")),
     runs=_readme(256, 512),
     stills=StillSettings(spp=64),
     basins=BasinSettings(azimuths=37, elevations=11),
-    gradients=GradientSettings(size=128, repeats=16),
+    gradients=GradientSettings(size=128, repeats=16, most_repeats=64),
     views=ViewSettings(rooms=12, size=96, evaluations=90, random_draws=9),
     words=WordSettings(rooms=12, spp=16, crops=4, starts=4, steps=40),
     predictor=PredictorSettings(training_rooms=64, held_out_rooms=16, evaluations=48),
