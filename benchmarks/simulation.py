@@ -2,6 +2,7 @@
 
     python benchmarks/simulation.py            # tetrahedra, rigid bodies, rasteriser
     python benchmarks/simulation.py --growth   # 100 to 100,000 tetrahedra
+    python benchmarks/simulation.py --newton   # against Newton's semi-implicit solver; needs the package `newton`
 
 Times are CPU seconds of this process; the first run of everything is thrown away, because it compiles.
 """
@@ -9,6 +10,7 @@ Times are CPU seconds of this process; the first run of everything is thrown awa
 from __future__ import annotations
 
 import argparse
+import itertools
 import time
 from collections.abc import Callable
 
@@ -161,13 +163,57 @@ def growth() -> None:
         )
 
 
+def newton_step() -> None:
+    """Compare a step of 1,080 tetrahedra with Newton's semi-implicit solver, without contact, triangles and particles' collisions."""
+    import newton
+    import warp as wp
+
+    mesh, steps = block((6, 6, 6), (1.0, 1.0, 1.0)), 100
+    builder = newton.ModelBuilder()
+    builder.add_soft_mesh(
+        pos=wp.vec3(0.0, 0.0, 0.0),
+        rot=wp.quat_identity(),
+        scale=1.0,
+        vel=wp.vec3(0.0, 0.0, 0.0),
+        vertices=[wp.vec3(*map(float, vertex)) for vertex in mesh.vertices],
+        indices=mesh.tets.ravel().tolist(),
+        density=10.0,
+        k_mu=1000.0,
+        k_lambda=1000.0,
+        k_damp=1.0,
+    )
+    model = builder.finalize(device="cpu", requires_grad=True)
+    model.tri_count = model.edge_count = 0
+    model.particle_grid = None
+    solver, control = newton.solvers.SolverSemiImplicit(model), model.control()
+    states = [model.state() for _ in range(steps + 1)]
+
+    def run() -> None:
+        with wp.Tape() as tape:
+            for before, after in itertools.pairwise(states):
+                before.clear_forces()
+                solver.step(before, after, control, None, H)
+        last = states[-1].particle_q
+        tape.backward(grads={last: wp.ones_like(last)})
+        tape.zero()
+
+    system, rest = scene(mesh)
+    ours = lambda v: simulate_particles(system, rest, v, ParticleClock(H, steps), [steps])[0]  # noqa: E731
+    theirs, mine = (seconds(each) / steps * 1e3 for each in (run, lambda: both_ways(ours, rest)))
+    print(
+        f"{model.tet_count} tetrahedra, both ways: {mine:.3f} ms a step, Newton {theirs:.2f} ms: {theirs / mine:.1f} times"
+    )
+
+
 def main() -> None:
     """Run the parts."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--growth", action="store_true", help="only the growth with the number of tetrahedra")
+    parser.add_argument("--newton", action="store_true", help="only the comparison with Newton")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    for part in (growth,) if arguments.growth else (tetrahedra, rigid, raster):
+    chosen = [growth] * arguments.growth + [newton_step] * arguments.newton
+    for part in chosen or (tetrahedra, rigid, raster):
         part()
 
 

@@ -375,7 +375,7 @@ rule physics_figure:
     benchmark:
         "<benchmarks>/{tier}/physics/figures/{name}.tsv"
     wildcard_constraints:
-        name="fig(2|4[ab])",
+        name="fig(2|4[ab])|demos",
     threads: 1
     resources:
         mem_mb=1000,

@@ -176,7 +176,11 @@ class _Segment:
         lists: list[tuple[Any, int, list[Any], tuple[int, ...]]] = []
         for name, group in system.elements.items():
             values = [
-                shared(getattr(group, field.name), kinds.get(field.name, {}).get(name, types.real), grad=grad)
+                shared(
+                    getattr(group, field.name),
+                    kinds.get(field.name, {}).get(name, types.real),
+                    grad=next(wanted),
+                )
                 for field in fields(group)
                 if field.name != "corners"
             ]

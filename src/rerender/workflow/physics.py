@@ -15,8 +15,8 @@ from rerender.papers.physics.specs import GRID_KEYS
 from rerender.workflow.session import Session, remembered
 
 TABLES = ("table1", "table2", "table3")
-FIGURES = ("fig2", "fig3", "fig4a", "fig4b", "frames")
-DRAWN = ("fig2", "fig4a", "fig4b")
+FIGURES = ("fig2", "fig3", "fig4a", "fig4b", "frames", "demos")
+DRAWN = ("fig2", "fig4a", "fig4b", "demos")
 """Figures that a job of their own draws from tables of numbers."""
 SEQUENCES = (RIGID_MASS, LAME, CONTROL_CLOTH, CONTROL_WALKER, CONTROL_FEM)
 """The columns of Figure 3."""
@@ -93,6 +93,8 @@ def run_params(session: Session, tier: str, experiment: str, wildcards: Mapping[
 
 def figure_data(session: Session, tier: str, name: str) -> list[str]:
     """Return the files that a figure is drawn from."""
+    if name == "demos":
+        return []
     if name == "fig2":
         return [f"<results>/{tier}/physics/landscape/curves.parquet"]
     experiment = {"fig4a": CONTROL_FEM, "fig4b": CONTROL_CLOTH}[name]

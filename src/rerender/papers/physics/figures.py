@@ -118,11 +118,21 @@ def draw_control(
     return figure, means
 
 
+def draw_demos(
+    data: Sequence[Path], published: Path, tier: str, names: Mapping[str, str]
+) -> tuple[Figure, pl.DataFrame]:
+    """Draw small simulations; only this figure needs torch."""
+    from rerender.papers.physics import demos
+
+    return demos.draw_demos(tier)
+
+
 Drawer = Callable[[Sequence[Path], Path, str, Mapping[str, str]], "tuple[Figure, pl.DataFrame]"]
 DRAWERS: Mapping[str, Drawer] = {
     "fig2": draw_landscape,
     "fig4a": partial(draw_control, FEM),
     "fig4b": partial(draw_control, CLOTH),
+    "demos": draw_demos,
 }
 assert tuple(TITLES) == tuple(SELECTIONS)
 

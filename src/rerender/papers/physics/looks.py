@@ -39,7 +39,14 @@ class Look:
         return rasterise(vertices, self.faces, self.colour, self.camera, soft)
 
     def traced(
-        self, vertices: torch.Tensor, seed: int, *, size: int | None = None, ground: float | None = None
+        self,
+        vertices: torch.Tensor,
+        seed: int,
+        *,
+        size: int | None = None,
+        spp: int | None = None,
+        camera: Camera | None = None,
+        ground: float | None = None,
     ) -> torch.Tensor:
         """Return the frames as Mitsuba renders them, with shadows and noise; `ground` is the height of a ground to show [m]."""
         start_variant("auto", threads=1)
@@ -47,9 +54,9 @@ class Look:
             vertices.detach().cpu().numpy(),
             self.faces.cpu().numpy(),
             self.colour.cpu().numpy(),
-            self.camera,
+            camera or self.camera,
             size=size or self.raster.size,
-            spp=self.raster.spp,
+            spp=spp or self.raster.spp,
             seed=seed % 2**31,
             ground=ground,
         )

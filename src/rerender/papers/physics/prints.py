@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from rerender.core.cameras import Camera
 from rerender.core.images import srgb_encode
 from rerender.core.seeds import derive_seed
 from rerender.papers.physics.looks import Look
@@ -20,6 +23,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOMENTS = 5
+MARGIN = 1.05
+"""The field of view, over the angle that the motion takes."""
+CLEARER = 4
+"""Samples a pixel, over those of a target."""
 FINER = 2
 """Frames are so many times as large as those of the experiment."""
 CELL, GAP, LEFT, TOP = 1.34, 0.04, 0.75, 0.1
@@ -27,15 +34,28 @@ CELL, GAP, LEFT, TOP = 1.34, 0.04, 0.75, 0.1
 
 def strip(look: Look, vertices: torch.Tensor, name: str) -> np.ndarray:
     """Return display pictures (5, S, S, 3) of moments of a motion (T, V, 3) [m], on white."""
-    moments = spread_indices(len(vertices), MOMENTS)
+    shown = vertices[spread_indices(len(vertices), MOMENTS)].double()
     frames = look.traced(
-        vertices[moments].double(),
+        shown,
         derive_seed("physics", "print", name),
         size=FINER * look.raster.size,
+        spp=CLEARER * look.raster.spp,
+        camera=closer(look.camera, shown),
         ground=look.ground,
     ).numpy()
     alpha = frames[..., 3:].clip(0.0, 1.0)
     return np.asarray(srgb_encode((frames[..., :3] + 1.0 - alpha).clip(0.0, 1.0)))
+
+
+def closer(camera: Camera, vertices: torch.Tensor) -> Camera:
+    """Return a camera at the same place that looks at the whole motion (T, V, 3) [m], and at little else."""
+    points = vertices.reshape(-1, 3)
+    middle = 0.5 * (points.min(dim=0).values + points.max(dim=0).values)
+    reach = float((points - middle).norm(dim=1).max())
+    away = float((middle - middle.new_tensor(camera.origin)).norm())
+    angle = 2.0 * math.degrees(math.asin(min(reach / away, 0.8)))
+    x, y, z = middle.tolist()
+    return replace(camera, target=(x, y, z), fov_deg=MARGIN * angle)
 
 
 def draw_prints(strips: Mapping[str, np.ndarray], tier: str) -> tuple[Figure, pl.DataFrame]:
