@@ -133,7 +133,7 @@ def build_runs(results: Results, settings: MaterialsSettings, names: Names) -> T
         "runs",
         "All experiments.",
         "Known: known light, targets by the renderer that is fitted. Roughness: the cow with another one. Learned: the light is fitted as well. "
-        "Perturbed: normals with a smooth random error that decays. Mitsuba: targets by path tracing.",
+        "Perturbed: normals with a smooth random error that decays. Sparse: fitted to a part of the pixels. Mitsuba: targets by path tracing.",
     )
 
 

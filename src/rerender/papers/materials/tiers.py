@@ -49,6 +49,7 @@ _BALL = CaptureSettings(size=96, views=24)
 
 _ABLATION = ("joint_summed", "two_isolated", "two_same_schedule", "two_same_loss")
 _NORMALS = ("joint_true_normals", "two_true_normals")
+_SPARSE = ("joint", "two", "two_isolated")
 
 _LAPTOP = MaterialsSettings(
     captures={"spots_ball": _BALL, "grey_ball": _BALL},
@@ -57,6 +58,7 @@ _LAPTOP = MaterialsSettings(
         "roughness": ExperimentSettings(scenes=("cow_r010", "cow_r030"), seeds=1),
         "ablation": ExperimentSettings(scenes=("cow",), methods=_ABLATION, seeds=2),
         "normals": ExperimentSettings(scenes=("cow",), methods=_NORMALS, seeds=1),
+        "sparse": ExperimentSettings(scenes=("cow",), methods=_SPARSE, stride=2, seeds=3),
         "learned": ExperimentSettings(scenes=("cow", "grey_ball"), lighting="learned", steps=300, seeds=2),
         "perturbed": ExperimentSettings(scenes=("cow",), normal_error=0.3, seeds=1),
         **_levels("cow", 1, 200),
@@ -83,6 +85,7 @@ _PAPER = MaterialsSettings(
             methods=("joint_late_normals", "two_late_normals", *_NORMALS),
             seeds=5,
         ),
+        "sparse": ExperimentSettings(scenes=("cow",), methods=_SPARSE, stride=4, seeds=5),
         "learned": ExperimentSettings(scenes=("cow", "grey_ball"), lighting="learned", seeds=5),
         "perturbed": ExperimentSettings(scenes=("cow", "spots_ball"), normal_error=0.3, seeds=5),
         "mitsuba": ExperimentSettings(scenes=("cow", "spots_ball"), reference="mitsuba", seeds=5),
