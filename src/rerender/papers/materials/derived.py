@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PAIR = ("joint", "two")
 LATE = "late"
-"""The experiment in which our own method is run on every scene."""
+"""The experiment in which candidates of ours for the best of both methods are run on every scene."""
 COMPARED = ("albedo", "roughness", "metallic", "normal")
 BOTH = "both"
 """The method of rows that are about a pair."""

@@ -133,7 +133,7 @@ def build_runs(results: Results, settings: MaterialsSettings, names: Names) -> T
         "runs",
         "All experiments.",
         "Known: known light, targets by the renderer that is fitted. Roughness: the cow with another one. Learned: the light is fitted as well. "
-        "Perturbed: normals with a smooth random error that decays. Sparse: fitted to a part of the pixels. Late: our own method, on every scene. Mitsuba: targets by path tracing.",
+        "Perturbed: normals with a smooth random error that decays. Sparse: fitted to a part of the pixels. Late: a candidate of ours for the best of both, on every scene. Mitsuba: targets by path tracing.",
     )
 
 
@@ -219,11 +219,11 @@ def build_beyond(results: Results, settings: MaterialsSettings, names: Names) ->
     ]
     return Table(
         "beyond",
-        "Our own method over the better of one network and two branches.",
+        "Can one method be as good as the better of the two everywhere?",
         captions.sentences(
             "Mean absolute error over the whole surface after the coarse stage, divided by the mean error of that method of the "
             "two which is better in this scene and channel: up to 1 is not worse. Mean ± one sample standard deviation over seeds (95 % "
-            "t-intervals are in the CSV). It is the single network and its loss, but normals stay those of the known surface until half time.",
+            "t-intervals are in the CSV). With normals from half time, those of the known surface are kept until then.",
             _closing(results, settings, names, ["known", "late"]),
         ),
         ("scene", "method"),

@@ -78,7 +78,7 @@ _PAPER = MaterialsSettings(
     fine=StageSettings(steps=1000, batch=8, lr=0.003),
     experiments={
         "known": ExperimentSettings(scenes=_EVERY, seeds=5, fine=True),
-        "late": ExperimentSettings(scenes=_EVERY, methods=_LATE, seeds=5),
+        "late": ExperimentSettings(scenes=_EVERY, methods=(*_LATE, "two_isolated"), seeds=5),
         "roughness": ExperimentSettings(scenes=("cow_r010", "cow_r020", "cow_r030"), seeds=5),
         "ablation": ExperimentSettings(
             scenes=("cow", "spots_ball"), methods=("joint_undivided", "two_divided", *_ABLATION), seeds=5
