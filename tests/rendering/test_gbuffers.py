@@ -78,6 +78,14 @@ def test_views_can_be_picked_in_any_order_and_twice(sphere: GBuffer) -> None:
     assert torch.equal(picked.positions[picked.of_view(1)], sphere.positions[sphere.of_view(0)])
 
 
+@pytest.mark.parametrize("stride", [2, 3])
+def test_thinned_pictures_are_pictures_with_rows_and_columns_left_out(sphere: GBuffer, stride: int) -> None:
+    thin = sphere.thinned(stride)
+    whole, part = (one.images(one.positions, -9.0) for one in (sphere, thin))
+    assert torch.equal(part, whole[:, ::stride, ::stride])
+    assert torch.equal(thin.select([1]).positions, thin.positions[thin.of_view(1)])
+
+
 def test_precision_changes_floats_only(sphere: GBuffer) -> None:
     double = sphere.to("cpu", torch.float64)
     assert double.positions.dtype == torch.float64 and double.faces.dtype == torch.int64

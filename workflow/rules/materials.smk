@@ -16,8 +16,8 @@ rule materials_scene:
     params:
         settings=material_scene_params,
         variant=VARIANT,
-        code=code("rerender.catalogue.material_objects"),
-        stack=stack("rerender.catalogue.material_objects"),
+        code=code("rerender.catalogue.material_objects", "rerender.rendering.bitmaps"),
+        stack=stack("rerender.catalogue.material_objects", "rerender.rendering.bitmaps"),
     message:
         "True materials of {wildcards.scene}"
     script:

@@ -85,6 +85,19 @@ class GBuffer:
         shape = (len(views), *self.shape[1:])
         return GBuffer(shape, tuple(map(int, counts)), torch.cat(pixels), **joined)
 
+    def thinned(self, stride: int) -> GBuffer:
+        """Return every `stride`-th pixel of every `stride`-th row: pictures of ceil(H / stride) x ceil(W / stride) pixels."""
+        views, height, width = self.shape
+        rows, columns = self.pixels // width % height, self.pixels % width
+        kept = (rows % stride == 0) & (columns % stride == 0)
+        small_height, small_width = -(-height // stride), -(-width // stride)
+        view = self.pixels // (height * width)
+        place = (view * small_height + rows // stride) * small_width + columns // stride
+        before = [0, *kept.cumsum(0).tolist()]
+        values = {name: getattr(self, name)[kept] for name in _PER_PIXEL if name != "pixels"}
+        starts = tuple(before[start] for start in self.starts)
+        return GBuffer((views, small_height, small_width), starts, place[kept], **values)
+
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> GBuffer:
         """Return the G-buffer on another device, floating-point tensors in another precision."""
         moved = {}

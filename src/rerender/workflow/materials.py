@@ -15,7 +15,7 @@ from rerender.papers.materials import grid
 from rerender.papers.materials.grid import Capture, Job
 from rerender.workflow.session import Session, remembered
 
-TABLES = ("textures", "runs", "ablation", "light", "cost", "levels", "metric", "losses")
+TABLES = ("textures", "runs", "beyond", "ablation", "light", "cost", "levels", "metric", "losses")
 FIGURES = (
     "rates",
     "issue",
@@ -40,6 +40,7 @@ def table_names(session: Session, tier: str) -> list[str]:
     experiments = session.materials(tier).experiments
     needs = {
         "ablation": "ablation" in experiments,
+        "beyond": {"known", "late"} <= experiments.keys(),
         "light": any(one.lighting == "learned" for one in experiments.values()),
         "levels": any(name.startswith("levels_") for name in experiments),
         **dict.fromkeys(("textures", "cost", "metric"), "known" in experiments),

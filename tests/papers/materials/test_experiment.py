@@ -14,7 +14,7 @@ from tests.papers.materials.tiny import capture, thing
 from rerender.core.errors import UserError
 from rerender.core.files import load_tree, save_tree, write_json
 from rerender.papers.materials.capture import Capture
-from rerender.papers.materials.derived import collect, derived_rows
+from rerender.papers.materials.derived import collect, derived_rows, over_better_rows
 from rerender.papers.materials.experiment import FitRequest, run_fits
 from rerender.papers.materials.figures import DRAWERS, Shown, make_figure
 from rerender.papers.materials.grid import Job, check_names, jobs
@@ -200,6 +200,20 @@ def test_the_metric_caveat_is_told_for_every_pair(
     (row,) = derived_rows(frame)
     assert row.metric == "disagreement" and row.method == "both"
     assert row.value == float(told == "disagree")
+
+
+def test_our_own_method_is_measured_by_the_better_of_the_two(tmp_path: Path) -> None:
+    """Mean errors of the two over two seeds: 0.2 and 0.4; so 0.1 and 0.3 are a half and one and a half of the better."""
+    rows = []
+    for method, errors in (("joint", (0.1, 0.3)), ("two", (0.4, 0.4)), ("joint_late_normals", (0.1, 0.3))):
+        experiment = "late" if method == "joint_late_normals" else "known"
+        for seed, error in enumerate(errors, start=1):
+            own = replace(CONTEXT, experiment=experiment, method=method, seed=seed, run_id=f"{method}{seed}")
+            rows.append(own.row("roughness/all", error))
+    write_rows(tmp_path / "metrics.json", rows)
+    found = over_better_rows(read_rows([tmp_path / "metrics.json"]))
+    assert [row.metric for row in found] == ["over_better/roughness"] * 2
+    assert [row.value for row in found] == pytest.approx([0.5, 1.5])
 
 
 def test_every_table_is_made_even_where_nothing_ran(tmp_path: Path) -> None:

@@ -164,6 +164,14 @@ def test_a_fit_lowers_the_loss_and_resumes_bit_by_bit(tmp_path: Path) -> None:
         np.testing.assert_array_equal(rest.last[name], value)
 
 
+def test_thinned_views_keep_their_targets() -> None:
+    views = capture().train
+    thin = views.thinned(2)
+    assert thin.batch([0]).pixels == views.batch([0]).pixels / 4
+    whole, part = (one.surface.images(one.target, -1.0) for one in (views, thin))
+    assert torch.equal(part, whole[:, ::2, ::2])
+
+
 @pytest.mark.parametrize("stage", ["coarse", "fine"])
 def test_a_step_keeps_to_one_device(stage: str) -> None:
     """On the device `meta`, where tensors have shapes and no numbers, torch refuses what would fail on a GPU: a tensor of the CPU."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from rerender.core.files import atomic_path
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     import polars as pl
 
 PAIR = ("joint", "two")
+LATE = "late"
+"""The experiment in which candidates of ours for the best of both methods are run on every scene."""
+COMPARED = ("albedo", "roughness", "metallic", "normal")
 BOTH = "both"
 """The method of rows that are about a pair."""
 
@@ -27,7 +31,7 @@ def collect(paths: Sequence[Path | str], out: Path | str) -> None:
     frame = read_rows(paths)
     rows = [MetricRow(**row) for row in frame.to_dicts()]
     with atomic_path(out) as partial:
-        write_table(partial, [*rows, *derived_rows(frame)])
+        write_table(partial, [*rows, *derived_rows(frame), *over_better_rows(frame)])
 
 
 def derived_rows(frame: pl.DataFrame) -> list[MetricRow]:
@@ -69,6 +73,37 @@ def derived_rows(frame: pl.DataFrame) -> list[MetricRow]:
                     run_id=combine(runs)[:16],
                 )
             )
+    return found
+
+
+def over_better_rows(frame: pl.DataFrame) -> list[MetricRow]:
+    """Return rows `over_better/{channel}` of the experiment `late`: a fit's error over the smaller of both methods' mean errors."""
+    import polars as pl
+
+    found = []
+    for tier in frame["tier"].unique().sort():
+        results = results_of(frame, tier)
+        for job in dict.fromkeys(job for job, _ in results.values if job.experiment == LATE):
+            own = frame.filter(
+                (pl.col("experiment") == LATE)
+                & (pl.col("scene") == job.scene)
+                & (pl.col("envmap") == job.envmap)
+                & (pl.col("method") == job.method)
+                & (pl.col("tier") == tier)
+                & (pl.col("representation") == "field")
+            )
+            for channel in COMPARED:
+                metric = f"{channel}/all"
+                pair = [replace(job, experiment="known", method=name) for name in PAIR]
+                errors = [list(results.of(one, metric).values()) for one in pair]
+                rows = own.filter((pl.col("metric") == metric) & pl.col("value").is_not_null())
+                if not all(errors):
+                    continue
+                better = min(fmean(values) for values in errors)
+                for row in rows.sort("seed").iter_rows(named=True):
+                    value = row["value"] / better if better > 0 else None
+                    name = f"over_better/{channel}"
+                    found.append(replace(MetricRow(**row), metric=name, value=value, unit="", better="lower"))
     return found
 
 

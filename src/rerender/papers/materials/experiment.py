@@ -104,7 +104,7 @@ def run_fits(
     torch.set_num_threads(request.threads)
     inputs = {"capture": request.capture}
     identity = run_id(parameters(request), code.fingerprint, hash_files(inputs), stack)
-    capture = Capture.load(request.capture).to(request.device)
+    capture = taken(request).to(request.device)
     method = method_for(request.method, request.scene)
     state = state_root / identity
     fitted = [
@@ -133,6 +133,12 @@ def run_fits(
         assets=read_origin(request.capture.with_suffix(".json")),
     )
     shutil.rmtree(state, ignore_errors=True)
+
+
+def taken(request: FitRequest) -> Capture:
+    """Read the capture of a job, its training pictures thinned as the experiment asks."""
+    capture, stride = Capture.load(request.capture), request.settings.stride
+    return replace(capture, train=capture.train.thinned(stride)) if stride > 1 else capture
 
 
 def fit_one(

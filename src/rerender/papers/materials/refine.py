@@ -23,6 +23,7 @@ from rerender.papers.materials.experiment import (
     parameters,
     row_context,
     run_stage,
+    taken,
 )
 from rerender.papers.materials.fields import Maps, MaterialField
 from rerender.papers.materials.fit import MaterialFit
@@ -82,7 +83,7 @@ def run_refinement(
     inputs = {"capture": fit.capture, "scene": request.scene, "final": request.final}
     described = {**parameters(fit), "resolution": request.resolution}
     identity = run_id(described, code.fingerprint, hash_files(inputs), stack)
-    capture, method = Capture.load(fit.capture), method_for(fit.method, fit.scene)
+    capture, method = taken(fit), method_for(fit.method, fit.scene)
     mesh = load_object(request.scene).mesh
     atlas = unwrapped(mesh, request.resolution, name=fit.scene)
     capture = on_atlas(capture, atlas).to(fit.device)

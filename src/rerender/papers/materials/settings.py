@@ -78,6 +78,9 @@ class ExperimentSettings(Frozen):
     normal_error: NonNegative = Field(
         0.0, description="amplitude of a smooth random error of the normals, which falls to 3 % of it"
     )
+    stride: Annotated[int, Field(ge=1, le=8)] = Field(
+        1, description="fit to every so many pixels of the training pictures in either direction"
+    )
     levels: Levels | None = Field(None, description="nested grids; null: those of the tier")
     steps: Count | None = Field(None, description="coarse iterations; null: those of the tier")
     fine: bool = Field(False, description="bake the networks to textures and refine these (section 2.1)")

@@ -49,14 +49,18 @@ _BALL = CaptureSettings(size=96, views=24)
 
 _ABLATION = ("joint_summed", "two_isolated", "two_same_schedule", "two_same_loss")
 _NORMALS = ("joint_true_normals", "two_true_normals")
+_LATE = ("joint_late_normals",)
+_EVERY = ("cow", "spots_ball", "grey_ball", "duck")
 
 _LAPTOP = MaterialsSettings(
     captures={"spots_ball": _BALL, "grey_ball": _BALL},
     experiments={
-        "known": ExperimentSettings(scenes=("cow", "spots_ball", "grey_ball", "duck"), seeds=3, fine=True),
+        "known": ExperimentSettings(scenes=_EVERY, seeds=3, fine=True),
+        "late": ExperimentSettings(scenes=_EVERY, methods=_LATE, seeds=2),
         "roughness": ExperimentSettings(scenes=("cow_r010", "cow_r030"), seeds=1),
         "ablation": ExperimentSettings(scenes=("cow",), methods=_ABLATION, seeds=2),
         "normals": ExperimentSettings(scenes=("cow",), methods=_NORMALS, seeds=1),
+        "sparse": ExperimentSettings(scenes=("cow",), methods=("joint", *_LATE), stride=2, seeds=2),
         "learned": ExperimentSettings(scenes=("cow", "grey_ball"), lighting="learned", steps=300, seeds=2),
         "perturbed": ExperimentSettings(scenes=("cow",), normal_error=0.3, seeds=1),
         **_levels("cow", 1, 200),
@@ -73,16 +77,18 @@ _PAPER = MaterialsSettings(
     coarse=StageSettings(steps=1000, batch=8),
     fine=StageSettings(steps=1000, batch=8, lr=0.003),
     experiments={
-        "known": ExperimentSettings(scenes=("cow", "duck", "grey_ball", "spots_ball"), seeds=5, fine=True),
+        "known": ExperimentSettings(scenes=_EVERY, seeds=5, fine=True),
+        "late": ExperimentSettings(scenes=_EVERY, methods=(*_LATE, "two_isolated"), seeds=5),
         "roughness": ExperimentSettings(scenes=("cow_r010", "cow_r020", "cow_r030"), seeds=5),
         "ablation": ExperimentSettings(
             scenes=("cow", "spots_ball"), methods=("joint_undivided", "two_divided", *_ABLATION), seeds=5
         ),
         "normals": ExperimentSettings(
             scenes=("cow", "spots_ball"),
-            methods=("joint_late_normals", "two_late_normals", *_NORMALS),
+            methods=("two_late_normals", *_NORMALS),
             seeds=5,
         ),
+        "sparse": ExperimentSettings(scenes=("cow",), methods=("joint", "two", *_LATE), stride=4, seeds=5),
         "learned": ExperimentSettings(scenes=("cow", "grey_ball"), lighting="learned", seeds=5),
         "perturbed": ExperimentSettings(scenes=("cow", "spots_ball"), normal_error=0.3, seeds=5),
         "mitsuba": ExperimentSettings(scenes=("cow", "spots_ball"), reference="mitsuba", seeds=5),

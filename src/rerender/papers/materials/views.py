@@ -39,6 +39,12 @@ class Views:
         _, height, width = self.surface.shape
         return Batch(self.surface.select(chosen), target, len(chosen) * height * width)
 
+    def thinned(self, stride: int) -> Views:
+        """Return the views with every `stride`-th pixel in either direction."""
+        flat = self.surface.images(self.target)[:, ::stride, ::stride]
+        surface = self.surface.thinned(stride)
+        return Views(surface, surface.gather(flat))
+
     def to(self, device: torch.device | str) -> Views:
         """Return the views on another device."""
         return Views(self.surface.to(device), self.target.to(device))
