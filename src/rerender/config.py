@@ -19,7 +19,6 @@ from pydantic.fields import FieldInfo
 from rerender.catalogue import resolve
 from rerender.catalogue.resolve import AssetSettings as AssetPlaces
 from rerender.core.errors import UserError, closest_first, unknown_name
-from rerender.fields import Frozen
 from rerender.papers.envmaps import grid as envmaps_grid
 from rerender.papers.envmaps.settings import EnvmapsSettings
 from rerender.papers.envmaps.tiers import TIERS as ENVMAPS_TIERS
@@ -35,6 +34,7 @@ from rerender.papers.physics.tiers import TIERS as PHYSICS_TIERS
 from rerender.papers.viewpoints import grid as viewpoints_grid
 from rerender.papers.viewpoints.settings import ViewpointsSettings
 from rerender.papers.viewpoints.tiers import TIERS as VIEWPOINTS_TIERS
+from rerender.settings import Frozen
 
 TierName = Literal["smoke", "laptop", "paper"]
 Variant = Literal["auto", "cuda_ad_rgb", "llvm_ad_rgb"]

@@ -12,7 +12,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from rerender.core.errors import UserError, unknown_name
-from rerender.fields import Count, Frozen
+from rerender.settings import Count, Frozen
 
 SITE_FILE = Path("profiles/slurm/site.yaml")
 

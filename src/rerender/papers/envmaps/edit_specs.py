@@ -14,8 +14,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from rerender.core.errors import UserError, unknown_name
-from rerender.fields import Frozen, NonNegative, Positive
 from rerender.reporting.yamlfile import explain, read_yaml
+from rerender.settings import Frozen, NonNegative, Positive
 
 Where = Literal["all", "floor", "object"]
 EditKind = Literal["move_shadow", "enhance_shadow", "blur_shadow", "gains", "strokes", "painted"]

@@ -9,10 +9,10 @@ from typing import Annotated, Any, Self
 from pydantic import Field, ValidationError, model_validator
 
 from rerender.core.errors import UserError
-from rerender.fields import Frozen
 from rerender.papers.envmaps.edit_specs import EditSpec, edit_spec, load_edits, painted_edit
 from rerender.papers.envmaps.scene_specs import env_scene
 from rerender.reporting.yamlfile import explain
+from rerender.settings import Frozen
 
 REPRESENTATIONS = ("pixels", "rsiren_a")
 

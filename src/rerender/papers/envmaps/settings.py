@@ -13,7 +13,6 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, model_validator
 
 from rerender.core.errors import closest_first
-from rerender.fields import Count, Frozen, Names, NonNegative, Positive
 from rerender.papers.envmaps.edit_specs import PAPER_EDITS, EditSpec, edit_spec
 from rerender.papers.envmaps.own_edit_specs import OwnEdit
 from rerender.papers.envmaps.scene_specs import ENV_SCENES
@@ -30,6 +29,7 @@ from rerender.papers.envmaps.specs import (
     RepresentationSpec,
     representation_spec,
 )
+from rerender.settings import Count, Frozen, Names, NonNegative, Positive
 
 MODES: tuple[InversionMode, ...] = get_args(InversionMode)
 VARIANTS: Mapping[InversionMode, str] = MappingProxyType(

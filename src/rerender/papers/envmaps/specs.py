@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from rerender.core.errors import unknown_name
-from rerender.fields import Count, Frozen, NonNegative, Positive
+from rerender.settings import Count, Frozen, NonNegative, Positive
 
 Kind = Literal["pixels", "logpix", "network"]
 Curve = Literal["log", "linear"]

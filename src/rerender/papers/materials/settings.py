@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from rerender.core.errors import closest_first
-from rerender.fields import Count, Frozen, Names, NonNegative, Positive
 from rerender.papers.materials.methods import METHODS
+from rerender.settings import Count, Frozen, Names, NonNegative, Positive
 
 Size = Annotated[int, Field(ge=16, le=2048)]
 Levels = Annotated[int, Field(ge=1, le=32)]

@@ -17,10 +17,10 @@ from rerender.core.cameras import Camera
 from rerender.core.files import Tree
 from rerender.core.meshes import Mesh, component_labels, drop_unused
 from rerender.core.seeds import SeedStream
-from rerender.fields import Count, Frozen, Positive
 from rerender.fitting.problem import Observation, Parameter, StepResult
 from rerender.rendering.isosurface import as_mesh, extract, sign_changes, tet_grid
 from rerender.rendering.soft_masks import soft_masks
+from rerender.settings import Count, Frozen, Positive
 
 SIGN_FIRST, SIGN_LAST, SIGN_SHARE = 0.2, 0.01, 0.25
 """Weight of the sign-change term at the start and after this share of the steps, linear between (section 2.6)."""

@@ -12,8 +12,8 @@ from typing import Annotated, Literal, Protocol
 
 from pydantic import BaseModel, Field, model_validator
 
-from rerender.fields import Count, Frozen, Names, NonNegative
 from rerender.papers.metamers.switches import Switches, SwitchName
+from rerender.settings import Count, Frozen, Names, NonNegative
 
 Family = Literal["geometry", "material"]
 Guiding = Literal["none", "octree"]

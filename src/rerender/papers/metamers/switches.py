@@ -14,7 +14,7 @@ from pydantic import Field
 
 from rerender.catalogue.specs import Family
 from rerender.core.errors import UserError, unknown_name
-from rerender.fields import Frozen
+from rerender.settings import Frozen
 
 Layout = Literal["nchw", "upstream_view"]
 DUAL_BUFFER_LR = 0.09

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rerender.fields import Frozen
 from rerender.papers.physics.grid import (
     CLOTH_VELOCITY,
     CONTROL_CLOTH,
@@ -32,6 +31,7 @@ from rerender.papers.physics.specs import (
     RigidMassSettings,
 )
 from rerender.reporting.jobfiles import JobFiles
+from rerender.settings import Frozen
 
 if TYPE_CHECKING:
     from rerender.papers.physics.control import ControlRequest

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from rerender.fields import Frozen
 from rerender.papers.physics.specs import (
     ClothVelocitySettings,
     ContactSettings,
@@ -21,6 +20,7 @@ from rerender.papers.physics.specs import (
     RasterSettings,
     RigidMassSettings,
 )
+from rerender.settings import Frozen
 
 
 class PhysicsSettings(Frozen):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
-from rerender.fields import Count, Frozen, NonNegative, Positive
+from rerender.settings import Count, Frozen, NonNegative, Positive
 
 SHAPES = (
     *("box", "cone", "cylinder", "sphere", "capsule", "torus", "banana"),

@@ -13,8 +13,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from rerender.core.errors import closest_first
-from rerender.fields import Count, Frozen, Names, NonNegative, Positive
 from rerender.papers.viewpoints.methods import METHODS
+from rerender.settings import Count, Frozen, Names, NonNegative, Positive
 
 LABELS = (
     "floor", "wall", "rug", "bed", "desk", "chair", "bookshelf", "books", "monitor", "lamp", "plant", "sofa", "picture",
