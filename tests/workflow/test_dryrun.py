@@ -47,7 +47,7 @@ def expected_counts(tier: str) -> dict[str, int]:
         "metamers_evaluate": shape_places + len(material.scenes),
         "metamers_metrics": 1,
         "metamers_table": len(metamers.TABLES),
-        "metamers_figure": 11,
+        "metamers_figure": 12,
         "metamers_video": shape_places + len(material.scenes),
         "aggregate_metrics": 1,
         "aggregate_verdicts": 1,
