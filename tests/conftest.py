@@ -38,14 +38,20 @@ def root() -> Path:
     return ROOT
 
 
-@pytest.fixture
-def asset_mirror(monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The mirror of real assets that the caller named, set again for this test; skips where there is none."""
+@pytest.fixture(scope="session")
+def callers_mirror() -> Path | None:
+    """The mirror of real assets that the caller has, if there is one."""
     path = Path(_MIRROR_OF_CALLER) if _MIRROR_OF_CALLER else ROOT.parent / "shared" / "assets"
-    if not path.is_dir():
+    return path.resolve() if path.is_dir() else None
+
+
+@pytest.fixture
+def asset_mirror(monkeypatch: pytest.MonkeyPatch, callers_mirror: Path | None) -> Path:
+    """The mirror of real assets that the caller has, set again for this test; skips where there is none."""
+    if callers_mirror is None:
         pytest.skip(f"no asset mirror ({MIRROR} is not set)")
-    monkeypatch.setenv(MIRROR, str(path.resolve()))
-    return path.resolve()
+    monkeypatch.setenv(MIRROR, str(callers_mirror))
+    return callers_mirror
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,8 @@ class Workspace:
     """A checkout without results. Its package is its own copy, so a test may edit it."""
 
     folder: Path
+    mirror: Path | None = None
+    """Where it finds real assets: nowhere, since results must not depend on who runs the tests."""
 
     def take(self, finished: Path) -> None:
         """Copy what Snakemake made and knows in another checkout of the same commit, so that nothing is made twice."""
@@ -30,7 +32,8 @@ class Workspace:
 
     def environment(self) -> dict[str, str]:
         """Return the environment in which the copy of the package is the one that is imported."""
-        return {**os.environ, "PYTHONPATH": str(self.folder / "src"), "NO_COLOR": "1"}
+        mirror = {"RERENDER_ASSET_MIRROR": str(self.mirror)} if self.mirror else {}
+        return {**os.environ, **mirror, "PYTHONPATH": str(self.folder / "src"), "NO_COLOR": "1"}
 
     def command(self, *arguments: str) -> list[str]:
         """Return the command line of Snakemake."""

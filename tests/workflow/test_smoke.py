@@ -1,4 +1,4 @@
-"""The smoke tier from end to end in a copy of the checkout, without assets: results, reruns and the report."""
+"""The smoke tier from end to end in a copy of the checkout, without real assets or with those of `SMOKE_MADE`: results, reruns and the report."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import subprocess
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,10 +81,11 @@ AFTER_OPTIMISE = AFTER_EVALUATE | {"metamers_optimise_geometry", "metamers_optim
 
 
 @pytest.fixture(scope="module")
-def finished(make_workspace: Callable[[], Workspace]) -> Workspace:
+def finished(make_workspace: Callable[[], Workspace], callers_mirror: Path | None) -> Workspace:
     """A workspace in which the smoke tier and its report were made: here, or in the checkout that `SMOKE_MADE` names."""
     workspace = make_workspace()
     if made := os.environ.get("SMOKE_MADE"):
+        workspace = replace(workspace, mirror=callers_mirror)
         workspace.take(Path(made))
     workspace.snakemake("--cores", "2", *SMOKE, "--", "report")
     return workspace

@@ -53,23 +53,28 @@ def draw_demos(tier: str) -> tuple[Figure, pl.DataFrame]:
 
     note = captions.sentences(
         "Small simulations, from left: a damped pendulum's angle; the path of a double pendulum's second bob; a chain of springs that falls "
-        "from level; a ball that bounces; smoke in a swirl, at first and at the end.",
+        "from level; the centre of a ball of radius 0.75 m that bounces; smoke in four periodic swirls, at first and later.",
         captions.tier_sentence(tier),
     )
-    figure = style.new_figure(1.9 + style.footnote_height(note))
-    panels = [axes_at(figure, 0.42 + 1.27 * column, 0.25, 0.88, 1.35) for column in range(6)]
+    figure = style.new_figure(1.95 + style.footnote_height(note))
+    panels = [axes_at(figure, 0.5 + 1.26 * column, 0.25, 0.88, 1.35) for column in range(6)]
     lines = [_pendulum(panels[0]), _double(panels[1]), _chain(panels[2]), _ball(panels[3])]
     rows, columns = np.indices((SIZE, SIZE)) / SIZE * 2 * math.pi
     swirl = 0.8 * torch.tensor(np.stack([np.sin(columns), np.sin(rows)]), dtype=DTYPE)
     puff = torch.zeros((SIZE, SIZE), dtype=DTYPE)
     puff[2 * SIZE // 3 :] = 1.0
     seen = drift(puff, swirl, SMOKE_STEPS)
-    for axes, frame, title in zip(panels[4:], (seen[0], seen[-1]), ("smoke", "later"), strict=True):
+    for axes, frame, title in zip(
+        panels[4:], (seen[0], seen[-1]), ("smoke", f"{SMOKE_STEPS} steps on"), strict=True
+    ):
         axes.imshow(frame.numpy(), cmap="Greys", vmin=0.0, vmax=1.0)
         axes.set(xticks=[], yticks=[], title=title)
     for axes in panels:
-        axes.tick_params(labelsize=6)
+        axes.tick_params(labelsize=6, pad=1)
         axes.title.set_fontsize(8)
+        axes.xaxis.label.set_fontsize(6.5)
+        axes.yaxis.label.set_fontsize(6.5)
+        axes.xaxis.labelpad = axes.yaxis.labelpad = 1
     style.add_footnote(figure, note)
     points = pl.concat(
         pl.DataFrame({"panel": [name] * len(line), "x": line[:, 0], "y": line[:, 1]}) for name, line in lines
@@ -83,7 +88,7 @@ def _pendulum(axes: Axes) -> tuple[str, np.ndarray]:
     angle = integrate(rate, torch.tensor([0.0, 3.0], dtype=DTYPE), 0.02, 250)[:, 0].numpy()
     points = np.stack([0.02 * np.arange(251), angle], axis=1)
     axes.plot(*points.T, color=DARK)
-    axes.set(title="pendulum", xlabel="")
+    axes.set(title="pendulum", xlabel="time [s]", ylabel="angle [rad]")
     return "pendulum", points
 
 
@@ -93,7 +98,7 @@ def _double(axes: Axes) -> tuple[str, np.ndarray]:
     states = integrate(double_pendulum(one, one), start, 1 / 120, 400)
     points = bobs(states[:, [0, 2]], one)[:, 1].numpy()
     axes.plot(*points.T, color=DARK, lw=0.8)
-    axes.set(title="double pendulum", aspect="equal")
+    axes.set(title="double pendulum", aspect="equal", xlabel="x [m]", ylabel="y [m]")
     return "double pendulum", points
 
 
@@ -103,7 +108,7 @@ def _chain(axes: Axes) -> tuple[str, np.ndarray]:
         axes.plot(
             states[index, :, 0], states[index, :, 1], ".-", ms=2, lw=0.7, color=DARK, alpha=0.3 + index / 150
         )
-    axes.set(title="chain", aspect="equal")
+    axes.set(title="chain", aspect="equal", xlabel="x [m]")
     return "chain", states[-1, :, :2]
 
 
@@ -113,5 +118,5 @@ def _ball(axes: Axes) -> tuple[str, np.ndarray]:
     points = bounce(place, velocity, gravity, radius=0.75, h=1 / 60, steps=300, restitution=0.8).numpy()
     axes.plot(*points.T, color=DARK)
     axes.axhline(0.0, color=LIGHT, lw=1)
-    axes.set(title="ball")
+    axes.set(title="ball", xlabel="x [m]")
     return "ball", points
