@@ -87,7 +87,8 @@ class Project:
         """Start Snakemake."""
         with open(self.log, "ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "snakemake", *OPTIONS, *arguments],
+                # tests that run in the background may have been told to ignore Ctrl-C, which children inherit
+                ["env", "--default-signal=INT", sys.executable, "-m", "snakemake", *OPTIONS, *arguments],
                 cwd=self.folder,
                 env={
                     **self.cluster.environment,

@@ -287,7 +287,7 @@ rule physics_convnet:
     threads: 1
     resources:
         gpu=1,
-        mem_mb=12000,
+        mem_mb=6000,
         runtime=240,
     params:
         settings=physics_convnet_params,
