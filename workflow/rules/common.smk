@@ -1,6 +1,5 @@
 # Everything that rules call. The only file of the workflow with functions; each is a few lines around the package.
 
-import gc
 import sys
 from pathlib import Path
 
@@ -9,10 +8,6 @@ from rerender.workflow import assets, envmaps, materials, metamers, physics, vie
 from rerender.workflow.session import Session
 from rerender.workflow.targets import check_targets, check_writable, requested
 from snakemake.exceptions import WorkflowError
-
-# The graph of jobs is a large web of objects that all stay: looking through it for garbage took a sixth of the planning of a
-# thousand jobs, and found none.
-gc.set_threshold(200_000, 20, 20)
 
 try:
     SESSION = Session(config)
