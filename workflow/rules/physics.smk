@@ -291,6 +291,7 @@ rule physics_convnet:
         runtime=240,
     params:
         settings=physics_convnet_params,
+        variant=VARIANT,
         code=code("rerender.papers.physics.convnet"),
         stack=stack("rerender.papers.physics.convnet"),
     message:

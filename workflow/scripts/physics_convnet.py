@@ -12,6 +12,7 @@ with script(snakemake):
     from rerender.papers.physics.convnet import train_and_answer
     from rerender.papers.physics.settings import PhysicsSettings
     from rerender.provenance.manifest import Code
+    from rerender.runtime.device import choose_variant, torch_device
 
     folder = Path(snakemake.output.metrics).parent
     train_and_answer(
@@ -22,4 +23,5 @@ with script(snakemake):
         folder=folder,
         state_root=folder.parent / "state",
         threads=snakemake.threads,
+        device=torch_device(choose_variant(snakemake.params.variant)),
     )

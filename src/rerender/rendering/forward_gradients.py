@@ -1,7 +1,7 @@
 """What a rigid shift of a shape does to its picture, by forward-mode derivatives or differences.
 
 Metamers fact sheet, section 6.4: every vertex moves along (1, 1, 1), and the derivative of the tone-mapped image with respect to that
-shift, silhouettes included, is the picture [display values per scene unit]. `gradient_display` has its two displays.
+shift, silhouettes included, is the picture [display values per scene unit]. How it is shown is the papers' matter.
 
 `shift_gradients` is forward mode through Mitsuba's projective integrator, as published: on a CPU half a minute of compilation, then a
 second a view at 64 pixels. `shift_differences` is a central difference at equal random numbers, for a hundredth of that.

@@ -11,10 +11,10 @@ import numpy.typing as npt
 from rerender.core.files import load_tree
 from rerender.papers.metamers.figure_curves import draw_legend, plain_log_ticks
 from rerender.papers.metamers.figure_errors import MOST_SCENES, one_light_a_scene
+from rerender.papers.metamers.gradient_display import magnitude, signed
 from rerender.papers.metamers.pictures import Pictures, first_seeds, footnote, models
 from rerender.papers.metamers.runfiles import Expected, RunFiles
 from rerender.papers.metamers.strips import strip_views
-from rerender.rendering.gradient_display import magnitude, signed
 from rerender.reporting import style
 from rerender.reporting.captions import Names
 from rerender.reporting.grids import axes_at, picture_at, png_bytes, text_at

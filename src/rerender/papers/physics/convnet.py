@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from rerender.core.files import atomic_path, load_tree, save_tree
 from rerender.core.seeds import SeedStream
 from rerender.papers.physics import rigid_contact, rigid_mass
 from rerender.papers.physics.grid import CONVNET, RIGID_CONTACT, RIGID_MASS, Job, convnet_parameters
-from rerender.papers.physics.outputs import BACKEND, error_rows, row_context
+from rerender.papers.physics.outputs import error_rows, row_context
 from rerender.papers.physics.regressor import Training, Videos, train
 from rerender.papers.physics.settings import PhysicsSettings
 from rerender.papers.physics.specs import ConvnetSettings, RasterSettings
@@ -111,14 +111,17 @@ def train_and_answer(
     folder: Path,
     state_root: Path,
     threads: int = 1,
+    device: str = "cpu",
 ) -> None:
-    """Write `metrics.json`, `trace.parquet`, `networks.npz` and `manifest.json` of the ConvNet rows."""
+    """Write `metrics.json`, `trace.parquet`, `networks.npz` and `manifest.json` of the ConvNet rows.
+
+    The network is trained on `device`; videos are rendered on the CPU.
+    """
     watch = Stopwatch.start()
     torch.set_num_threads(threads)
     parameters = convnet_parameters(settings)
     identity = run_id(parameters, code.fingerprint, {}, stack)
     state = state_root / identity
-    device = "cuda" if torch.cuda.is_available() else "cpu"
     rows: list[MetricRow] = []
     histories, networks = [], {}
     for task in tasks(settings, tier):
@@ -126,7 +129,7 @@ def train_and_answer(
         trained, history = _train(task, settings.convnet, state / task.experiment, part, device)
         histories.append(history.with_columns(experiment=pl.lit(task.experiment)))
         networks[task.experiment] = trained.state()["weights"]
-        rows += _answers(task, trained, part, code, stack)
+        rows += _answers(task, trained, part, code, stack, device)
     outputs = {
         name: folder / file
         for name, file in {
@@ -149,7 +152,7 @@ def train_and_answer(
         code=code,
         stack=stack,
         seeds={"training": ["physics", "training"]},
-        backend=BACKEND,
+        backend=f"torch_{device}",
         cost=watch.stop(gpus=int(device == "cuda")),
         assets="standin",
     )
@@ -165,7 +168,7 @@ def _train(
 
 
 def _answers(
-    task: Task, trained: Training, identity: str, code: Code, stack: Mapping[str, str]
+    task: Task, trained: Training, identity: str, code: Code, stack: Mapping[str, str], device: str
 ) -> list[MetricRow]:
     """Return the errors of the network for every test object."""
     tests = list(task.tests())
@@ -184,6 +187,7 @@ def _answers(
             stack=stack,
             method=CONVNET,
         )
+        context = replace(context, backend=f"torch_{device}", device=device)
         for (key, unit), true, value in zip(task.units.items(), truth, found, strict=True):
             rows += error_rows(context, key, unit, float(true), float(value))
     return rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rerender.rendering.gradient_display import magnitude, signed
+from rerender.papers.metamers.gradient_display import magnitude, signed
 
 
 def test_displays_are_scaled_by_the_root_mean_square() -> None:
