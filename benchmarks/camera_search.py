@@ -27,6 +27,7 @@ from rerender.papers.viewpoints.search import is_exact, search
 from rerender.papers.viewpoints.settings import SearchSettings
 from rerender.papers.viewpoints.simplex import simplex_search
 from rerender.papers.viewpoints.starts import draw_case
+from rerender.rendering.painted_views import PaintedViews
 from rerender.rendering.variants import start_variant
 
 TRUTH = Orbit(5.0, 30.0, 45.0)
@@ -90,8 +91,9 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", choices=WAYS, default=list(WAYS))
     arguments = parser.parse_args()
     start_variant("llvm_ad_rgb", threads=1)
-    room, settings = furnished_room(0), SearchSettings()
-    matcher = Matcher(room, render_target(room, TRUTH, settings, 0), settings)
+    settings = SearchSettings()
+    views = PaintedViews(furnished_room(0), max(settings.ladder))
+    matcher = Matcher(views, render_target(views, TRUTH, settings, 0), settings)
     results: dict[str, list[tuple[float, bool]]] = {}
     for name in arguments.methods:
         way: Any = WAYS[name]

@@ -155,3 +155,13 @@ def test_faces_under_pixel_centres_are_those_that_are_drawn() -> None:
     drawn = views.images([camera], spp=64, seed=0)[0][..., 0] * (faces + 1) - 1
     alone = np.abs(drawn - np.rint(drawn)) < 1e-2  # pixels within one face
     assert alone.mean() > 0.3 and (seen[alone] == np.rint(drawn[alone])).mean() > 0.99
+
+
+def test_the_same_scene_at_another_size_has_the_pictures_and_derivatives_of_a_scene_of_its_own() -> None:
+    whole, own, orbit = PaintedViews(room(), 40), PaintedViews(room(), 24), Orbit(5, 30, 45)
+    other = whole.at_size(24)
+    for shared, alone in zip(
+        other.jacobian(orbit, LENS, spp=4, seed=2), own.jacobian(orbit, LENS, spp=4, seed=2), strict=True
+    ):
+        assert np.array_equal(shared, alone)
+    assert whole.images([orbit.camera()], spp=1, seed=0).shape == (1, 40, 40, 3)

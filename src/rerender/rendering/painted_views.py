@@ -16,6 +16,7 @@ colours jump is an outline too.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -88,6 +89,13 @@ class PaintedViews:
         self.points = _Corners(mesh.vertices[mesh.faces])
         self.colours = _Corners(corners)
         self.normals = _Corners(vertex_normals(mesh)[mesh.faces]) if shading == "phong" else None
+
+    def at_size(self, width: int, height: int | None = None) -> PaintedViews:
+        """Return the same scene, held once, with pictures of another size."""
+        other = copy.copy(self)
+        other.width, other.height = width, height or width
+        other.film = Film(other.width, other.height, "box")
+        return other
 
     def images(self, cameras: Sequence[Camera], *, spp: int, seed: int) -> np.ndarray:
         """Return one picture a camera, float32 (N, H, W, 3), all in one kernel."""

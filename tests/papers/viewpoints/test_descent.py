@@ -18,6 +18,7 @@ from rerender.papers.viewpoints.descent import Descent
 from rerender.papers.viewpoints.matching import Matcher, render_target
 from rerender.papers.viewpoints.methods import METHODS
 from rerender.papers.viewpoints.settings import SearchSettings
+from rerender.rendering.painted_views import PaintedViews
 
 TRUTH = Orbit(5.0, 30.0, 45.0)
 STARTS = (Orbit(5.5, 36.0, 56.0), Orbit(4.6, 24.0, 38.0))
@@ -27,7 +28,8 @@ SEEDS = SeedStream(("test",))
 
 @pytest.fixture(scope="module")
 def matchers(room: PaintedMesh) -> list[Matcher]:
-    matcher = Matcher(room, render_target(room, TRUTH, SETTINGS, 0), SETTINGS)
+    views = PaintedViews(room, 24)
+    matcher = Matcher(views, render_target(views, TRUTH, SETTINGS, 0), SETTINGS)
     return [matcher, matcher]
 
 

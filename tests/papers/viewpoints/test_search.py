@@ -16,6 +16,7 @@ from rerender.papers.viewpoints.methods import METHODS
 from rerender.papers.viewpoints.search import Found, Visited, grid_cameras, search
 from rerender.papers.viewpoints.settings import SearchSettings
 from rerender.papers.viewpoints.simplex import simplex_search
+from rerender.rendering.painted_views import PaintedViews
 
 TRUTH = Orbit(5.0, 30.0, 45.0)
 SETTINGS = SearchSettings(
@@ -25,8 +26,13 @@ SEEDS = SeedStream(("test",))
 
 
 @pytest.fixture(scope="module")
-def matcher(room: PaintedMesh) -> Matcher:
-    return Matcher(room, render_target(room, TRUTH, SETTINGS, 0), SETTINGS)
+def views(room: PaintedMesh) -> PaintedViews:
+    return PaintedViews(room, 32)
+
+
+@pytest.fixture(scope="module")
+def matcher(views: PaintedViews) -> Matcher:
+    return Matcher(views, render_target(views, TRUTH, SETTINGS, 0), SETTINGS)
 
 
 @pytest.mark.parametrize("method", ["lm", "lm_fd"])
@@ -38,9 +44,9 @@ def test_a_camera_is_found_from_a_start_far_off(matcher: Matcher, method: str) -
     assert [at.jacobians for at in found.path] == sorted(at.jacobians for at in found.path)
 
 
-def test_a_camera_is_found_without_a_start(room: PaintedMesh) -> None:
+def test_a_camera_is_found_without_a_start(views: PaintedViews) -> None:
     truth = Orbit(6.2, 22.0, 300.0)
-    matcher = Matcher(room, render_target(room, truth, SETTINGS, 1), SETTINGS)
+    matcher = Matcher(views, render_target(views, truth, SETTINGS, 1), SETTINGS)
     found = search(matcher, None, METHODS["lm"], SEEDS)
     assert found.matches and view_angle(found.orbit, truth) < 0.5
 
@@ -103,9 +109,9 @@ def test_normal_equations_are_those_of_the_blurred_error(matcher: Matcher) -> No
     assert isinstance(normal, Normal) and np.linalg.eigvalsh(normal.hessian).min() > 0
 
 
-def test_the_field_of_view_is_found_as_well(room: PaintedMesh) -> None:
+def test_the_field_of_view_is_found_as_well(views: PaintedViews) -> None:
     truth = Orbit(5.0, 30.0, 45.0, 50.0)
-    matcher = Matcher(room, render_target(room, truth, SETTINGS, 0), SETTINGS, unknowns=LENS)
+    matcher = Matcher(views, render_target(views, truth, SETTINGS, 0), SETTINGS, unknowns=LENS)
     found = search(matcher, Orbit(5.6, 38.0, 60.0, 58.0), METHODS["lm"], SEEDS)
     assert found.orbit.fov == pytest.approx(50.0, abs=1.0) and view_angle(found.orbit, truth) < 0.5
 
@@ -115,10 +121,10 @@ def test_the_grid_surrounds_the_scene() -> None:
     assert len(grid) == 96 and len({orbit.azimuth for orbit in grid}) == 16
 
 
-def test_a_target_that_shows_one_colour_is_refused(room: PaintedMesh) -> None:
+def test_a_target_that_shows_one_colour_is_refused(views: PaintedViews) -> None:
     past = Orbit(5.0, 30.0, 45.0, 40.0, (40.0, 0.0, 40.0))
     with pytest.raises(UserError, match="sees one colour only"):
-        render_target(room, past, SETTINGS, 0)
+        render_target(views, past, SETTINGS, 0)
 
 
 def test_a_search_from_inside_a_body_stays_finite_and_says_that_it_failed(

@@ -15,6 +15,7 @@ from rerender.papers.viewpoints.scenes import load_scene
 from rerender.papers.viewpoints.search import search
 from rerender.papers.viewpoints.settings import BasinSettings, CameraSettings, SearchSettings
 from rerender.papers.viewpoints.starts import orbit_of
+from rerender.rendering.painted_views import PaintedViews
 from rerender.rendering.variants import start_variant
 
 ELEVATIONS = (5.0, 80.0)
@@ -37,8 +38,9 @@ def map_basins(
     """
     start_variant(variant, threads=threads)
     first = search_settings.model_copy(update={"ladder": search_settings.ladder[:1]})
-    painted, truth = load_scene(file), orbit_of(camera)
-    matcher = Matcher(painted, render_target(painted, truth, search_settings, 0), first)
+    truth = orbit_of(camera)
+    views = PaintedViews(load_scene(file), max(search_settings.ladder))
+    matcher = Matcher(views, render_target(views, truth, search_settings, 0), first)
     azimuths = truth.azimuth + np.linspace(-180.0, 180.0, settings.azimuths)
     elevations = np.linspace(*ELEVATIONS, settings.elevations)
     angles = {}

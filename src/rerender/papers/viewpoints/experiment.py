@@ -112,11 +112,12 @@ def run_search(
     backend = start_variant(request.variant, threads=request.threads)
     inputs = {"scene": request.file}
     identity = run_id(parameters(request), code.fingerprint, hash_files(inputs), stack)
-    painted, cases = load_scene(request.file), cases_of(request)
+    cases = cases_of(request)
+    views = PaintedViews(load_scene(request.file), max(request.settings.ladder))
     targets = [
-        render_target(painted, case.truth, request.settings, number) for number, case in enumerate(cases)
+        render_target(views, case.truth, request.settings, number) for number, case in enumerate(cases)
     ]
-    matchers = [Matcher(painted, target, request.settings) for target in targets[:1]]
+    matchers = [Matcher(views, target, request.settings) for target in targets[:1]]
     matchers += [matchers[0].with_target(target) for target in targets[1:]]
     state = state_root / identity
     warm_up(matchers[0], cases[0])
@@ -135,12 +136,11 @@ def run_search(
         code=code,
         stack=stack,
     )
-    views = PaintedViews(painted, max(request.settings.ladder))
     rows = [
         row
         for name, every in searches.items()
-        for n, pair in enumerate(zip(cases, every, strict=True))
-        for row in case_rows(replace(context, method=name), n, *pair, views)
+        for n, (case, one, target) in enumerate(zip(cases, every, targets, strict=True))
+        for row in case_rows(replace(context, method=name), n, case, one, views, target)
     ]
     outputs = {name: folder / name for name in ("final.npz", "trace.parquet", "metrics.json")}
     save_tree(outputs["final.npz"], final_tree(cases, found, targets, views))
@@ -232,16 +232,16 @@ def descend_all(
 
 
 def case_rows(
-    context: RowContext, number: int, case: Case, found: Found, views: PaintedViews
+    context: RowContext, number: int, case: Case, found: Found, views: PaintedViews, target: np.ndarray
 ) -> list[MetricRow]:
-    """Return the metric rows of one case; their seed is the case's number, from 1."""
+    """Return the metric rows of one case; their seed is the case's number, from 1. `target` is the picture (H, W, 3) to match."""
     own = replace(context, seed=number + 1)
     orbit, truth = found.orbit, case.truth
     angle = view_angle(orbit, truth)
     distance = abs(orbit.distance - truth.distance) / truth.distance
     picture, target = (
-        np.clip(views.images([one.camera()], spp=JUDGE_SPP, seed=seed)[0], 0.0, 1.0)
-        for one, seed in ((orbit, 2 * number), (truth, 2 * number + 1))
+        np.clip(one, 0.0, 1.0)
+        for one in (views.images([orbit.camera()], spp=JUDGE_SPP, seed=number)[0], target)
     )
     cost = found.cost
     values: dict[str, float | None] = {

@@ -16,12 +16,11 @@ from rerender.core.blurring import blurred
 from rerender.core.errors import UserError
 from rerender.core.images import resize_area
 from rerender.core.orbits import POSE, Orbit, Unknown
-from rerender.core.painted import PaintedMesh
 from rerender.core.seeds import SeedStream
 from rerender.fitting.levenberg import Normal
 from rerender.papers.viewpoints.methods import Gradient
 from rerender.papers.viewpoints.settings import SearchSettings
-from rerender.rendering.painted_views import PaintedViews, Part, Shading
+from rerender.rendering.painted_views import PaintedViews, Part
 
 SCALES: Mapping[Unknown, float] = {"distance": 1.0, "elevation": 10.0, "azimuth": 10.0, "fov": 10.0}
 """One scaled unit of an unknown [scene units, degrees]."""
@@ -54,20 +53,19 @@ class Counter:
 
 
 class Matcher:
-    """A picture (H, W, 3) to match by a painted mesh; square. `unknowns` are searched for, in scaled units."""
+    """A picture (H, W, 3) to match by views of a mesh; square. `unknowns` are searched for, in scaled units."""
 
     def __init__(
         self,
-        painted: PaintedMesh,
+        views: PaintedViews,
         target: np.ndarray,
         settings: SearchSettings,
         *,
         unknowns: tuple[Unknown, ...] = POSE,
-        shading: Shading = "unlit",
     ) -> None:
         self.settings, self.unknowns = settings, unknowns
         sizes = dict.fromkeys((*settings.ladder, settings.grid_size))
-        self.views = {size: PaintedViews(painted, size, shading=shading) for size in sizes}
+        self.views = {size: views.at_size(size) for size in sizes}
         self.targets = {size: resize_area(target.astype(np.float32), size, size) for size in sizes}
         self.scale = np.array([SCALES[name] for name in unknowns])
         low, high = np.array([BOUNDS[name] for name in unknowns]).T
@@ -143,14 +141,14 @@ class Matcher:
         )
 
 
-def render_target(painted: PaintedMesh, truth: Orbit, settings: SearchSettings, number: int) -> np.ndarray:
+def render_target(views: PaintedViews, truth: Orbit, settings: SearchSettings, number: int) -> np.ndarray:
     """Return the picture (H, W, 3) that is to be matched, at the last size; its samples are its own.
 
     Raises `UserError` for a camera that sees one colour only: no other camera's picture could be told from it.
     """
     seed = SeedStream(("viewpoints", "target")).seed(number)
-    views = PaintedViews(painted, max(settings.ladder))
-    pictures: np.ndarray = views.images([truth.camera()], spp=settings.target_spp, seed=seed)
+    largest = views.at_size(max(settings.ladder))
+    pictures: np.ndarray = largest.images([truth.camera()], spp=settings.target_spp, seed=seed)
     if float(np.ptp(pictures[0], axis=(0, 1)).max()) < BLANK:
         raise UserError(
             f"the camera at distance {truth.distance:g}, elevation {truth.elevation:g}, azimuth {truth.azimuth:g} sees one colour only",

@@ -37,7 +37,7 @@ def render_stills(
     frames = pictures(large, [orbit.moved_to(("azimuth",), [turn]).camera() for turn in turns], settings.spp)
     write_video(folder / "turntable.mp4", map(pad_even, frames), 1000.0 / FRAME_MS)
     write_gif(folder / "turntable.gif", frames, FRAME_MS)
-    small = PaintedViews(painted, settings.cell, shading="phong")
+    small = large.at_size(settings.cell)
     rows = []
     for elevation in GRID_ELEVATIONS:
         cameras = [Orbit(orbit.distance, elevation, azimuth, orbit.fov).camera() for azimuth in GRID_AZIMUTHS]

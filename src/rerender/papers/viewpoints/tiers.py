@@ -79,7 +79,7 @@ _LAPTOP = ViewpointsSettings(
     anywhere=LevelSettings(starts=20),
     runs=_readme(256, 512),
     basins=BasinSettings(elevations=3),
-    gradients=GradientSettings(repeats=3),
+    gradients=GradientSettings(repeats=3, precision=0.03),
     # CLIP ViT-L/14 takes 2 CPU seconds a picture, 4 with its gradient
     words=WordSettings(
         queries={name: DEFAULT_WORDS[name] for name in ("bed", "sofa", "plant", "bookshelf")}, steps=4

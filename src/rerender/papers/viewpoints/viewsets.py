@@ -125,7 +125,7 @@ class RoomViews:
     def __init__(self, painted: PaintedMesh, settings: ViewSettings, seed: int) -> None:
         self.painted, self.settings, self.seed = painted, settings, seed
         self.whole = PaintedViews(painted, settings.size)
-        self.judge = PaintedViews(painted, settings.mask_size)
+        self.judge = self.whole.at_size(settings.mask_size)
         rng = np.random.default_rng(seed)
         most = max(settings.counts)
         self.draws = [
