@@ -33,7 +33,7 @@ AFTER_EVALUATE = {
         "metamers_figure",
         "metamers_video",
     ),
-    *("aggregate_metrics", "aggregate_verdicts", "all"),
+    *("aggregate_metrics", "aggregate_verdicts", "aggregate_overview", "all"),
 }
 ENVMAPS_AFTER_INVERT = {
     *(
@@ -44,7 +44,7 @@ ENVMAPS_AFTER_INVERT = {
         "envmaps_figure",
         "envmaps_video",
     ),
-    *("aggregate_metrics", "aggregate_verdicts", "all"),
+    *("aggregate_metrics", "aggregate_verdicts", "aggregate_overview", "all"),
 }
 VIEWPOINTS_AFTER_SEARCH = {
     *(
@@ -54,7 +54,7 @@ VIEWPOINTS_AFTER_SEARCH = {
         "viewpoints_table",
         "viewpoints_figure",
     ),
-    *("aggregate_metrics", "aggregate_verdicts", "all"),
+    *("aggregate_metrics", "aggregate_verdicts", "aggregate_overview", "all"),
 }
 MATERIALS_AFTER_FIT = {
     *(
@@ -65,12 +65,12 @@ MATERIALS_AFTER_FIT = {
         "materials_figure",
         "materials_video",
     ),
-    *("aggregate_metrics", "aggregate_verdicts", "all"),
+    *("aggregate_metrics", "aggregate_verdicts", "aggregate_overview", "all"),
 }
 ENVMAPS_AFTER_FIT = ENVMAPS_AFTER_INVERT | {"envmaps_fit"}
 PHYSICS_AFTER_RUN = {
     *("physics_metrics", "physics_table", "physics_films", "physics_sequences"),
-    *("aggregate_metrics", "aggregate_verdicts", "all"),
+    *("aggregate_metrics", "aggregate_verdicts", "aggregate_overview", "all"),
 }
 PHYSICS_RUNS = {
     *("physics_rigid_mass", "physics_rigid_contact", "physics_lame", "physics_control_fem"),
@@ -152,6 +152,7 @@ def test_every_artefact_is_there(finished: Workspace) -> None:
         "materials/videos/spots_ball.mp4",
         *(f"materials/fine/known/spots_ball/interior/{name}/object.glb" for name in ("joint", "two")),
         *("metrics.parquet", "verdicts.csv", "verdicts.md", "verdicts.html"),
+        *("overview.png", "overview.pdf", "overview.parquet"),
     ]
     assert [name for name in wanted if not (folder / name).is_file()] == []
     runs = sorted((folder / "metamers" / "runs").glob("*/*/*/s*"))
@@ -204,7 +205,7 @@ def test_a_comment_or_a_docstring_reruns_nothing(finished: Workspace) -> None:
     ("module", "rules"),
     [
         ("src/rerender/papers/metamers/videos.py", {"metamers_video", "all"}),
-        ("src/rerender/papers/metamers/figure_curves.py", {"metamers_figure", "all"}),
+        ("src/rerender/papers/metamers/figure_curves.py", {"metamers_figure", "aggregate_overview", "all"}),
         ("src/rerender/reporting/verdicts.py", {"aggregate_verdicts", "all"}),
         ("src/rerender/papers/metamers/evaluate.py", AFTER_EVALUATE),
         ("src/rerender/papers/metamers/optimise.py", AFTER_OPTIMISE),
@@ -221,13 +222,13 @@ def test_a_comment_or_a_docstring_reruns_nothing(finished: Workspace) -> None:
         ("src/rerender/papers/physics/tiers.py", set()),
         ("src/rerender/papers/envmaps/fit.py", ENVMAPS_AFTER_FIT),
         ("src/rerender/papers/envmaps/inversion.py", ENVMAPS_AFTER_INVERT),
-        ("src/rerender/papers/envmaps/figure_galleries.py", {"envmaps_figure", "all"}),
+        ("src/rerender/papers/envmaps/figure_galleries.py", {"envmaps_figure", "aggregate_overview", "all"}),
         ("src/rerender/papers/envmaps/tiers.py", set()),
         ("src/rerender/papers/viewpoints/descent.py", VIEWPOINTS_AFTER_SEARCH),
-        ("src/rerender/papers/viewpoints/figures.py", {"viewpoints_figure", "all"}),
+        ("src/rerender/papers/viewpoints/figures.py", {"viewpoints_figure", "aggregate_overview", "all"}),
         ("src/rerender/papers/viewpoints/tiers.py", set()),
         ("src/rerender/papers/materials/experiment.py", MATERIALS_AFTER_FIT),
-        ("src/rerender/papers/materials/figures.py", {"materials_figure", "all"}),
+        ("src/rerender/papers/materials/figures.py", {"materials_figure", "aggregate_overview", "all"}),
         ("src/rerender/papers/materials/tiers.py", set()),
         ("src/rerender/papers/metamers/references.py", AFTER_OPTIMISE | {"metamers_references"}),
         ("src/rerender/catalogue/scenes.py", set()),

@@ -58,6 +58,35 @@ rule aggregate_verdicts:
         "../scripts/aggregate_verdicts.py"
 
 
+rule aggregate_overview:
+    input:
+        unpack(overview_figures),
+    output:
+        png=report(
+            "<results>/{tier}/overview.png",
+            caption="../report/overview.rst",
+            category="overview",
+            subcategory="figures",
+            labels={"figure": "overview", "tier": "{tier}"},
+        ),
+        files=multiext("<results>/{tier}/overview", ".pdf", ".parquet"),
+    log:
+        "<logs>/{tier}/overview.log",
+    benchmark:
+        "<benchmarks>/{tier}/overview.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code("rerender.reporting.overview"),
+        stack=stack("rerender.reporting.overview"),
+    message:
+        "One example of each paper ({wildcards.tier})"
+    script:
+        "../scripts/aggregate_overview.py"
+
+
 rule verdicts:
     input:
         expand("<results>/{tier}/verdicts.{ext}", tier=TIER, ext=["csv", "md", "html"]),
@@ -82,6 +111,7 @@ rule all_figures:
         rules.physics_figures.input,
         rules.viewpoints_figures.input,
         rules.materials_figures.input,
+        expand("<results>/{tier}/overview.png", tier=TIER),
     localrule: True
 
 

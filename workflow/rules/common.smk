@@ -4,7 +4,15 @@ import sys
 from pathlib import Path
 
 from rerender.core.errors import UserError
-from rerender.workflow import assets, envmaps, materials, metamers, physics, viewpoints
+from rerender.workflow import (
+    assets,
+    envmaps,
+    materials,
+    metamers,
+    overview,
+    physics,
+    viewpoints,
+)
 from rerender.workflow.session import Session
 from rerender.workflow.targets import check_targets, check_writable, requested
 from snakemake.exceptions import WorkflowError
@@ -458,6 +466,11 @@ def material_names_params(wildcards):
 def material_figure_inputs(wildcards):
     """Finished jobs, or metric rows, that a figure is drawn from."""
     return materials.figure_inputs(SESSION, wildcards.tier, wildcards.name)
+
+
+def overview_figures(wildcards):
+    """The data of one figure of each paper."""
+    return overview.inputs(SESSION, wildcards.tier)
 
 
 def claims_files():

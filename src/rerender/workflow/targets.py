@@ -45,6 +45,7 @@ TOP_FILES = (
     "metrics.parquet",
     "report.zip",
     *(f"verdicts.{ext}" for ext in ("csv", "html", "md", "parquet")),
+    *(f"overview.{ext}" for ext in ("png", "pdf", "parquet")),
 )
 RESOURCES: Mapping[str, str] = {
     **{"meshes": "ply", "grounds": "ply", "envmaps": "exr", "textures": "exr"},

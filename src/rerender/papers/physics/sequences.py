@@ -18,7 +18,7 @@ from rerender.papers.physics.looks import Look
 from rerender.papers.physics.subjects import EstimateRequest, Subject
 from rerender.papers.physics.videos import METHOD, WORLDS
 from rerender.reporting import captions, style
-from rerender.reporting.grids import picture_at, spread_indices, text_at
+from rerender.reporting.grids import picture_at, png_bytes, spread_indices, text_at
 
 if TYPE_CHECKING:
     import polars as pl
@@ -111,7 +111,9 @@ def draw_sequences(columns: Mapping[str, Reels], tier: str) -> tuple[Figure, pl.
         for row, name in enumerate(ROWS):
             picture = blend(reels[name])
             picture_at(figure, (left, TOP + row * (CELL + GAP), CELL, CELL), picture)
-            shown.append({"column": title, "row": name, "frames": len(reels[name])})
+            shown.append(
+                {"column": title, "row": name, "frames": len(reels[name]), "png": png_bytes(picture)}
+            )
     for row, name in enumerate(ROWS):
         text_at(figure, 0.02, TOP + row * (CELL + GAP) + CELL / 2, name, fontsize=8)
     style.add_footnote(figure, note)
