@@ -6,6 +6,7 @@ PyTorch. So a problem calls `render(...)`, then `loss.backward()`, and gradients
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -50,6 +51,9 @@ class Renderer:
         missing = [key for key in self.keys if key not in self.parameters]
         if missing:
             raise KeyError(f"no scene parameter {missing}; there are {sorted(self.parameters.keys())}")
+        if self.keys:
+            # every update looks at all parameters that are there, more than a hundred of a small scene
+            self.parameters.keep([f"{re.escape(key)}$" for key in self.keys])
 
     def shape(self, key: str) -> tuple[int, ...]:
         """Return the shape of a scene parameter; scalars and flat arrays have one axis."""
