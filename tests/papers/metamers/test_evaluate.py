@@ -96,6 +96,8 @@ def test_every_run_is_judged_and_the_first_seed_of_every_model_is_shown(tmp_path
     assert shown.values["chamfer_ratio"] == value["mae", 1, "chamfer_ratio"]
     views = pl.read_parquet(runs[0].by_view)
     assert views.group_by("state").len().sort("state").rows() == [("best", 24), ("ceiling", 8), ("start", 24)]
+    starts = views.filter(state="start", measure="pixel_error").sort("model", "seed", "view")["value"]
+    assert starts[:4].equals(starts[4:8])  # all began at one sphere, which is rendered once
     mine = views.filter(model="mae", seed=1, state="best", judge="mae", measure="similarity")["value"]
     assert mine.mean() == pytest.approx(value["mae", 1, "similarity/mae"])
     errors = views.filter(model="mae", seed=1, state="best", measure="pixel_error")["value"]

@@ -2,7 +2,7 @@
 every available model. One process judges them all: networks are loaded, and the target is rendered, once.
 
 Each render purpose (target, ceiling, start, best) has a seed stream of its own, so no comparison shares
-noise. Similarities come with two references: that of the start, and that of the target with itself under
+noise. Runs that begin at the same state share its renders. Similarities come with two references: that of the start, and that of the target with itself under
 another seed (the noise ceiling); normalised = (s - start) / (ceiling - start).
 """
 
@@ -67,6 +67,8 @@ MIN_SPAN = 1e-6
 """Smallest gap between start and ceiling similarity that can be normalised by."""
 TURNTABLE_SPP = 16
 """Samples per pixel of turntables: they are looked at, and nothing is measured on them."""
+SURFACE_SAMPLES = 20_000
+"""Points on a surface, unless the settings say otherwise."""
 FORWARD_VIEWS = 2
 """Views whose derivatives are shown."""
 VIEW_COLUMNS = ("model", "seed", "state", "measure", "judge", "view", "value")
@@ -98,14 +100,23 @@ class Renders:
 
 
 @dataclass(frozen=True, eq=False)
+class Start:
+    """A state that runs begin at: its renders and, of a shape, its Chamfer distance from the target."""
+
+    renders: Renders
+    chamfer: float | None
+
+
+@dataclass(frozen=True, eq=False)
 class Court:
-    """What all runs of a scene and light are judged with: networks, and the target rendered twice (see above)."""
+    """What all runs of a scene and light are judged with: networks, the target rendered twice (see above), and starts."""
 
     request: EvaluateRequest
     session: Session
     judges: Mapping[str, VisionModel]
     target: Renders
     ceilings: dict[str, float] = field(default_factory=dict)
+    starts: dict[bytes, Start] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -199,9 +210,10 @@ def write_by_view(path: Path, records: Sequence[Mapping[str, Any]]) -> None:
 
 def judge(court: Court, run: RunFiles) -> Judged:
     """Render a run's start and result with fresh seeds, and judge them."""
-    final, renders = load_tree(run.final), Renders()
-    for purpose in ("start", "best"):
-        render(court, renders, purpose, run, final[purpose])
+    final = load_tree(run.final)
+    start = start_of(court, final["start"])
+    renders = Renders(dict(start.renders.seen), dict(start.renders.unseen))
+    render(court, renders, "best", run, final["best"])
     images = {"target": court.target.seen["target"], **renders.seen}
     rows: dict[str, tuple[float | None, int]] = dict(image_rows(court, final, renders))
     seen = pictures(renders, ("start", "best"))
@@ -226,12 +238,26 @@ def judge(court: Court, run: RunFiles) -> Judged:
     seen |= top_classes(opinions)
     truth: Tree = {}
     if court.request.settings.family == "geometry":
-        rows |= geometry_rows(court, run, final)
+        rows |= geometry_rows(court, run, final, start)
     else:
         values, textures, truth = material_rows(court, final)
         rows |= values
         seen |= textures
     return Judged(finish(court, run, rows), seen, truth, by_view)
+
+
+def start_of(court: Court, state: Tree) -> Start:
+    """Render a state that runs begin at, once for all that do."""
+    key = b"".join(np.ascontiguousarray(state[name]).tobytes() for name in sorted(state))
+    if key not in court.starts:
+        renders, chamfer = Renders(), None
+        render(court, renders, "start", None, state)
+        if court.request.settings.family == "geometry":
+            samples = court.request.settings.chamfer_samples or SURFACE_SAMPLES
+            world = court.session.world
+            chamfer = geometry_metrics(as_mesh(state), world.mesh, samples, seed=0)["chamfer_l1"]
+        court.starts[key] = Start(renders, chamfer)
+    return court.starts[key]
 
 
 def described(court: Court, cameras: Sequence[Camera], state: Tree | None, *, batched: bool) -> Scene:
@@ -262,7 +288,7 @@ def as_mesh(state: Tree) -> Mesh:
 def render(
     court: Court, into: Renders, purpose: str, run: RunFiles | None, state: Tree | None = None
 ) -> None:
-    """Render the target (no `run`), or a state of a run, for one purpose with a seed stream of its own."""
+    """Render the target (no `state`), or a state, for one purpose with a seed stream of its own, and of the run's if it is one's."""
     request, world = court.request, court.session.world
     stream = SeedStream((request.scene.id, request.envmap.id, "evaluate", purpose))
     if run is not None:
@@ -340,13 +366,15 @@ def turntable(court: Court, state: Tree | None) -> np.ndarray:
     return to_uint8(tonemapped(radiance))
 
 
-def geometry_rows(court: Court, run: RunFiles, final: Tree) -> dict[str, tuple[float | None, int]]:
+def geometry_rows(
+    court: Court, run: RunFiles, final: Tree, begun: Start
+) -> dict[str, tuple[float | None, int]]:
     """Return distances between surfaces, and the silhouettes' overlap on unseen views."""
     settings, world = court.request.settings, court.session.world
-    samples = settings.chamfer_samples or 20_000
+    samples = settings.chamfer_samples or SURFACE_SAMPLES
     best, target = as_mesh(final["best"]), world.mesh
     found = geometry_metrics(best, target, samples, seed=run.seed)
-    start = geometry_metrics(as_mesh(final["start"]), target, samples, seed=run.seed)
+    assert begun.chamfer is not None
     cameras = unseen_cameras(world, settings.heldout_views)
     masks = [
         silhouettes(described(court, cameras, state, batched=False), OBJECT)
@@ -355,8 +383,8 @@ def geometry_rows(court: Court, run: RunFiles, final: Tree) -> dict[str, tuple[f
     rows: dict[str, tuple[float | None, int]] = {name: (value, samples) for name, value in found.items()}
     for name in ("volume", "vertices", "faces"):
         rows[name] = (found[name], 1)
-    rows["chamfer_start"] = (start["chamfer_l1"], samples)
-    rows["chamfer_ratio"] = (start["chamfer_l1"] / found["chamfer_l1"], samples)
+    rows["chamfer_start"] = (begun.chamfer, samples)
+    rows["chamfer_ratio"] = (begun.chamfer / found["chamfer_l1"], samples)
     rows["silhouette_iou"] = (silhouette_iou(*masks), len(cameras))
     return rows
 
