@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pytest
 from tests.workflow.conftest import Workspace
 
@@ -165,6 +166,15 @@ def test_every_artefact_is_there(finished: Workspace) -> None:
         assert json.loads((run / "manifest.json").read_text())["stage"] == "metamers_optimise"
 
 
+def test_the_overview_shows_start_result_and_target_of_every_paper(finished: Workspace) -> None:
+    shown = pl.read_parquet(finished.folder / RESULTS / "overview.parquet")
+    pictures = shown.group_by("paper", maintain_order=True).agg("picture")
+    assert pictures["paper"].to_list() == ["metamers", "envmaps", "materials", "viewpoints", "physics"]
+    for titles in pictures["picture"].to_list():
+        assert len(titles) >= 3
+        assert [title.split()[0].strip(",:") for title in titles[:3]] == ["start", "found", "target"]
+
+
 def test_blocked_models_are_shown_and_not_run(finished: Workspace) -> None:
     assert "blocked (weights)" in (finished.folder / RESULTS / "metamers/tables/t2.md").read_text()
     assert not list((finished.folder / RESULTS / "metamers/runs").glob("*/*/lpips"))
@@ -293,7 +303,7 @@ def test_the_report_holds_every_table_figure_and_video(finished: Workspace, tmp_
         *(f"f{i}.png" for i in range(1, 5)),
         *(f"table{i}.html" for i in range(1, 4)),
         *(f"{name}.png" for name in ENVMAPS_FIGURES),
-        "verdicts.html",
+        *("verdicts.html", "overview.png"),
     } <= set(names)
     runs = list((finished.folder / RESULTS / "metamers/runs").glob("*/*/*/s*"))
     videos = list((finished.folder / RESULTS).rglob("*.mp4"))
