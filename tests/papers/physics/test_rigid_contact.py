@@ -71,6 +71,24 @@ def test_an_estimate_on_an_average_ground_is_wrong_unless_the_ground_is_average(
         assert bool(np.abs(difference).max() < 1e-12) is exact
 
 
+@pytest.mark.parametrize("variant", ["default", "frictionless", "inelastic"])
+def test_the_true_motion_is_that_of_the_whole_truth_whatever_an_estimate_assumes(variant: str) -> None:
+    """Videos show it: an estimate without friction must not make the truth slide."""
+    (subject,) = rigid_contact.subjects(request(variant, seconds=0.5))
+    (whole,) = rigid_contact.subjects(request(seconds=0.5))
+    assert torch.equal(subject.true_motion(), whole.motion(whole.truth))
+    same = torch.equal(subject.true_motion(), subject.motion(subject.truth))
+    assert same is (variant == "default")
+
+
+def test_the_true_motion_of_fine_steps_is_finer() -> None:
+    (fine,), (whole,) = (
+        rigid_contact.subjects(request(variant, seconds=0.5)) for variant in ("fine", "default")
+    )
+    apart = float((fine.true_motion() - whole.true_motion()).abs().max())
+    assert 0.0 < apart < 0.1
+
+
 def test_a_far_guess_is_another_draw_and_objects_are_those_of_the_other_variants() -> None:
     (far,), (near,) = (list(rigid_contact.subjects(request(variant))) for variant in ("far", "default"))
     assert far.truth == near.truth

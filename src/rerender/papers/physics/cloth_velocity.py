@@ -15,7 +15,7 @@ import torch
 from rerender.papers.physics.fields import FieldSubject
 from rerender.papers.physics.looks import Look
 from rerender.papers.physics.specs import ClothVelocitySettings
-from rerender.papers.physics.subjects import DTYPE, EstimateRequest
+from rerender.papers.physics.subjects import DTYPE, EstimateRequest, refinement
 from rerender.simulation.cloth_mesh import sheet
 from rerender.simulation.elements import make_bends, make_springs, make_triangles
 from rerender.simulation.particles import ParticleClock, ParticleSystem, simulate_particles
@@ -88,7 +88,7 @@ def _subject(request: EstimateRequest, thing: Cloth, name: str) -> FieldSubject:
     def loss_of(method: str) -> Callable[[torch.Tensor], torch.Tensor]:
         variant = request.job.variant
         with torch.no_grad():
-            goal = thing.move(truth, settings.frames, 2 if variant == "fine" else 1)
+            goal = thing.move(truth, settings.frames, refinement(variant))
             seed = request.seeds(name).seed("noise")
             target = look.recorded(goal, variant, settings.noise, seed)
         if method == "diffphysics":

@@ -15,7 +15,7 @@ import torch
 from rerender.papers.physics.estimation import Loss
 from rerender.papers.physics.looks import Look
 from rerender.papers.physics.specs import LameSettings
-from rerender.papers.physics.subjects import DTYPE, EstimateRequest, Subject
+from rerender.papers.physics.subjects import DTYPE, EstimateRequest, Subject, refinement
 from rerender.simulation.elements import make_tets, tet_inverse_mass
 from rerender.simulation.particles import ParticleClock, ParticleSystem, simulate_particles
 from rerender.simulation.stability import particle_bound, require_stable
@@ -85,25 +85,34 @@ def _subject(request: EstimateRequest, thing: Beam, name: str) -> Subject:
     }
     colour = torch.tensor(COLOUR, dtype=DTYPE)
     look = Look(thing.faces, colour, settings.view, request.raster)
+    finer = refinement(request.job.variant)
 
     def moved(values: Mapping[str, torch.Tensor]) -> torch.Tensor:
         return thing.move(values[MU].exp(), values[LAMBDA].exp(), settings.frames)
 
     def loss_of(method: str) -> Loss:
         with torch.no_grad():
-            refine = 2 if request.job.variant == "fine" else 1
-            goal = thing.move(_tensor(truth[MU]), _tensor(truth[LAMBDA]), settings.frames, refine)
+            goal = thing.move(_tensor(truth[MU]), _tensor(truth[LAMBDA]), settings.frames, finer)
             seed = request.seeds(name).seed("noise")
             target = look.recorded(goal, request.job.variant, settings.noise, seed)
         if method == "diffphysics":
             return lambda values: ((moved(values) - goal) ** 2).mean()
         return lambda values: ((look.film(moved(values)) - target) ** 2).mean()
 
-    def motion(values: Mapping[str, float]) -> torch.Tensor:
+    def motion(values: Mapping[str, float], refine: int = 1) -> torch.Tensor:
         with torch.no_grad():
-            return thing.move(_tensor(values[MU]), _tensor(values[LAMBDA]), VIDEO_FRAMES)
+            return thing.move(_tensor(values[MU]), _tensor(values[LAMBDA]), VIDEO_FRAMES, refine)
 
-    return Subject(name, truth, guess, motion, look, {"random": guess}, loss_of=loss_of)
+    return Subject(
+        name,
+        truth,
+        guess,
+        motion=motion,
+        true_motion=lambda: motion(truth, finer),
+        look=look,
+        answers={"random": guess},
+        loss_of=loss_of,
+    )
 
 
 def _tensor(value: float) -> torch.Tensor:

@@ -10,7 +10,7 @@ import torch
 from rerender.papers.physics.fields import FieldSubject
 from rerender.papers.physics.looks import Look
 from rerender.papers.physics.specs import ParticleMassSettings
-from rerender.papers.physics.subjects import DTYPE, EstimateRequest
+from rerender.papers.physics.subjects import DTYPE, EstimateRequest, refinement
 from rerender.simulation.elements import make_tets, tet_inverse_mass
 from rerender.simulation.particles import ParticleClock, ParticleSystem, simulate_particles
 from rerender.simulation.stability import particle_bound, require_stable
@@ -77,7 +77,7 @@ def _subject(request: EstimateRequest, thing: Ball, name: str) -> FieldSubject:
     def loss_of(method: str) -> Callable[[torch.Tensor], torch.Tensor]:
         variant = request.job.variant
         with torch.no_grad():
-            goal = thing.move(thing.mass, speed, settings.frames, 2 if variant == "fine" else 1)
+            goal = thing.move(thing.mass, speed, settings.frames, refinement(variant))
             seed = request.seeds(name).seed("noise")
             target = look.recorded(goal, variant, settings.noise, seed)
         if method == "diffphysics":

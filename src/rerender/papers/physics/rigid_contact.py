@@ -21,7 +21,7 @@ from rerender.papers.physics.rigid_scene import draw_colour
 from rerender.papers.physics.shapes import shape
 from rerender.papers.physics.specs import ContactSettings, RasterSettings
 from rerender.papers.physics.staged import Residual, Stage, search_staged
-from rerender.papers.physics.subjects import DTYPE, EstimateRequest, Subject
+from rerender.papers.physics.subjects import DTYPE, EstimateRequest, Subject, refinement
 from rerender.simulation.mass_properties import solid
 from rerender.simulation.rigid import RigidBodies, RigidClock, RigidState, rotate, simulate, world_points
 from rerender.simulation.stability import require_stable, rigid_bound
@@ -177,9 +177,9 @@ def _subject(request: EstimateRequest, name: str) -> Subject:
 
     guess = shown(other if variant == "far" else near)
 
-    def motion(values: Mapping[str, float]) -> torch.Tensor:
+    def first_launch(values: Mapping[str, float], refine: int = 1) -> torch.Tensor:
         with torch.no_grad():
-            return thing.move(_tensors({**assumed, **values}), VIDEO_FRAMES)[:VIDEO_FRAMES]
+            return thing.move(_tensors(values), VIDEO_FRAMES, refine)[:VIDEO_FRAMES]
 
     return Subject(
         name,
@@ -188,7 +188,8 @@ def _subject(request: EstimateRequest, name: str) -> Subject:
         solve=lambda method, folder: search_staged(
             guess, residuals(request, thing, truth, method, name), settings.iterations, folder
         ),
-        motion=motion,
+        motion=lambda values: first_launch({**assumed, **values}),
+        true_motion=lambda: first_launch(truth, refinement(variant)),
         look=thing.look(request.raster),
         answers={"random": shown(other), "average": shown(training_means(settings, volume))},
     )
@@ -202,7 +203,7 @@ def residuals(
     variant, look = request.job.variant, thing.look(request.raster)
     assumed = assumptions(settings, variant)
     with torch.no_grad():
-        goal = thing.move(_tensors(truth), settings.frames, 2 if variant == "fine" else 1)
+        goal = thing.move(_tensors(truth), settings.frames, refinement(variant))
         seed = request.seeds(name).seed("noise")
         target = look.recorded(goal, variant, settings.noise, seed)
 

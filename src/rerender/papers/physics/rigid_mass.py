@@ -21,7 +21,7 @@ from rerender.papers.physics.rigid_scene import (
     positions,
 )
 from rerender.papers.physics.specs import RigidMassSettings
-from rerender.papers.physics.subjects import DTYPE, EstimateRequest, Subject
+from rerender.papers.physics.subjects import DTYPE, EstimateRequest, Subject, refinement
 
 MASS = "mass"
 UNITS: Mapping[str, str] = {MASS: "kg"}
@@ -58,10 +58,10 @@ def _subject(request: EstimateRequest, name: str, mean: float, scan: list[float]
     thing = draw_object(name, settings, request.seeds(name))
     guess = {MASS: thing.guess}
 
-    def motion(values: Mapping[str, float]) -> torch.Tensor:
+    def motion(values: Mapping[str, float], refine: int = 1) -> torch.Tensor:
         frames = list(range(round(settings.fps * settings.seconds)))
         with torch.no_grad():
-            return positions(thing, move(thing, _tensor(values[MASS]), settings), frames)
+            return positions(thing, move(thing, _tensor(values[MASS]), settings, refine), frames)
 
     return Subject(
         name,
@@ -69,6 +69,7 @@ def _subject(request: EstimateRequest, name: str, mean: float, scan: list[float]
         guess=guess,
         loss_of=lambda method: _loss(request, thing, method),
         motion=motion,
+        true_motion=lambda: motion({MASS: thing.mass}, refinement(request.job.variant)),
         look=look_of(thing, settings.view, request.raster),
         answers={"random": guess, "average": {MASS: mean}},
         starts=[{MASS: mass} for mass in scan],
@@ -81,8 +82,8 @@ def _loss(request: EstimateRequest, thing: RigidObject, method: str) -> Loss:
     variant, look = request.job.variant, look_of(thing, settings.view, request.raster)
     frames = frames_shown(settings)
     with torch.no_grad():
-        refine = 2 if variant == "fine" else 1
-        truth = positions(thing, move(thing, _tensor(thing.mass), settings, refine), frames)
+        moved = move(thing, _tensor(thing.mass), settings, refinement(variant))
+        truth = positions(thing, moved, frames)
         seed = request.seeds(thing.name).seed("noise")
         target = look.recorded(truth, variant, settings.noise, seed)
 

@@ -32,28 +32,35 @@ DTYPE = torch.float64
 SEARCHES = ("gradsim", "diffphysics", "blackbox")
 
 
+def refinement(variant: str) -> int:
+    """Return how many steps of a variant's truth there are for one of the estimate."""
+    return 2 if variant == "fine" else 1
+
+
 @dataclass(frozen=True)
 class Subject:
     """One object: true and guessed parameters, and what methods need.
 
     `loss_of(method)` makes the loss of a search, over the logarithms of the parameters by name, each of shape (1,);
     `solve(method, folder)` is a search of its own instead, that may keep its state in the folder. `starts` are further parameters where a search may begin; `answers` those of methods that search nothing.
-    `motion(values)` are the vertices (T, V, 3) [m] of all frames with some parameters, for pictures and videos; `look` films them.
+    `motion(values)` are the vertices (T, V, 3) [m] of all frames as an estimate with some parameters has them, for pictures and videos;
+    `true_motion()` those of the truth, which some variants simulate otherwise. `look` films both.
     """
 
     name: str
     truth: Mapping[str, float]
     guess: Mapping[str, float]
     motion: Callable[[Mapping[str, float]], torch.Tensor]
+    true_motion: Callable[[], torch.Tensor]
     look: Look
     answers: Mapping[str, Mapping[str, float]]
     loss_of: Callable[[str], Loss] | None = None
     solve: Callable[[str, Path], Estimate] | None = None
     starts: Sequence[Mapping[str, float]] = ()
 
-    def film(self, values: Mapping[str, float]) -> torch.Tensor:
-        """Return all frames (T, S, S, 4) with some parameters."""
-        return self.look.film(self.motion(values))
+    def film(self, values: Mapping[str, float] | None = None) -> torch.Tensor:
+        """Return all frames (T, S, S, 4) as an estimate with some parameters has them; of the truth without."""
+        return self.look.film(self.true_motion() if values is None else self.motion(values))
 
 
 @dataclass(frozen=True)

@@ -95,15 +95,10 @@ def make_control_video(request: ControlRequest, run: JobFiles, out: Path | str) 
 def _estimate_frames(request: EstimateRequest, subjects: Iterable[Subject], final: Tree) -> Iterator[Frame]:
     for subject in subjects:
         found = final[subject.name]
-        shown = {
-            "truth": found["truth"],
-            "first guess": found["guess"],
-            "from video": found["estimates"][METHOD],
-        }
-        reels = {
-            f"{title}: {_printed(request, values)}": pictures(subject.film(values))
-            for title, values in shown.items()
-        }
+        answers = {"first guess": found["guess"], "from video": found["estimates"][METHOD]}
+        reels = {f"truth: {_printed(request, found['truth'])}": pictures(subject.film())}
+        for title, values in answers.items():
+            reels[f"{title}: {_printed(request, values)}"] = pictures(subject.film(values))
         yield from side_by_side(subject.name.replace("_", " "), reels)
 
 
