@@ -11,91 +11,38 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import time
-from collections.abc import Callable
 
 import torch
 
 from rerender.core.meshes import icosphere
+from rerender.papers.physics.curves import KERNELS, TWIN
+from rerender.papers.physics.growth import both_ways, measured, movers, seconds, soft_block
 from rerender.papers.physics.shapes import shape
+from rerender.papers.physics.specs import GrowthSettings
 from rerender.rendering.soft_rasteriser import SoftSettings, look_from, rasterise
 from rerender.rendering.soft_twin import rasterise_twin
-from rerender.simulation.elements import Tets, make_tets, tet_inverse_mass
 from rerender.simulation.mass_properties import solid
-from rerender.simulation.particles import ParticleClock, ParticleSystem, simulate_particles
+from rerender.simulation.particles import ParticleClock
 from rerender.simulation.rigid import RigidBodies, RigidClock, RigidState, simulate
-from rerender.simulation.tet_mesh import TetMesh, block
+from rerender.simulation.tet_mesh import block
 
 H = 1 / 3840
 REPEATS = 3
 
 
-def seconds(run: Callable[[], object]) -> float:
-    """Return the least CPU time of several calls after a first one [s]."""
-    run()
-    times = []
-    for _ in range(REPEATS):
-        begin = time.process_time()
-        run()
-        times.append(time.process_time() - begin)
-    return min(times)
-
-
-def torch_forces(tets: Tets, x: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
-    """Return stable Neo-Hookean forces (N, 3), written as anyone would in PyTorch."""
-    points, speeds = x[tets.corners], v[tets.corners]
-    edges = (points[:, 1:] - points[:, :1]).transpose(-1, -2)
-    rates = (speeds[:, 1:] - speeds[:, :1]).transpose(-1, -2)
-    f, fdot = edges @ tets.inverse, rates @ tets.inverse
-    ic = (f * f).sum(dim=(-1, -2))
-    stress = (tets.mu * (1 - 1 / (ic + 1)))[:, None, None] * f + tets.damping[:, None, None] * fdot
-    h = tets.volume[:, None, None] * stress @ tets.inverse.transpose(-1, -2)
-    x10, x20, x30 = edges.unbind(-1)
-    cofactor = torch.stack(
-        [torch.linalg.cross(x20, x30), torch.linalg.cross(x30, x10), torch.linalg.cross(x10, x20)], -1
-    )
-    g = cofactor / (6 * tets.volume)[:, None, None]
-    rest = 1 + 0.75 * tets.mu / tets.lam
-    pressure = tets.lam * (torch.linalg.det(f) - rest) + tets.damping * (g * rates).sum(dim=(-1, -2))
-    forces = -(h + (tets.volume * pressure)[:, None, None] * g)
-    own = torch.cat([-forces.sum(-1, keepdim=True), forces], dim=-1).transpose(-1, -2)
-    return torch.zeros_like(x).index_add(0, tets.corners.reshape(-1), own.reshape(-1, 3))
-
-
-def torch_steps(system: ParticleSystem, x: torch.Tensor, v: torch.Tensor, steps: int) -> torch.Tensor:
-    """Return the positions after some steps without contact, by plain PyTorch."""
-    gravity = torch.tensor([0.0, -9.8, 0.0])
-    assert system.tets is not None
-    for _ in range(steps):
-        v = v + H * (system.inverse_mass[:, None] * torch_forces(system.tets, x, v) + gravity)
-        x = x + H * v
-    return x
-
-
-def scene(mesh: TetMesh) -> tuple[ParticleSystem, torch.Tensor]:
-    """Return a block of soft material and its rest shape."""
-    rest, corners = torch.tensor(mesh.vertices, dtype=torch.float32), torch.tensor(mesh.tets)
-    tets = make_tets(rest, corners, 1000.0, 1000.0, 1.0)
-    return ParticleSystem(tet_inverse_mass(rest, corners, 10.0), tets=tets), rest
-
-
-def both_ways(move: Callable[[torch.Tensor], torch.Tensor], rest: torch.Tensor) -> None:
-    """Run forward and backward, from velocities to positions."""
-    v = torch.zeros_like(rest).requires_grad_()
-    move(v).sum().backward()
-
-
 def tetrahedra() -> None:
     """Compare a step of 1,080 tetrahedra with plain PyTorch."""
-    system, rest = scene(block((6, 6, 6), (1.0, 1.0, 1.0)))
+    system, rest = soft_block(block((6, 6, 6), (1.0, 1.0, 1.0)))
     assert system.tets is not None
     steps = 200
-    ours = lambda v: simulate_particles(system, rest, v, ParticleClock(H, steps), [steps])[0]  # noqa: E731
-    plain = lambda v: torch_steps(system, rest, v, steps)  # noqa: E731
+    moves = movers(system, rest, ParticleClock(H, steps))
     with torch.no_grad():
-        still = torch.zeros_like(rest)
-        assert torch.allclose(ours(still)[0], plain(still), atol=1e-5)
-    mine, torchs = (seconds(lambda run=run: both_ways(run, rest)) / steps * 1e3 for run in (ours, plain))
+        ours, plain = (moves[method](torch.zeros_like(rest)) for method in (KERNELS, TWIN))
+        assert torch.allclose(ours, plain, atol=1e-5)
+    mine, torchs = (
+        seconds(lambda run=moves[method]: both_ways(run, rest), REPEATS) / steps * 1e3
+        for method in (KERNELS, TWIN)
+    )
     count = len(system.tets.corners)
     print(
         f"{count} tetrahedra, forward and backward: {mine:.3f} ms a step, PyTorch {torchs:.2f} ms: {torchs / mine:.1f} times"
@@ -125,7 +72,7 @@ def rigid() -> None:
             simulate(bodies.with_mass(mass), start, RigidClock(1 / 960, steps)).x.sum().backward()
 
         print(
-            f"rigid {name}, {points.shape[1]} contact points: {seconds(run) / steps * 1e6:.2f} µs a step, both ways"
+            f"rigid {name}, {points.shape[1]} contact points: {seconds(run, REPEATS) / steps * 1e6:.2f} µs a step, both ways"
         )
 
 
@@ -143,7 +90,7 @@ def raster() -> None:
                     leaf, faces, colour, look_from(8.0, 30.0, 0.0), SoftSettings(size)
                 ).square().sum().backward()
 
-            ours, twin = (seconds(lambda m=m: run(m)) / 2 * 1e3 for m in (rasterise, rasterise_twin))
+            ours, twin = (seconds(lambda m=m: run(m), REPEATS) / 2 * 1e3 for m in (rasterise, rasterise_twin))
             print(
                 f"rasteriser {name}, {len(faces)} faces, {size} px: {ours:.1f} ms a frame, twin {twin:.1f} ms: {twin / ours:.1f} times"
             )
@@ -151,15 +98,10 @@ def raster() -> None:
 
 def growth() -> None:
     """Time a step of more and more tetrahedra."""
-    for cells in (3, 6, 12, 27):
-        system, rest = scene(block((cells,) * 3, (1.0, 1.0, 1.0)))
-        assert system.tets is not None
-        steps = max(4, 20000 // len(system.tets.corners))
-        run = lambda v: simulate_particles(system, rest, v, ParticleClock(1e-5, steps), [steps])[0]  # noqa: B023, E731
-        taken = seconds(lambda: both_ways(run, rest)) / steps  # noqa: B023
-        count = len(system.tets.corners)
+    for row in measured(GrowthSettings(), ["cpu"]):
+        taken, count = float(str(row["seconds_step"])), int(str(row["tetrahedra"]))
         print(
-            f"{count:>7} tetrahedra: {taken * 1e3:.3f} ms a step, {taken / count * 1e9:.0f} ns a tetrahedron"
+            f"{count:>7} tetrahedra, {row['method']}: {taken * 1e3:.3f} ms a step, {taken / count * 1e9:.0f} ns a tetrahedron"
         )
 
 
@@ -197,9 +139,9 @@ def newton_step() -> None:
         tape.backward(grads={last: wp.ones_like(last)})
         tape.zero()
 
-    system, rest = scene(mesh)
-    ours = lambda v: simulate_particles(system, rest, v, ParticleClock(H, steps), [steps])[0]  # noqa: E731
-    theirs, mine = (seconds(each) / steps * 1e3 for each in (run, lambda: both_ways(ours, rest)))
+    system, rest = soft_block(mesh)
+    ours = movers(system, rest, ParticleClock(H, steps))[KERNELS]
+    theirs, mine = (seconds(each, REPEATS) / steps * 1e3 for each in (run, lambda: both_ways(ours, rest)))
     print(
         f"{model.tet_count} tetrahedra, both ways: {mine:.3f} ms a step, Newton {theirs:.2f} ms: {theirs / mine:.1f} times"
     )

@@ -134,6 +134,7 @@ def expected_physics_counts(tier: str) -> dict[str, int]:
         runs[f"physics_{job.experiment}"] += 1
     return runs | {
         "physics_landscape": 1,
+        "physics_growth": 1,
         "physics_convnet": 1,
         "physics_metrics": 1,
         "physics_table": len(physics.TABLES),

@@ -82,7 +82,7 @@ def test_only_renderers_and_networks_ask_for_a_gpu() -> None:
         "envmaps_invert",
         "envmaps_edit",
         "envmaps_own_edit",
-        "physics_convnet",
+        *("physics_convnet", "physics_growth"),
         *(
             f"viewpoints_{name}"
             for name in ("search", "present", "stills", "basins", "gradients", "views", "predictor")

@@ -300,6 +300,30 @@ rule physics_convnet:
         "../scripts/physics_convnet.py"
 
 
+rule physics_growth:
+    output:
+        rows=ensure("<results>/{tier}/physics/growth/rows.parquet", non_empty=True),
+        manifest="<results>/{tier}/physics/growth/manifest.json",
+    log:
+        "<logs>/{tier}/physics/growth/rows.log",
+    benchmark:
+        "<benchmarks>/{tier}/physics/growth/rows.tsv"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=physics_growth_params,
+        variant=VARIANT,
+        code=code("rerender.papers.physics.growth"),
+        stack=stack("rerender.papers.physics.growth"),
+    message:
+        "Time of a step of more and more tetrahedra ({wildcards.tier})"
+    script:
+        "../scripts/physics_growth.py"
+
+
 rule physics_metrics:
     input:
         physics_metric_files,
@@ -376,7 +400,7 @@ rule physics_figure:
     benchmark:
         "<benchmarks>/{tier}/physics/figures/{name}.tsv"
     wildcard_constraints:
-        name="fig(2|4[ab])|demos",
+        name="fig(2|4[ab])|demos|growth",
     threads: 1
     resources:
         mem_mb=1000,

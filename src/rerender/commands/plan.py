@@ -162,6 +162,7 @@ def _physics_jobs(session: Session, tier: str) -> dict[str, int]:
     return {
         "runs": len(physics.jobs(session, tier)),
         "landscape": 1,
+        "growth": 1,
         "convnet": 1,
         "tables": len(physics.TABLES),
         "figures": len(physics.DRAWN) + 1,

@@ -15,8 +15,8 @@ from rerender.papers.physics.specs import GRID_KEYS
 from rerender.workflow.session import Session, remembered
 
 TABLES = ("table1", "table2", "table3")
-FIGURES = ("fig2", "fig3", "fig4a", "fig4b", "frames", "demos")
-DRAWN = ("fig2", "fig4a", "fig4b", "demos")
+FIGURES = ("fig2", "fig3", "fig4a", "fig4b", "frames", "demos", "growth")
+DRAWN = ("fig2", "fig4a", "fig4b", "demos", "growth")
 """Figures that a job of their own draws from tables of numbers."""
 SEQUENCES = (RIGID_MASS, LAME, CONTROL_CLOTH, CONTROL_WALKER, CONTROL_FEM)
 """The columns of Figure 3."""
@@ -97,6 +97,8 @@ def figure_data(session: Session, tier: str, name: str) -> list[str]:
         return []
     if name == "fig2":
         return [f"<results>/{tier}/physics/landscape/curves.parquet"]
+    if name == "growth":
+        return [f"<results>/{tier}/physics/growth/rows.parquet"]
     experiment = {"fig4a": CONTROL_FEM, "fig4b": CONTROL_CLOTH}[name]
     runs = [run for run in jobs(session, tier) if run.experiment == experiment]
     return [run_file(tier, run, "trace.parquet") for run in runs]
@@ -130,6 +132,11 @@ def convnet_params(session: Session, tier: str) -> dict[str, Any]:
 def landscape_params(session: Session, tier: str) -> dict[str, Any]:
     """Return what Figure 2's landscape needs."""
     return session.physics(tier).landscape.model_dump()
+
+
+def growth_params(session: Session, tier: str) -> dict[str, Any]:
+    """Return which sizes are timed."""
+    return session.physics(tier).growth.model_dump()
 
 
 @remembered

@@ -1,4 +1,4 @@
-"""The four curves of Figure 2: what is compared, where they are known, and what their rows are called. Light, for who draws them."""
+"""Names of what is drawn as curves: Figure 2's, where they are known, and what their rows are called; what growth compares. Light, for who draws them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ SELECTIONS: Mapping[str, Sequence[int]] = MappingProxyType(
 """The four curves: which frames are compared."""
 COMPARED: tuple[float, ...] = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0)
 """Masses at which the published curves are known."""
+
+
+KERNELS, TWIN = "kernels", "twin"
+"""What growth times: our kernels, and the same in plain PyTorch."""
 
 
 def metric_name(mass: float) -> str:

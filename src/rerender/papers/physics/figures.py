@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rerender.core.errors import unknown_name
-from rerender.papers.physics.curves import COMPARED, SELECTIONS, TRUE_MASS, metric_name
+from rerender.papers.physics.curves import COMPARED, KERNELS, SELECTIONS, TRUE_MASS, TWIN, metric_name
 from rerender.papers.physics.specs import CONTROL_METHODS
 from rerender.reporting import captions, style
 from rerender.reporting.grids import axes_at
@@ -28,6 +28,7 @@ TITLES: Mapping[str, str] = {
     "first_last": "first and last frame",
 }
 PUBLISHED_STEPS = (0, 1, 2, 5, 10, 20, 30, 39)
+GROWTH_TITLES: Mapping[str, str] = {KERNELS: "kernels", TWIN: "plain PyTorch"}
 COLOURS = ("#0072B2", "#009E73", "#E69F00", "#D55E00")
 
 
@@ -118,6 +119,44 @@ def draw_control(
     return figure, means
 
 
+def draw_growth(
+    data: Sequence[Path], published: Path, tier: str, names: Mapping[str, str]
+) -> tuple[Figure, pl.DataFrame]:
+    """Draw what a step takes over the number of tetrahedra: a step, and a tetrahedron's part of it."""
+    import polars as pl
+
+    frame = pl.read_parquet(data[0]).with_columns(
+        nanoseconds_each=1e9 * pl.col("seconds_step") / pl.col("tetrahedra")
+    )
+    processor = frame["processor"][0]
+    note = captions.sentences(
+        "A step of a block of stable Neo-Hookean tetrahedra, forward and backward, single precision. Times are the processor's on the CPU and "
+        f"the wall clock's on a GPU; the least of several. Processor: {processor}.",
+        captions.tier_sentence(tier),
+    )
+    height = 3.0
+    figure = style.new_figure(height + 0.2 + style.footnote_height(note))
+    panels = [axes_at(figure, left, 0.25, 3.15, height - 0.8) for left in (0.65, 4.65)]
+    for (device, title), colour in zip(_devices(frame), COLOURS, strict=False):
+        for method, dashes in ((KERNELS, "-"), (TWIN, "--")):
+            part = frame.filter(device=device, method=method).sort("tetrahedra")
+            for axes, column in zip(panels, ("seconds_step", "nanoseconds_each"), strict=True):
+                label = f"{GROWTH_TITLES[method]}, {title}"
+                axes.plot(part["tetrahedra"], part[column], "o", ls=dashes, ms=3, color=colour, label=label)
+    for axes, label in zip(panels, ("time of a step [s]", "time of a step and tetrahedron [ns]"), strict=True):
+        axes.set(xscale="log", yscale="log", xlabel="tetrahedra", ylabel=label)
+        axes.grid(alpha=0.25, lw=0.5)
+    panels[0].legend(frameon=False)
+    style.add_footnote(figure, note)
+    return figure, frame
+
+
+def _devices(frame: pl.DataFrame) -> list[tuple[str, str]]:
+    """Return the devices that were timed, the CPU first, and their names."""
+    pairs = frame.select("device", "device_name").unique().rows()
+    return sorted(pairs, key=lambda pair: str(pair[0]) != "cpu")
+
+
 def draw_demos(
     data: Sequence[Path], published: Path, tier: str, names: Mapping[str, str]
 ) -> tuple[Figure, pl.DataFrame]:
@@ -133,6 +172,7 @@ DRAWERS: Mapping[str, Drawer] = {
     "fig4a": partial(draw_control, FEM),
     "fig4b": partial(draw_control, CLOTH),
     "demos": draw_demos,
+    "growth": draw_growth,
 }
 assert tuple(TITLES) == tuple(SELECTIONS)
 

@@ -14,6 +14,7 @@ from rerender.papers.physics.specs import (
     ControlSettings,
     ControlWalkerSettings,
     ConvnetSettings,
+    GrowthSettings,
     LameSettings,
     LandscapeSettings,
     ParticleMassSettings,
@@ -54,4 +55,7 @@ class PhysicsSettings(Frozen):
     )
     landscape: LandscapeSettings = Field(
         LandscapeSettings(), description="Figure 2: the loss over the mass of a cube"
+    )
+    growth: GrowthSettings = Field(
+        GrowthSettings(), description="what a step takes, from hundreds to a hundred thousand tetrahedra"
     )

@@ -184,6 +184,23 @@ class LandscapeSettings(Frozen):
     size: Count = Field(256, description="pixels; the paper's outlines are hard, so the curve depends on it")
 
 
+class GrowthSettings(Frozen):
+    """What a step of more and more tetrahedra takes."""
+
+    cells: Annotated[tuple[Count, ...], Field(min_length=1)] = Field(
+        (3, 6, 11, 18, 27),
+        description="cells along the side of a block; 5 tetrahedra each, so 27 make 98,415",
+    )
+    element_steps: Count = Field(
+        20_000, description="tetrahedra times steps of a measurement, though at least 4 steps"
+    )
+    repeats: Count = Field(3, description="measurements after a first one; the least counts")
+    twin_limit: Count = Field(
+        100_000,
+        description="plain PyTorch is left out beyond so many tetrahedra: it keeps every step in memory",
+    )
+
+
 class RasterSettings(Frozen):
     """The soft rasteriser (section 3.1)."""
 

@@ -14,6 +14,7 @@ from rerender.papers.physics.specs import (
     ControlSettings,
     ControlWalkerSettings,
     ConvnetSettings,
+    GrowthSettings,
     LameSettings,
     LandscapeSettings,
     ParticleMassSettings,
@@ -40,6 +41,7 @@ _SMOKE = PhysicsSettings(
     control_walker=ControlWalkerSettings(seeds=1, iterations=2, seconds=0.25),
     convnet=ConvnetSettings(trunk="small", size=16, mass_videos=8, contact_videos=4, epochs=2, batch=4),
     landscape=LandscapeSettings(masses=6, size=64),
+    growth=GrowthSettings(cells=(2, 4), element_steps=1000, repeats=1),
 )
 
 _LAPTOP = PhysicsSettings(
