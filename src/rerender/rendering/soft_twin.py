@@ -28,14 +28,12 @@ def rasterise_twin(
 def _frame(
     screen: torch.Tensor, shades: torch.Tensor, faces: torch.Tensor, settings: SoftSettings
 ) -> torch.Tensor:
-    side = settings.samples
-    centres = (2.0 * torch.arange(side, dtype=screen.dtype, device=screen.device) + 1.0 - side) / side
-    places = torch.stack(torch.meshgrid(-centres, centres, indexing="ij"), dim=-1).flip(-1).reshape(-1, 2)
+    places = pixel_places(settings.samples, screen)
     with torch.no_grad():
         where, which = _fragments(places, screen[faces], settings)
     corners, point = screen[faces[which]], places[where]
-    bary = _barycentric(point, corners)
-    distance = _signed_distance(point, corners, bary)
+    bary = barycentric(point, corners)
+    distance = signed_distance(point, corners, bary)
     exponent = (distance / settings.blur).clamp(-50.0, 50.0)
     cover = torch.sigmoid(exponent)
     clamped = bary.clamp(0.0, 1.0)
@@ -69,22 +67,30 @@ def _fragments(
         margin = settings.reach**0.5
         low, high = face[:, :2].min(0).values - margin, face[:, :2].max(0).values + margin
         near = ((places >= low) & (places <= high)).all(-1).nonzero()[:, 0]
-        bary = _barycentric(places[near], face)
-        found = near[-_signed_distance(places[near], face, bary) < settings.reach]
+        bary = barycentric(places[near], face)
+        found = near[-signed_distance(places[near], face, bary) < settings.reach]
         where.append(found)
         which.append(torch.full_like(found, index))
     none = torch.zeros(0, dtype=torch.int64, device=places.device)
     return torch.cat([none, *where]), torch.cat([none, *which])
 
 
-def _barycentric(point: torch.Tensor, corners: torch.Tensor) -> torch.Tensor:
+def pixel_places(side: int, like: torch.Tensor) -> torch.Tensor:
+    """Return the centres (side², 2) of the pixels of an image in the image plane, row by row from the top."""
+    centres = (2.0 * torch.arange(side, dtype=like.dtype, device=like.device) + 1.0 - side) / side
+    return torch.stack(torch.meshgrid(-centres, centres, indexing="ij"), dim=-1).flip(-1).reshape(-1, 2)
+
+
+def barycentric(point: torch.Tensor, corners: torch.Tensor) -> torch.Tensor:
+    """Return barycentric coordinates (…, 3) of points (…, 2) in triangles (…, 3, 3) of the image plane."""
     a, b, c = (corners[..., i, :2] for i in range(3))
     area = _cross(b - a, c - a)
     u, v = _cross(b - point, c - point) / area, _cross(c - point, a - point) / area
     return torch.stack([u, v, 1.0 - u - v], dim=-1)
 
 
-def _signed_distance(point: torch.Tensor, corners: torch.Tensor, bary: torch.Tensor) -> torch.Tensor:
+def signed_distance(point: torch.Tensor, corners: torch.Tensor, bary: torch.Tensor) -> torch.Tensor:
+    """Return squared distances (…) of points to the boundaries of triangles, positive inside."""
     edges = [(corners[..., i, :2], corners[..., (i + 1) % 3, :2]) for i in range(3)]
     distances = torch.stack([_edge_distance(point, a, b) for a, b in edges], dim=-1).amin(-1)
     return torch.where(bary.amin(-1) < 0, -distances, distances)

@@ -143,7 +143,9 @@ def draw_growth(
             for axes, column in zip(panels, ("seconds_step", "nanoseconds_each"), strict=True):
                 label = f"{GROWTH_TITLES[method]}, {title}"
                 axes.plot(part["tetrahedra"], part[column], "o", ls=dashes, ms=3, color=colour, label=label)
-    for axes, label in zip(panels, ("time of a step [s]", "time of a step and tetrahedron [ns]"), strict=True):
+    for axes, label in zip(
+        panels, ("time of a step [s]", "time of a step and tetrahedron [ns]"), strict=True
+    ):
         axes.set(xscale="log", yscale="log", xlabel="tetrahedra", ylabel=label)
         axes.grid(alpha=0.25, lw=0.5)
     panels[0].legend(frameon=False)
