@@ -135,6 +135,7 @@ def expected_physics_counts(tier: str) -> dict[str, int]:
     return runs | {
         "physics_landscape": 1,
         "physics_growth": 1,
+        "physics_demos": 1,
         "physics_convnet": 1,
         "physics_metrics": 1,
         "physics_table": len(physics.TABLES),

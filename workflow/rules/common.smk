@@ -334,6 +334,10 @@ def physics_landscape_params(wildcards):
     return physics.landscape_params(SESSION, wildcards.tier)
 
 
+def physics_demo_params(wildcards):
+    return physics.demo_params(SESSION, wildcards.tier)
+
+
 def physics_growth_params(wildcards):
     return physics.growth_params(SESSION, wildcards.tier)
 

@@ -300,6 +300,58 @@ rule physics_convnet:
         "../scripts/physics_convnet.py"
 
 
+rule physics_demos:
+    output:
+        final=ensure("<results>/{tier}/physics/demos/final.npz", non_empty=True),
+        files=multiext(
+            "<results>/{tier}/physics/demos/",
+            "trace.parquet",
+            "metrics.json",
+            "manifest.json",
+        ),
+        figures=[
+            report(
+                f"<results>/{{tier}}/physics/figures/{name}.png",
+                caption="../report/physics_demo.rst",
+                category="physics",
+                subcategory="figures",
+                labels={"figure": name, "tier": "{tier}"},
+            )
+            for name in physics.DEMO_FIGURES
+        ],
+        figure_files=[
+            f"<results>/{{tier}}/physics/figures/{name}.{ext}"
+            for name in physics.DEMO_FIGURES
+            for ext in ("pdf", "parquet")
+        ],
+        videos=[
+            report(
+                f"<results>/{{tier}}/physics/videos/{name}.mp4",
+                caption="../report/physics_demo.rst",
+                category="physics",
+                subcategory="videos",
+                labels={"experiment": name, "tier": "{tier}"},
+            )
+            for name in physics.DEMO_VIDEOS
+        ],
+    log:
+        "<logs>/{tier}/physics/demos/all.log",
+    benchmark:
+        "<benchmarks>/{tier}/physics/demos/all.tsv"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=120,
+    params:
+        settings=physics_demo_params,
+        code=code("rerender.papers.physics.demo_job"),
+        stack=stack("rerender.papers.physics.demo_job"),
+    message:
+        "Demos: pendula, ball, smoke, and a shape by DIB-R ({wildcards.tier})"
+    script:
+        "../scripts/physics_demos.py"
+
+
 rule physics_growth:
     output:
         rows=ensure("<results>/{tier}/physics/growth/rows.parquet", non_empty=True),
@@ -400,7 +452,7 @@ rule physics_figure:
     benchmark:
         "<benchmarks>/{tier}/physics/figures/{name}.tsv"
     wildcard_constraints:
-        name="fig(2|4[ab])|demos|growth",
+        name="fig(2|4[ab])|growth",
     threads: 1
     resources:
         mem_mb=1000,

@@ -163,6 +163,7 @@ def _physics_jobs(session: Session, tier: str) -> dict[str, int]:
         "runs": len(physics.jobs(session, tier)),
         "landscape": 1,
         "growth": 1,
+        "demos": 1,
         "convnet": 1,
         "tables": len(physics.TABLES),
         "figures": len(physics.DRAWN) + 1,

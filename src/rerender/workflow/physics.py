@@ -15,13 +15,17 @@ from rerender.papers.physics.specs import GRID_KEYS
 from rerender.workflow.session import Session, remembered
 
 TABLES = ("table1", "table2", "table3")
-FIGURES = ("fig2", "fig3", "fig4a", "fig4b", "frames", "demos", "growth")
-DRAWN = ("fig2", "fig4a", "fig4b", "demos", "growth")
+FIGURES = ("fig2", "fig3", "fig4a", "fig4b", "frames", "demos", "shape", "growth")
+DRAWN = ("fig2", "fig4a", "fig4b", "growth")
 """Figures that a job of their own draws from tables of numbers."""
 SEQUENCES = (RIGID_MASS, LAME, CONTROL_CLOTH, CONTROL_WALKER, CONTROL_FEM)
 """The columns of Figure 3."""
 VIDEOS = (*grid.ESTIMATES, *grid.FIELDS, *grid.CONTROLS)
 """Experiments, each with a video of its first job."""
+MEASURED = ("landscape", "convnet", "demos")
+"""Jobs with metric rows that are no runs."""
+DEMO_FIGURES, DEMO_VIDEOS = ("demos", "shape"), ("demos", "smoke", "shape")
+"""What the job of the demos draws."""
 TABLE_SUFFIXES = ("csv", "parquet", "tex", "md", "html")
 FIGURE_SUFFIXES = ("png", "pdf", "parquet")
 NAMES: Mapping[str, str] = {
@@ -59,12 +63,12 @@ def run_file(tier: str, run: Job, name: str) -> str:
 def metric_files(session: Session, tier: str) -> list[str]:
     """Return every file of metric rows of a tier."""
     runs = [run_file(tier, run, "metrics.json") for run in jobs(session, tier)]
-    return [*runs, *(f"<results>/{tier}/physics/{name}/metrics.json" for name in ("landscape", "convnet"))]
+    return [*runs, *(f"<results>/{tier}/physics/{name}/metrics.json" for name in MEASURED)]
 
 
 def videos(tier: str) -> list[str]:
-    """Return the videos of a tier, one an experiment."""
-    return [f"<results>/{tier}/physics/videos/{name}.mp4" for name in VIDEOS]
+    """Return the videos of a tier: one an experiment, and those of the demos."""
+    return [f"<results>/{tier}/physics/videos/{name}.mp4" for name in (*VIDEOS, *DEMO_VIDEOS)]
 
 
 def first_jobs(session: Session, tier: str) -> list[Job]:
@@ -93,8 +97,6 @@ def run_params(session: Session, tier: str, experiment: str, wildcards: Mapping[
 
 def figure_data(session: Session, tier: str, name: str) -> list[str]:
     """Return the files that a figure is drawn from."""
-    if name == "demos":
-        return []
     if name == "fig2":
         return [f"<results>/{tier}/physics/landscape/curves.parquet"]
     if name == "growth":
@@ -132,6 +134,12 @@ def convnet_params(session: Session, tier: str) -> dict[str, Any]:
 def landscape_params(session: Session, tier: str) -> dict[str, Any]:
     """Return what Figure 2's landscape needs."""
     return session.physics(tier).landscape.model_dump()
+
+
+def demo_params(session: Session, tier: str) -> dict[str, Any]:
+    """Return what the demos need."""
+    settings = session.physics(tier)
+    return {"demos": settings.demos.model_dump(), "raster": settings.raster.model_dump()}
 
 
 def growth_params(session: Session, tier: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ PAPER_MODULES = {
 KINDS: Mapping[str, Sequence[str]] = {
     "metamers": ("tables", "figures", "videos", "runs", "evaluations", "references", "ablations"),
     "envmaps": ("tables", "figures", "runs", "fits", "transport", "user_edits"),
-    "physics": ("tables", "figures", "runs", "landscape", "growth", "convnet", "videos"),
+    "physics": ("tables", "figures", "runs", "landscape", "growth", "demos", "convnet", "videos"),
     "viewpoints": ("tables", "figures", "runs", "scenes", "stills", "basins", "gradients", "views"),
     "materials": ("tables", "figures", "videos", "runs", "fine", "scenes", "lights", "captures"),
 }

@@ -1,13 +1,18 @@
-"""Figure of small simulations: pendulum, double pendulum, chain, bouncing ball and smoke (fact sheet, sections 2.7 and 4.10)."""
+"""Figure of small simulations, and of what is estimated in them: pendula, chain, bouncing ball and smoke (fact sheet, sections 2.7 and 4.10)."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from rerender.core.files import Tree
+from rerender.papers.physics.demo_specs import MOTIONS, SMOKE
+from rerender.papers.physics.videos import METHOD
 from rerender.reporting import captions, style
 from rerender.reporting.grids import axes_at
 from rerender.simulation.bouncing import bounce
@@ -26,7 +31,7 @@ DTYPE = torch.float64
 LINKS, STIFFNESS = 9, 1000.0
 """Particles of 1 kg, 1 m apart, on springs [N/m]; the first one is pinned."""
 SIZE, SMOKE_STEPS = 64, 40
-LIGHT, DARK = "#56B4E9", "#0072B2"
+LIGHT, DARK, ORANGE = "#56B4E9", "#0072B2", "#D55E00"
 
 
 def chain(frames: int, substeps: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -47,30 +52,43 @@ def chain(frames: int, substeps: int) -> tuple[torch.Tensor, torch.Tensor]:
     return x, energy
 
 
-def draw_demos(tier: str) -> tuple[Figure, pl.DataFrame]:
-    """Draw the figure; return the lines in it as points of each `panel`."""
+def draw_demos(final: Tree, trace: pl.DataFrame, tier: str) -> tuple[Figure, pl.DataFrame]:
+    """Draw simulations above and searches below; return the lines in it as points of each `panel`."""
     import polars as pl
 
     note = captions.sentences(
-        "Small simulations, from left: a damped pendulum's angle; the path of a double pendulum's second bob; a chain of springs that falls "
-        "from level; the centre of a ball of radius 0.75 m that bounces; smoke in four periodic swirls, at first and later.",
+        "Above, small simulations: a damped pendulum's angle; the path of a double pendulum's second bob; a chain of springs that falls "
+        "from level; the centre of a ball of radius 0.75 m that bounces; smoke in four periodic swirls, at first and later. "
+        "Below, what is found from video: estimates over the truth by iteration, dots the last ones; the squared error of smoke whose flow at the start is "
+        "searched, that smoke, and where it shall be.",
         captions.tier_sentence(tier),
     )
-    figure = style.new_figure(1.95 + style.footnote_height(note))
-    panels = [axes_at(figure, 0.5 + 1.26 * column, 0.25, 0.88, 1.35) for column in range(6)]
-    lines = [_pendulum(panels[0]), _double(panels[1]), _chain(panels[2]), _ball(panels[3])]
+    figure = style.new_figure(3.85 + style.footnote_height(note))
+    above, below = (
+        [axes_at(figure, 0.5 + 1.26 * column, top, 0.88, 1.35) for column in range(6)] for top in (0.25, 2.1)
+    )
+    lines = [_pendulum(above[0]), _double(above[1]), _chain(above[2]), _ball(above[3])]
     rows, columns = np.indices((SIZE, SIZE)) / SIZE * 2 * math.pi
     swirl = 0.8 * torch.tensor(np.stack([np.sin(columns), np.sin(rows)]), dtype=DTYPE)
-    puff = torch.zeros((SIZE, SIZE), dtype=DTYPE)
-    puff[2 * SIZE // 3 :] = 1.0
-    seen = drift(puff, swirl, SMOKE_STEPS)
-    for axes, frame, title in zip(
-        panels[4:], (seen[0], seen[-1]), ("smoke", f"{SMOKE_STEPS} steps on"), strict=True
+    wisp = torch.zeros((SIZE, SIZE), dtype=DTYPE)
+    wisp[2 * SIZE // 3 :] = 1.0
+    seen = drift(wisp, swirl, SMOKE_STEPS)
+    found = final[SMOKE]
+    for axes, frame, title in (
+        (above[4], seen[0], "smoke"),
+        (above[5], seen[-1], f"{SMOKE_STEPS} steps on"),
+        (below[4], found["smoke"][-1], "smoke found"),
+        (below[5], found["target"], "smoke wanted"),
     ):
-        axes.imshow(frame.numpy(), cmap="Greys", vmin=0.0, vmax=1.0)
+        axes.imshow(np.asarray(frame, dtype=np.float32), cmap="Greys", vmin=0.0, vmax=1.0)
         axes.set(xticks=[], yticks=[], title=title)
-    for axes in panels:
-        axes.tick_params(labelsize=6, pad=1)
+        axes.spines[:].set(visible=True, linewidth=0.4)
+    for axes, name in zip((below[0], below[1], below[3]), MOTIONS, strict=True):
+        lines += _estimates(axes, name, final[name], trace.filter(scene=name, method=METHOD))
+    below[0].set(ylabel="estimate / truth")
+    lines.append(_error(below[2], trace.filter(scene=SMOKE)))
+    for axes in (*above, *below):
+        axes.tick_params(which="both", labelsize=6, pad=1)
         axes.title.set_fontsize(8)
         axes.xaxis.label.set_fontsize(6.5)
         axes.yaxis.label.set_fontsize(6.5)
@@ -80,6 +98,37 @@ def draw_demos(tier: str) -> tuple[Figure, pl.DataFrame]:
         pl.DataFrame({"panel": [name] * len(line), "x": line[:, 0], "y": line[:, 1]}) for name, line in lines
     )
     return figure, points
+
+
+def save_demos(final: Tree, trace: pl.DataFrame, out_stem: Path | str, tier: str) -> Sequence[Path]:
+    """Write the figure as `out_stem` + `.png`, `.pdf` and `.parquet`."""
+    with style.look():
+        figure, points = draw_demos(final, trace, tier)
+        return style.save_figure(figure, out_stem, points)
+
+
+def _estimates(axes: Axes, name: str, found: Tree, history: pl.DataFrame) -> list[tuple[str, np.ndarray]]:
+    """Draw estimates over the truth; the finish by L-BFGS has only its end."""
+    lines = []
+    for (key, true), colour in zip(found["truth"].items(), (DARK, ORANGE), strict=True):
+        part = history.drop_nulls(key)
+        steps, ratios = part["iteration"].to_numpy(), np.exp(part[key].to_numpy()) / true
+        axes.plot(steps, ratios, color=colour, lw=1, label=key.replace("_", " "))
+        last = np.array([history["iteration"].to_numpy().max(), found["estimates"][METHOD][key] / true])
+        axes.plot(*last, "o", ms=3, color=colour)
+        lines.append((f"{name}/{key}", np.vstack([np.stack([steps, ratios], axis=1), last])))
+    axes.axhline(1.0, color="#888888", lw=0.6, ls=":")
+    axes.legend(frameon=False, fontsize=5.5, handlelength=1.0, borderpad=0.0)
+    axes.set(title=f"{name.replace('_', ' ').replace('bouncing ', '')}", xlabel="iteration")
+    return lines
+
+
+def _error(axes: Axes, history: pl.DataFrame) -> tuple[str, np.ndarray]:
+    points = history.sort("iteration").select("iteration", "loss").to_numpy()
+    axes.plot(*points.T, color=DARK, lw=1)
+    axes.set(title="smoke's error", xlabel="iteration", yscale="log")
+    axes.yaxis.set_minor_formatter("")
+    return "smoke/loss", points
 
 
 def _pendulum(axes: Axes) -> tuple[str, np.ndarray]:

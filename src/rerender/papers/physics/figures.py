@@ -95,21 +95,24 @@ def draw_control(
     spread = f"Mean and one sample standard deviation over {seeds} goals" if seeds > 1 else "One goal"
     note = captions.sentences(
         f"{control.what}, over the axes, at the present parameters. "
-        f"{spread}; circles are the published means over {control.seeds} other goals. The frame is compared with the goal by a pyramid of "
+        f"{spread}, of Random over a few trials; circles are the published means over {control.seeds} other goals. The frame is compared with the goal by a pyramid of "
         "blurs, since object and goal may not overlap.",
         captions.tier_sentence(tier),
     )
     height = 3.2
     figure = style.new_figure(height + 0.2 + style.footnote_height(note))
     axes = axes_at(figure, 0.7, 0.25, 6.9, height - 0.8)
+    last = int(frame["iteration"].to_numpy().max())
     for method, colour in zip(CONTROL_METHODS, COLOURS, strict=False):
         part = means.filter(pl.col("method") == method)
         if part.is_empty():
             continue
         x, mean, sd = (part[name].fill_null(0.0).to_numpy() for name in ("iteration", "mean", "sd"))
+        if method == "random":  # it learns nothing: its few trials stand for all iterations
+            x, mean, sd = np.array([0, last]), np.full(2, mean.mean()), np.full(2, sd.mean())
         axes.plot(x, mean, color=colour, label=names.get(method, method))
-        axes.fill_between(x, mean - sd, mean + sd, color=colour, alpha=0.15, lw=0)
-        last = int(frame["iteration"].to_numpy().max())
+        faint = 0.07 if method == "random" else 0.15
+        axes.fill_between(x, mean - sd, mean + sd, color=colour, alpha=faint, lw=0)
         shown = [step for step in PUBLISHED_STEPS if step <= last]
         points = [published_value(tables, control.figure, method, f"it{step}") for step in shown]
         axes.plot(np.array(shown), np.array(points, dtype=float), "o", ms=3.5, color=colour, mfc="none")
@@ -159,21 +162,11 @@ def _devices(frame: pl.DataFrame) -> list[tuple[str, str]]:
     return sorted(pairs, key=lambda pair: str(pair[0]) != "cpu")
 
 
-def draw_demos(
-    data: Sequence[Path], published: Path, tier: str, names: Mapping[str, str]
-) -> tuple[Figure, pl.DataFrame]:
-    """Draw small simulations; only this figure needs torch."""
-    from rerender.papers.physics import demos
-
-    return demos.draw_demos(tier)
-
-
 Drawer = Callable[[Sequence[Path], Path, str, Mapping[str, str]], "tuple[Figure, pl.DataFrame]"]
 DRAWERS: Mapping[str, Drawer] = {
     "fig2": draw_landscape,
     "fig4a": partial(draw_control, FEM),
     "fig4b": partial(draw_control, CLOTH),
-    "demos": draw_demos,
     "growth": draw_growth,
 }
 assert tuple(TITLES) == tuple(SELECTIONS)

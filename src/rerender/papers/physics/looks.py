@@ -16,6 +16,17 @@ from rerender.rendering.variants import start_variant
 IDEAL = ("ideal", "fine")
 """Variants whose frames are compared as they were rendered."""
 RAYTRACED = "raytraced"
+FINER, LARGEST = 4, 256
+
+
+def for_display(raster: RasterSettings) -> RasterSettings:
+    """Return how pictures for people are rendered: finer than what is compared, as far as it is not fine already."""
+    return raster.model_copy(update={"size": display_size(raster.size), "factor": 1})
+
+
+def display_size(size: int) -> int:
+    """Return the side of pictures for people [px], where frames of a size are compared."""
+    return max(size, min(FINER * size, LARGEST))
 
 
 @dataclass(frozen=True, eq=False)

@@ -48,6 +48,14 @@ SETTINGS: Mapping[str, type[Frozen]] = {
     CONTROL_WALKER: ControlWalkerSettings,
 }
 """Experiment -> its settings."""
+TITLES: Mapping[str, str] = {
+    RIGID_MASS: "rigid mass",
+    LAME: "beam (Lamé)",
+    CONTROL_CLOTH: "control-cloth",
+    CONTROL_WALKER: "control-walker",
+    CONTROL_FEM: "control-fem",
+}
+"""What experiments are called in pictures."""
 
 
 def module_of(experiment: str) -> str:
@@ -92,10 +100,11 @@ def make_video(job: Job, settings: Mapping[str, Any], tier: str, run: JobFiles, 
     """Make the video of a finished job."""
     from rerender.papers.physics.videos import make_control_video, make_estimate_video, make_field_video
 
+    shown = displayed(settings)
     if job.experiment in CONTROLS:
-        make_control_video(control_request(job, settings, tier, 1), run, out)
+        make_control_video(control_request(job, shown, tier, 1), run, out)
         return
-    asked, subjects = estimate_request(job, settings, tier, 1)
+    asked, subjects = estimate_request(job, shown, tier, 1)
     make = make_field_video if job.experiment in FIELDS else make_estimate_video
     make(asked, subjects, run, out)
 
@@ -121,16 +130,25 @@ def make_pictures(
 
     columns, strips = {}, {}
     for job, run in zip(jobs, runs, strict=True):
-        final, own, title = load_tree(run.final), settings[job.experiment], job.experiment.replace("_", " ")
+        final, own, title = load_tree(run.final), settings[job.experiment], TITLES[job.experiment]
+        shown = displayed(own)
         if job.experiment in CONTROLS:
-            asked = control_request(job, own, tier, 1)
-            columns[title], (look, motion) = control_reels(asked, final), control_motion(asked, final)
+            columns[title] = control_reels(control_request(job, shown, tier, 1), final)
+            look, motion = control_motion(control_request(job, own, tier, 1), final)
         else:
-            one = estimate_request(job, own, tier, 1)
-            columns[title], (look, motion) = estimate_reels(*one, final), estimate_motion(*one, final)
+            columns[title] = estimate_reels(*estimate_request(job, shown, tier, 1), final)
+            look, motion = estimate_motion(*estimate_request(job, own, tier, 1), final)
         strips[title] = strip(look, motion, title)
     save_sequences(columns, sequences, tier)
     save_prints(strips, prints, tier)
+
+
+def displayed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the params of an experiment whose frames are for people to look at."""
+    from rerender.papers.physics.looks import for_display
+
+    raster = for_display(RasterSettings(**settings["raster"]))
+    return {**settings, "raster": raster.model_dump()}
 
 
 def control_request(job: Job, settings: Mapping[str, Any], tier: str, threads: int) -> ControlRequest:

@@ -37,6 +37,7 @@ LARGEST_TILT = 0.3
 START = 1.5
 """How far from the centre of the picture a launch begins [m]."""
 VIDEO_FRAMES = 40
+"""Of the launch that ends nearest to the middle of the picture: others slide out of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,9 +178,12 @@ def _subject(request: EstimateRequest, name: str) -> Subject:
 
     guess = shown(other if variant == "far" else near)
 
-    def first_launch(values: Mapping[str, float], refine: int = 1) -> torch.Tensor:
+    def best_seen(values: Mapping[str, float], refine: int = 1) -> torch.Tensor:
         with torch.no_grad():
-            return thing.move(_tensors(values), VIDEO_FRAMES, refine)[:VIDEO_FRAMES]
+            ends = thing.move(_tensors(truth), 1).mean(dim=1)
+            nearest = int(ends.norm(dim=1).argmin())
+            moved = thing.move(_tensors(values), VIDEO_FRAMES, refine)
+            return moved[nearest * VIDEO_FRAMES : (nearest + 1) * VIDEO_FRAMES]
 
     return Subject(
         name,
@@ -188,8 +192,8 @@ def _subject(request: EstimateRequest, name: str) -> Subject:
         solve=lambda method, folder: search_staged(
             guess, residuals(request, thing, truth, method, name), settings.iterations, folder
         ),
-        motion=lambda values: first_launch({**assumed, **values}),
-        true_motion=lambda: first_launch(truth, refinement(variant)),
+        motion=lambda values: best_seen({**assumed, **values}),
+        true_motion=lambda: best_seen(truth, refinement(variant)),
         look=thing.look(request.raster),
         answers={"random": shown(other), "average": shown(training_means(settings, volume))},
     )

@@ -52,8 +52,7 @@ def control_reels(request: ControlRequest, final: Tree) -> Reels:
         with torch.no_grad():
             return world.look.film(torch.as_tensor(np.asarray(final["motions"][name], dtype=np.float32)))
 
-    goal = torch.as_tensor(np.asarray(final["target"]))[None]
-    return dict(zip(ROWS, (film("start"), film(METHOD), goal), strict=True))
+    return dict(zip(ROWS, (film("start"), film(METHOD), world.target[None]), strict=True))
 
 
 def estimate_motion(
@@ -99,7 +98,7 @@ def draw_sequences(columns: Mapping[str, Reels], tier: str) -> tuple[Figure, pl.
 
     note = captions.sentences(
         f"Up to {MOMENTS} moments of a motion in one picture, from dark (early) to light (late). The truth, or of control the goal's picture "
-        "alone. Objects are the first of their job.",
+        "alone. Objects are the first of their job, and pictures finer than what is compared.",
         captions.tier_sentence(tier),
     )
     height = TOP + len(ROWS) * (CELL + GAP) + 0.1

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from rerender.papers.physics.demo_specs import DemoSettings
 from rerender.papers.physics.specs import (
     ClothVelocitySettings,
     ContactSettings,
@@ -55,6 +56,9 @@ class PhysicsSettings(Frozen):
     )
     landscape: LandscapeSettings = Field(
         LandscapeSettings(), description="Figure 2: the loss over the mass of a cube"
+    )
+    demos: DemoSettings = Field(
+        DemoSettings(), description="small problems: pendula, a ball, smoke, and a shape by DIB-R"
     )
     growth: GrowthSettings = Field(
         GrowthSettings(), description="what a step takes, from hundreds to a hundred thousand tetrahedra"

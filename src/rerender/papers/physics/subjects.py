@@ -102,13 +102,13 @@ def run_estimates(
 
     def parts(run: Run) -> Iterator[Part]:
         for subject in subjects:
-            yield _part(run, request, subject)
+            yield answered(run, request, subject)
 
     carry_out(request, parts, code, stack, folder=folder, state_root=state_root)
 
 
-def _part(run: Run, request: EstimateRequest, subject: Subject) -> Part:
-    """Answer for one subject by every method."""
+def answered(run: Run, request: EstimateRequest, subject: Subject) -> Part:
+    """Answer for one subject by every method of the request's settings."""
     rows: list[MetricRow] = []
     histories: list[pl.DataFrame] = []
     estimates: dict[str, Tree] = {}

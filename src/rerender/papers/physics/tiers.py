@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from rerender.papers.physics.demo_specs import DemoSettings, ShapeSettings, SmokeSettings
 from rerender.papers.physics.settings import PhysicsSettings
 from rerender.papers.physics.specs import (
     BlackboxSettings,
@@ -42,6 +43,12 @@ _SMOKE = PhysicsSettings(
     convnet=ConvnetSettings(trunk="small", size=16, mass_videos=8, contact_videos=4, epochs=2, batch=4),
     landscape=LandscapeSettings(masses=6, size=64),
     growth=GrowthSettings(cells=(2, 4), element_steps=1000, repeats=1),
+    demos=DemoSettings(
+        methods=("gradsim", "random"),
+        search=SearchSettings(iterations=2, finish=0),
+        smoke=SmokeSettings(size=16, steps=8, iterations=2),
+        shape=ShapeSettings(size=32, subdivisions=1, frames=2, mass_iterations=2, iterations=2),
+    ),
 )
 
 _LAPTOP = PhysicsSettings(
@@ -67,6 +74,11 @@ _LAPTOP = PhysicsSettings(
         trunk="small", size=32, mass_videos=1000, contact_videos=300, epochs=20, batch=32
     ),
     landscape=LandscapeSettings(masses=50),
+    demos=DemoSettings(
+        search=SearchSettings(iterations=30, lr=0.05, finish=8),
+        smoke=SmokeSettings(size=64, steps=40, iterations=60),
+        shape=ShapeSettings(size=64, mass_iterations=40),
+    ),
 )
 
 # 14 shapes × 14 seeds: the paper's 200 test objects

@@ -35,9 +35,16 @@ LINE = 22
 FPS = 15
 HOLD_FRAMES = 8
 METHOD = "gradsim"
-SHORT: Mapping[str, str] = {"kg": ".6f", "Pa": ".1f"}
+SHORT: Mapping[str, str] = {"kg": ".6f", "Pa": ".1f", "m": ".4f", "m/s": ".4f"}
 """How parameters are printed, by unit."""
 
+
+STEERED: Mapping[str, str] = {
+    "start": "at first",
+    METHOD: "from the goal's picture",
+    "diffphysics": "from the goal's place",
+}
+"""How motions of control are called."""
 
 WORLDS: Mapping[str, Callable[[ControlRequest], World]] = {
     CONTROL_FEM: GearWorld,
@@ -54,7 +61,7 @@ def make_estimate_video(
 ) -> None:
     """Write the video of a finished job of estimates, its subjects one after the other."""
     final = load_tree(run.final)
-    write_video(out, _estimate_frames(request, subjects(request), final), FPS)
+    write_video(out, estimate_frames(request, subjects(request), final), FPS)
 
 
 def make_field_video(
@@ -86,20 +93,29 @@ def make_control_video(request: ControlRequest, run: JobFiles, out: Path | str) 
     for name, vertices in final["motions"].items():
         with torch.no_grad():
             seen = world.look.film(torch.as_tensor(np.asarray(vertices, dtype=np.float32)))
-        reels["at first" if name == "start" else name] = pictures(seen)
+        reels[STEERED.get(name, name)] = pictures(seen)
     count = len(next(iter(reels.values())))
-    goal = pictures(torch.as_tensor(final["target"])[None]) * count
+    goal = pictures(world.target[None]) * count
     write_video(out, side_by_side(request.job.experiment.replace("_", "-"), {"goal": goal, **reels}), FPS)
 
 
-def _estimate_frames(request: EstimateRequest, subjects: Iterable[Subject], final: Tree) -> Iterator[Frame]:
+def estimate_frames(request: EstimateRequest, subjects: Iterable[Subject], final: Tree) -> Iterator[Frame]:
+    """Yield the frames of subjects' truth, first guess and what was found, one subject after the other."""
     for subject in subjects:
         found = final[subject.name]
         answers = {"first guess": found["guess"], "from video": found["estimates"][METHOD]}
-        reels = {f"truth: {_printed(request, found['truth'])}": pictures(subject.film())}
+        true = subject.film()
+        count = frames_with_something(true)
+        reels = {f"truth: {_printed(request, found['truth'])}": pictures(true[:count])}
         for title, values in answers.items():
-            reels[f"{title}: {_printed(request, values)}"] = pictures(subject.film(values))
+            reels[f"{title}: {_printed(request, values)}"] = pictures(subject.film(values)[:count])
         yield from side_by_side(subject.name.replace("_", " "), reels)
+
+
+def frames_with_something(video: torch.Tensor) -> int:
+    """Return how many of the frames (T, S, S, 4) to show: all until what is filmed has left the picture for good."""
+    seen = (video[..., 3] > 0.5).flatten(1).any(dim=1).nonzero()
+    return int(seen.max()) + 1 if len(seen) else len(video)
 
 
 def _printed(request: EstimateRequest, values: Mapping[str, float]) -> str:
