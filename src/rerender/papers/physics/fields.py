@@ -15,6 +15,7 @@ import torch
 
 from rerender.core.files import Tree
 from rerender.papers.physics.estimation import Estimate, estimate
+from rerender.papers.physics.grid import methods
 from rerender.papers.physics.jobs import Part, Run, carry_out, search_rows
 from rerender.papers.physics.looks import Look
 from rerender.papers.physics.specs import SearchSettings
@@ -70,7 +71,7 @@ def _part(run: Run, request: EstimateRequest, subject: FieldSubject) -> Part:
     rows: list[MetricRow] = []
     histories: list[pl.DataFrame] = []
     fields: dict[str, Tree] = {"truth": subject.truth.numpy(), "guess": subject.guess.numpy()}
-    for method in request.settings.methods:
+    for method in methods(request.settings, request.job.variant):
         context = run.context(subject.name, "field", method, subject.name)
         field, found = _answer(run, request, subject, method)
         fields[method] = field.numpy()

@@ -29,7 +29,7 @@ METHODS: tuple[Method, ...] = get_args(Method)
 MassMethod = Literal["gradsim", "diffphysics", "random", "average", "blackbox"]
 MASS_METHODS: tuple[MassMethod, ...] = get_args(MassMethod)
 
-DEFAULT_ONLY = ("blackbox",)
+DEFAULT_ONLY = ("blackbox", "diffphysics")
 """Methods that are run for the variant `default` alone."""
 
 ControlMethod = Literal["gradsim", "diffphysics", "random"]
@@ -105,7 +105,7 @@ class RigidMassSettings(Frozen):
     )
     methods: Annotated[tuple[MassMethod, ...], Field(min_length=1)] = Field(
         MASS_METHODS,
-        description="gradsim sees frames, diffphysics positions, blackbox frames without derivatives (with the variant default only); random and average are no search",
+        description="gradsim sees frames, diffphysics positions, blackbox frames without derivatives (these two with the variant default only); random and average are no search",
     )
     mass: tuple[Positive, Positive] = Field((0.2, 0.3), description="masses are drawn between these [kg]")
     force: Positive = Field(10.0, description="size of the push [N]; its direction is drawn")
