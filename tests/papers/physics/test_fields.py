@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -91,8 +92,8 @@ def test_a_step_that_is_too_long_is_refused() -> None:
 
 
 def test_a_job_writes_its_files_and_a_video(tmp_path: Path) -> None:
-    asked = request("cloth_velocity", iterations=2)
-    folder = tmp_path / "cloth_velocity" / "ideal" / "s1"
+    asked = replace(request("cloth_velocity", iterations=2), job=Job("cloth_velocity", "default", 1))
+    folder = tmp_path / "cloth_velocity" / "default" / "s1"
     made = cloth_velocity.subjects
     run_fields(asked, made(asked), CODE, {"numpy": "2"}, folder=folder, state_root=tmp_path)
     run = JobFiles(folder)
