@@ -254,6 +254,7 @@ rule physics_landscape:
         curves=ensure(
             "<results>/{tier}/physics/landscape/curves.parquet", non_empty=True
         ),
+        lame=ensure("<results>/{tier}/physics/landscape/lame.parquet", non_empty=True),
         metrics="<results>/{tier}/physics/landscape/metrics.json",
         manifest="<results>/{tier}/physics/landscape/manifest.json",
     log:
@@ -269,7 +270,7 @@ rule physics_landscape:
         code=code("rerender.papers.physics.landscape"),
         stack=stack("rerender.papers.physics.landscape"),
     message:
-        "Loss over the mass of a cube ({wildcards.tier})"
+        "Losses over the mass of a cube and the Lamé parameters of a beam ({wildcards.tier})"
     script:
         "../scripts/physics_landscape.py"
 
@@ -452,7 +453,7 @@ rule physics_figure:
     benchmark:
         "<benchmarks>/{tier}/physics/figures/{name}.tsv"
     wildcard_constraints:
-        name="fig(2|4[ab])|growth",
+        name="fig(2|2_lame|4[ab])|growth",
     threads: 1
     resources:
         mem_mb=1000,

@@ -1,4 +1,4 @@
-"""Sweep the mass of a cube for Figure 2."""
+"""Sweep the mass of a cube, and the Lamé parameters of a beam, for Figure 2."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ with script(snakemake):
         snakemake.params.stack,
         tier=snakemake.wildcards.tier,
         curves=Path(snakemake.output.curves),
+        lame=Path(snakemake.output.lame),
         metrics=Path(snakemake.output.metrics),
         manifest=Path(snakemake.output.manifest),
         threads=snakemake.threads,

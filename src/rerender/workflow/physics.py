@@ -15,8 +15,8 @@ from rerender.papers.physics.specs import GRID_KEYS
 from rerender.workflow.session import Session, remembered
 
 TABLES = ("table1", "table2", "table3")
-FIGURES = ("fig2", "fig3", "fig4a", "fig4b", "frames", "demos", "shape", "growth")
-DRAWN = ("fig2", "fig4a", "fig4b", "growth")
+FIGURES = ("fig2", "fig2_lame", "fig3", "fig4a", "fig4b", "frames", "demos", "shape", "growth")
+DRAWN = ("fig2", "fig2_lame", "fig4a", "fig4b", "growth")
 """Figures that a job of their own draws from tables of numbers."""
 SEQUENCES = (RIGID_MASS, LAME, CONTROL_CLOTH, CONTROL_WALKER, CONTROL_FEM)
 """The columns of Figure 3."""
@@ -99,6 +99,8 @@ def figure_data(session: Session, tier: str, name: str) -> list[str]:
     """Return the files that a figure is drawn from."""
     if name == "fig2":
         return [f"<results>/{tier}/physics/landscape/curves.parquet"]
+    if name == "fig2_lame":
+        return [f"<results>/{tier}/physics/landscape/lame.parquet"]
     if name == "growth":
         return [f"<results>/{tier}/physics/growth/rows.parquet"]
     experiment = {"fig4a": CONTROL_FEM, "fig4b": CONTROL_CLOTH}[name]

@@ -17,6 +17,13 @@ COMPARED: tuple[float, ...] = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0)
 """Masses at which the published curves are known."""
 
 
+LAME_SLICES, PLANE = ("lame_mu", "lame_lambda"), "plane"
+"""Slices of the landscape of a beam, each along one parameter, and the plane of both."""
+TRUE_LAME = 1000.0
+"""Both Lamé parameters of the true beam [Pa]."""
+LAME_COMPARED: tuple[float, ...] = (210.0, 402.0, 601.0, 801.0, 1000.0, 1201.0, 1497.0, 2000.0)
+"""Parameters [Pa] at which the published slices are known; printed beside 1001, where ours has the truth."""
+
 KERNELS, TWIN = "kernels", "twin"
 """What growth times: our kernels, and the same in plain PyTorch."""
 
@@ -24,3 +31,8 @@ KERNELS, TWIN = "kernels", "twin"
 def metric_name(mass: float) -> str:
     """Return the metric of the loss at a mass: `landscape/0.50`."""
     return f"landscape/{mass:.2f}"
+
+
+def lame_metric_name(value: float) -> str:
+    """Return the metric of the loss at a Lamé parameter: `landscape_lame/402`."""
+    return f"landscape_lame/{value:.0f}"

@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rerender.core.errors import unknown_name
-from rerender.papers.physics.curves import COMPARED, KERNELS, SELECTIONS, TRUE_MASS, TWIN, metric_name
+from rerender.papers.physics.curves import (
+    COMPARED,
+    KERNELS,
+    LAME_SLICES,
+    PLANE,
+    SELECTIONS,
+    TRUE_LAME,
+    TRUE_MASS,
+    TWIN,
+    lame_metric_name,
+    metric_name,
+)
 from rerender.papers.physics.specs import CONTROL_METHODS
 from rerender.reporting import captions, style
 from rerender.reporting.grids import axes_at
@@ -27,6 +38,8 @@ TITLES: Mapping[str, str] = {
     "first_mid": "first and middle frame",
     "first_last": "first and last frame",
 }
+FAINTEST = 1e-6
+"""Losses below are drawn as this one: at the truth it is 0."""
 PUBLISHED_STEPS = (0, 1, 2, 5, 10, 20, 30, 39)
 GROWTH_TITLES: Mapping[str, str] = {KERNELS: "kernels", TWIN: "plain PyTorch"}
 COLOURS = ("#0072B2", "#009E73", "#E69F00", "#D55E00")
@@ -63,6 +76,48 @@ def draw_landscape(
     axes.legend(frameon=False)
     style.add_footnote(figure, note)
     return figure, pl.concat(parts)
+
+
+def draw_lame_landscape(
+    data: Sequence[Path], published: Path, tier: str, names: Mapping[str, str]
+) -> tuple[Figure, pl.DataFrame]:
+    """Draw the loss over one Lamé parameter of a beam, with the published points, and over the plane of both."""
+    import polars as pl
+
+    frame = pl.read_parquet(data[0])
+    tables = load_published(published)
+    note = captions.sentences(
+        "Mean squared error between the video of a beam that sags and that of 1000 Pa each (star). Left, along one parameter, over the maximum: lines and dots are ours, "
+        "circles the published values, of a scene that was not released. Right, over both: logarithm of the error, to the base 10.",
+        captions.tier_sentence(tier),
+    )
+    height = 3.2
+    figure = style.new_figure(height + 0.2 + style.footnote_height(note))
+    left, right = axes_at(figure, 0.7, 0.25, 3.1, height - 0.8), axes_at(figure, 4.6, 0.25, 2.5, height - 0.8)
+    parts = []
+    for part, colour in zip(LAME_SLICES, COLOURS, strict=False):
+        key = part.removeprefix("lame_")
+        own = frame.filter(part=part).sort(key)
+        points = [published_value(tables, "fig2_lame", part, lame_metric_name(v)) for v in own[key]]
+        left.plot(own[key], own["loss"], ".-", color=colour, label=key)
+        left.plot(own[key], np.array(points, dtype=float), "o", ms=4, color=colour, mfc="none")
+        parts.append(own.with_columns(published=pl.Series(points, dtype=pl.Float64)))
+    left.plot([TRUE_LAME], [0.0], "*", ms=9, color="black")
+    left.set(xlabel="Lamé parameter [Pa]", ylabel="loss / maximum", ylim=(-0.03, 1.05))
+    left.legend(frameon=False)
+    plane = frame.filter(part=PLANE).sort("lambda", "mu")
+    count = plane["mu"].n_unique()
+    x, y, loss = (plane[name].to_numpy().reshape(count, count) for name in ("mu", "lambda", "loss"))
+    shades = right.pcolormesh(x, y, np.log10(np.maximum(loss, FAINTEST)), cmap="viridis", shading="nearest")
+    right.plot([TRUE_LAME], [TRUE_LAME], "*", ms=9, color="white", mec="black", mew=0.5)
+    right.set(xscale="log", yscale="log", xlabel="mu [Pa]", ylabel="lambda [Pa]")
+    ticks = [250, 500, 1000, 2000]
+    right.set_xticks(ticks, [str(tick) for tick in ticks])
+    right.set_yticks(ticks, [str(tick) for tick in ticks])
+    right.minorticks_off()
+    figure.colorbar(shades, cax=axes_at(figure, 7.2, 0.25, 0.12, height - 0.8))
+    style.add_footnote(figure, note)
+    return figure, pl.concat([*parts, plane], how="diagonal_relaxed")
 
 
 @dataclass(frozen=True)
@@ -165,6 +220,7 @@ def _devices(frame: pl.DataFrame) -> list[tuple[str, str]]:
 Drawer = Callable[[Sequence[Path], Path, str, Mapping[str, str]], "tuple[Figure, pl.DataFrame]"]
 DRAWERS: Mapping[str, Drawer] = {
     "fig2": draw_landscape,
+    "fig2_lame": draw_lame_landscape,
     "fig4a": partial(draw_control, FEM),
     "fig4b": partial(draw_control, CLOTH),
     "growth": draw_growth,

@@ -16,8 +16,17 @@ import polars as pl
 import torch
 
 from rerender.core.files import atomic_path
-from rerender.papers.physics.curves import COMPARED, SELECTIONS, STEPS, TRUE_MASS, metric_name
+from rerender.papers.physics.curves import (
+    COMPARED,
+    LAME_SLICES,
+    SELECTIONS,
+    STEPS,
+    TRUE_MASS,
+    lame_metric_name,
+    metric_name,
+)
 from rerender.papers.physics.grid import Job
+from rerender.papers.physics.lame_landscape import lame_landscape
 from rerender.papers.physics.outputs import BACKEND, row_context
 from rerender.papers.physics.shapes import shape
 from rerender.papers.physics.specs import LandscapeSettings
@@ -83,17 +92,20 @@ def make_landscape(
     *,
     tier: str,
     curves: Path,
+    lame: Path,
     metrics: Path,
     manifest: Path,
     threads: int = 1,
 ) -> None:
-    """Write the curves, their metric rows where published values are known, and the manifest."""
+    """Write the curves of the cube and of the beam, their metric rows where published values are known, and the manifest."""
     watch = Stopwatch.start()
     torch.set_num_threads(threads)
     identity = run_id(settings.model_dump(), code.fingerprint, {}, stack)
     frame = landscape(settings)
-    with atomic_path(curves) as partial:
-        frame.write_parquet(partial)
+    beam = lame_landscape(settings)
+    for table, path in ((frame, curves), (beam, lame)):
+        with atomic_path(path) as partial:
+            table.write_parquet(partial)
     context = row_context(
         JOB, "box", "all", tier=tier, run_id=identity, code=code, stack=stack, method="gradsim"
     )
@@ -103,6 +115,11 @@ def make_landscape(
         for mass, value in frame.select("mass", name).iter_rows()
         if mass in COMPARED
     ]
+    rows += [
+        replace(context, scene="beam", representation=part).row(lame_metric_name(row[part[5:]]), row["loss"])
+        for part in LAME_SLICES
+        for row in beam.filter(part=part).iter_rows(named=True)
+    ]
     write_rows(metrics, rows)
     write_manifest(
         manifest,
@@ -110,7 +127,7 @@ def make_landscape(
         run_id=identity,
         parameters=settings.model_dump(),
         inputs={},
-        outputs={"curves": curves, "metrics": metrics},
+        outputs={"curves": curves, "lame": lame, "metrics": metrics},
         code=code,
         stack=stack,
         backend=BACKEND,

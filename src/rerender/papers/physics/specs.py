@@ -182,6 +182,13 @@ class LandscapeSettings(Frozen):
         500, description="masses of the sweep, a vertex, evenly from 0.1 to 5 kg"
     )
     size: Count = Field(256, description="pixels; the paper's outlines are hard, so the curve depends on it")
+    per_octave: Count = Field(
+        8,
+        description="of the beam: values an octave of each Lamé parameter in the plane of both, 250 to 2000 Pa",
+    )
+    beam_size: Annotated[int, Field(ge=8)] = Field(128, description="of the beam: pixels")
+    beam_seconds: Positive = Field(1.0, description="of the beam: length of the motion [s]")
+    beam_substeps: Count = Field(24, description="of the beam: steps in 1/60 s")
 
 
 class GrowthSettings(Frozen):
