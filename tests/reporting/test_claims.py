@@ -72,7 +72,7 @@ def test_our_ledger_uses_names_that_exist() -> None:
     from rerender.papers.materials.derived import BOTH
     from rerender.papers.materials.methods import METHODS as MATERIAL_METHODS
     from rerender.papers.materials.tiers import TIERS as MATERIALS_TIERS
-    from rerender.papers.physics.curves import SELECTIONS
+    from rerender.papers.physics.curves import LAME_SLICES, SELECTIONS
     from rerender.papers.physics.grid import CONTROLS, ESTIMATES, FIELDS
     from rerender.papers.physics.specs import METHODS as PHYSICS_METHODS
     from rerender.papers.physics.specs import VARIANTS
@@ -104,7 +104,7 @@ def test_our_ledger_uses_names_that_exist() -> None:
             # ConvNet and REINFORCE are printed and not re-run yet
             "experiment": {*ESTIMATES, *FIELDS, *CONTROLS, "landscape"},
             "method": {*PHYSICS_METHODS, "convnet", "blackbox"},
-            "representation": set(SELECTIONS),
+            "representation": {*SELECTIONS, *LAME_SLICES},
             "variant": set(VARIANTS),
         },
         "viewpoints": {

@@ -76,8 +76,9 @@ PHYSICS_AFTER_RUN = {
 PHYSICS_RUNS = {
     *("physics_rigid_mass", "physics_rigid_contact", "physics_lame", "physics_control_fem"),
     *("physics_particle_mass", "physics_cloth_velocity", "physics_control_cloth", "physics_control_walker"),
-    *("physics_convnet", "physics_figure"),
+    *("physics_convnet", "physics_landscape", "physics_demos", "physics_figure"),
 }
+PHYSICS_AFTER_LAME = {"physics_lame", "physics_landscape", "physics_figure"}
 AFTER_OPTIMISE = AFTER_EVALUATE | {"metamers_optimise_geometry", "metamers_optimise_material"}
 
 
@@ -228,7 +229,7 @@ def test_a_comment_or_a_docstring_reruns_nothing(finished: Workspace) -> None:
             | VIEWPOINTS_AFTER_SEARCH
             | MATERIALS_AFTER_FIT,
         ),
-        ("src/rerender/papers/physics/lame.py", PHYSICS_AFTER_RUN | {"physics_lame"}),
+        ("src/rerender/papers/physics/lame.py", PHYSICS_AFTER_RUN | PHYSICS_AFTER_LAME),
         ("src/rerender/papers/physics/tiers.py", set()),
         ("src/rerender/papers/envmaps/fit.py", ENVMAPS_AFTER_FIT),
         ("src/rerender/papers/envmaps/inversion.py", ENVMAPS_AFTER_INVERT),
