@@ -139,6 +139,49 @@ rule materials_refine:
         "../scripts/materials_refine.py"
 
 
+rule materials_own_capture:
+    input:
+        unpack(material_own_inputs),
+    output:
+        panel=report(
+            "<results>/{tier}/materials/own/{name}/found.png",
+            caption="../report/materials_own_capture.rst",
+            category="materials",
+            subcategory="your captures",
+            labels={"capture": "{name}", "tier": "{tier}"},
+        ),
+        files=multiext("<results>/{tier}/materials/own/{name}/found", ".pdf", ".parquet"),
+        maps=directory("<results>/{tier}/materials/own/{name}/materials"),
+        video=report(
+            "<results>/{tier}/materials/own/{name}/video.mp4",
+            caption="../report/materials_own_capture.rst",
+            category="materials",
+            subcategory="your captures",
+            labels={"capture": "{name}, turntable", "tier": "{tier}"},
+        ),
+        trace="<results>/{tier}/materials/own/{name}/trace.parquet",
+        metrics="<results>/{tier}/materials/own/{name}/metrics.json",
+        manifest="<results>/{tier}/materials/own/{name}/manifest.json",
+    log:
+        "<logs>/{tier}/materials/own/{name}.log",
+    benchmark:
+        "<benchmarks>/{tier}/materials/own/{name}.tsv"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=6000,
+        runtime=240,
+    params:
+        settings=material_own_params,
+        variant=VARIANT,
+        code=code("rerender.papers.materials.own"),
+        stack=stack("rerender.papers.materials.own"),
+    message:
+        "Your capture {wildcards.name} ({wildcards.tier})"
+    script:
+        "../scripts/materials_own_capture.py"
+
+
 rule materials_metrics:
     input:
         material_metric_files,
@@ -279,9 +322,16 @@ rule materials_videos:
     localrule: True
 
 
+rule materials_own:
+    input:
+        materials.own_files(SESSION, TIER),
+    localrule: True
+
+
 rule materials:
     input:
         rules.materials_tables.input,
         rules.materials_figures.input,
         rules.materials_videos.input,
+        rules.materials_own.input,
     localrule: True

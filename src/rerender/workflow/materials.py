@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rerender.catalogue.capture_files import capture_files
 from rerender.catalogue.material_specs import INTERIOR, WORKSHOP, material_object
 from rerender.catalogue.registry import envmaps
 from rerender.core.errors import UserError, unknown_name
 from rerender.papers.materials import grid
 from rerender.papers.materials.grid import Capture, Job
+from rerender.papers.materials.settings import OwnCapture
 from rerender.workflow.session import Session, remembered
 
 TABLES = ("textures", "runs", "beyond", "ablation", "light", "cost", "levels", "metric", "losses")
@@ -100,6 +102,41 @@ def video_params(session: Session, tier: str, scene: str) -> dict[str, Any]:
         "title": material_object(scene).title,
         "resolution": settings.capture_of(scene).map_size,
         "pictures": settings.pictures.model_dump(),
+    }
+
+
+def own_files(session: Session, tier: str) -> list[str]:
+    """Return the panels of a tier's own captures."""
+    return [at(tier, "own", name, "found.png") for name in session.materials(tier).own]
+
+
+def own_capture(session: Session, tier: str, name: str) -> OwnCapture:
+    """Return an own capture of the configuration. Raises `UserError` that names the closest one."""
+    known = session.materials(tier).own
+    if name not in known:
+        raise unknown_name("capture", name, known, f"tiers.{tier}.materials.own lists your captures.")
+    return known[name]
+
+
+def own_inputs(session: Session, tier: str, name: str) -> dict[str, str | list[str]]:
+    """Return the pictures of an own capture, and the light of its relit pictures."""
+    files = capture_files(own_capture(session, tier, name).folder)
+    return {
+        "relight": at(tier, "lights", f"{session.materials(tier).pictures.relight}.exr"),
+        "own": [str(path) for path in files],
+    }
+
+
+def own_params(session: Session, tier: str, name: str) -> dict[str, Any]:
+    """Return how an own capture is fitted."""
+    settings = session.materials(tier)
+    parts = ("shape", "hash", "coarse", "fine", "regularisers", "pictures")
+    return {
+        "own": own_capture(session, tier, name).model_dump(),
+        "size": settings.capture.size,
+        "light_height": settings.capture.light_height,
+        "resolution": settings.capture.map_size,
+        **{part: getattr(settings, part).model_dump() for part in parts},
     }
 
 

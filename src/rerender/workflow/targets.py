@@ -29,7 +29,7 @@ KINDS: Mapping[str, Sequence[str]] = {
     "envmaps": ("tables", "figures", "runs", "fits", "transport", "user_edits"),
     "physics": ("tables", "figures", "runs", "landscape", "convnet", "videos"),
     "viewpoints": ("tables", "figures", "runs", "scenes", "stills", "basins", "gradients", "views"),
-    "materials": ("tables", "figures", "videos", "runs", "fine", "scenes", "lights", "captures"),
+    "materials": ("tables", "figures", "videos", "runs", "fine", "scenes", "lights", "captures", "own"),
 }
 TARGETS = (
     *("all", "all_tables", "all_figures", "all_videos", "verdicts"),
@@ -201,6 +201,8 @@ class _Check:
         if kind == "videos":
             stems = [path.rpartition("/")[2][:-4] for path in materials.videos(self.session, tier)]
             self.artefact("video", names[0], stems, ["mp4"])
+        if kind == "own":
+            self.known("capture", names[0], self.session.materials(tier).own)
         if kind not in ("runs", "fine"):
             return
         jobs = materials.jobs(self.session, tier)

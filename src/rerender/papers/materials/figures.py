@@ -102,11 +102,12 @@ def draw_compare(shown: Shown) -> tuple[Figure, pl.DataFrame]:
     rows = [("target", trees[0]["target"])]
     for (job, _), tree in zip(shown.files, trees, strict=True):
         rows.append((METHODS[job.method].title, tree["seeds"][seed]["pictures"]))
-    return _picture_rows(
-        shown,
+    return picture_rows(
         rows,
         tuple(TITLE),
-        f"{shown.names.scene(scene)}, seed {seed} of {len(trees[0]['seeds'])}, after the coarse stage. {GREYS}",
+        shown.note(
+            f"{shown.names.scene(scene)}, seed {seed} of {len(trees[0]['seeds'])}, after the coarse stage. {GREYS}"
+        ),
     )
 
 
@@ -122,11 +123,12 @@ def draw_issue(shown: Shown) -> tuple[Figure, pl.DataFrame]:
         tree = load_tree(path)
         for seed in sorted(tree["seeds"], key=int):
             rows.append((f"{shown.names.scene(job.scene)}\nseed {seed}", tree["seeds"][seed]["pictures"]))
-    return _picture_rows(
-        shown,
+    return picture_rows(
         rows,
         ("render", "albedo", "metallic", "roughness"),
-        f"The single network, every seed: whether it fails depends on the seed as well as on the roughness. {GREYS}",
+        shown.note(
+            f"The single network, every seed: whether it fails depends on the seed as well as on the roughness. {GREYS}"
+        ),
     )
 
 
@@ -145,34 +147,36 @@ def draw_unpack(shown: Shown) -> tuple[Figure, pl.DataFrame]:
         packed = np.stack([one, shots["roughness"][..., 0], shots["metallic"][..., 0]], axis=-1)
         shots["packed"] = np.where(np.isnan(shots["roughness"]), np.nan, packed)
         rows.append((METHODS[job.method].title, shots))
-    return _picture_rows(
-        shown,
+    return picture_rows(
         rows,
         ("albedo", "normal", "packed", "roughness", "metallic"),
-        f"Packed: red is occlusion, which is not learned and 1, green roughness, blue metallic, as glTF has them; shown raw. {GREYS}",
+        shown.note(
+            f"Packed: red is occlusion, which is not learned and 1, green roughness, blue metallic, as glTF has them; shown raw. {GREYS}"
+        ),
     )
 
 
-def _picture_rows(
-    shown: Shown, rows: Sequence[tuple[str, Tree]], kinds: Sequence[str], text: str
+def picture_rows(
+    rows: Sequence[tuple[str, Tree]], kinds: Sequence[str], note: str
 ) -> tuple[Figure, pl.DataFrame]:
-    """Draw a row of pictures for each labelled tree of them."""
+    """Draw a row of pictures for each labelled tree of them, and nothing where it has none."""
     import polars as pl
 
-    note = shown.note(text)
     figure = style.new_figure(HEAD + len(rows) * (CELL + GAP) + 0.1 + style.footnote_height(note))
     records = []
     for row, (label, shots) in enumerate(rows):
         top = HEAD + row * (CELL + GAP)
         text_at(figure, 0.08, top + CELL / 2, wrapped(label), fontsize=6.5, va="center")
         for column, kind in enumerate(kinds):
-            image = displayed(kind, shots[kind][0])
             place = (LEFT + column * (CELL + GAP), top, CELL, CELL)
-            picture_at(figure, place, image)
             if row == 0:
                 text_at(
                     figure, place[0] + CELL / 2, HEAD - 0.08, TITLE.get(kind, kind), fontsize=7.5, ha="center"
                 )
+            if kind not in shots:
+                continue
+            image = displayed(kind, shots[kind][0])
+            picture_at(figure, place, image)
             records.append({"row": label.replace("\n", " "), "picture": kind, "png": png_bytes(image)})
     style.add_footnote(figure, note)
     return figure, pl.DataFrame(records)
@@ -237,11 +241,10 @@ def draw_levels(shown: Shown) -> tuple[Figure, pl.DataFrame]:
         tree = load_tree(path)
         label = f"{METHODS[job.method].title}\n{job.experiment.rpartition('_')[2]} levels"
         rows.append((label, tree["seeds"][min(tree["seeds"], key=int)]["pictures"]))
-    return _picture_rows(
-        shown,
+    return picture_rows(
         rows,
         ("render", "albedo", "roughness", "metallic", "normal"),
-        f"By number of nested grids, first seed. {GREYS}",
+        shown.note(f"By number of nested grids, first seed. {GREYS}"),
     )
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from rerender.core.cameras import turntable_cameras
 from rerender.core.files import load_tree
 from rerender.core.images import srgb_encode
+from rerender.core.meshes import Mesh
 from rerender.papers.materials.fields import Maps
 from rerender.papers.materials.fit import shade_maps
 from rerender.papers.materials.methods import METHODS
@@ -61,29 +63,51 @@ def make_video(request: VideoRequest, out: Path | str) -> None:
     write_video(out, _frames(request), FPS)
 
 
-@torch.no_grad()
+@dataclass(frozen=True, eq=False)
+class Column:
+    """What a turntable shows: an object with texture coordinates, its maps at them (N, 2), and the light above."""
+
+    text: str
+    mesh: Mesh
+    maps: Callable[[Tensor], Maps]
+    light: LightLevels
+
+
 def _frames(request: VideoRequest) -> Iterator[Frame]:
-    """Yield frames: above the light of the fits, below another one that turns; truth and methods beside each other."""
-    thing, settings = load_object(request.scene), request.settings
+    """Yield frames: the true materials, and those of the methods beside each other, under the light of the fits."""
+    thing = load_object(request.scene)
     atlas = unwrapped(thing.mesh, request.resolution)
-    textures = {name: first_textures(path) for name, path in request.finals.items()}
-    radiance, relight = read_image(request.light), read_image(request.relight)
-    light = LightLevels.from_latlong(radiance)
-    surface = trace(thing.mesh, turntable_cameras(settings.frames), settings.size)
+    light = LightLevels.from_latlong(read_image(request.light))
+    columns = [Column("true materials", thing.mesh, thing.maps, light)]
+    for name, path in request.finals.items():
+        columns.append(Column(METHODS[name].title, atlas, looked_up(first_textures(path)), light))
+    yield from turntable(request.title, columns, read_image(request.relight), request.settings)
+
+
+@torch.no_grad()
+def turntable(
+    title: str, columns: Sequence[Column], relight: np.ndarray, settings: PictureSettings
+) -> Iterator[Frame]:
+    """Yield frames: above each column's own light, below the map `relight`, which turns. Meshes have the same faces in the same order."""
+    surface = trace(columns[0].mesh, turntable_cameras(settings.frames), settings.size)
     for frame in range(settings.frames):
         here = surface.select([frame])
-        there = moved_to(atlas, here)
         turned = np.roll(relight, frame * relight.shape[1] // settings.frames, axis=1)
-        columns: dict[str, tuple[GBuffer, Maps]] = {"true materials": (here, thing.maps(here.uv))}
-        for name, found in textures.items():
-            maps: Maps = {channel: bilinear(value, there.uv) for channel, value in found.items()}
-            columns[METHODS[name].title] = (there, maps)
+        other = LightLevels.from_latlong(turned)
+        places = [moved_to(column.mesh, here) for column in columns]
         rows = [
-            beside([_cell(text, seen, maps, levels) for text, (seen, maps) in columns.items()])
-            for levels in (light, LightLevels.from_latlong(turned))
+            beside(
+                [_cell(one, place, light or one.light) for one, place in zip(columns, places, strict=True)]
+            )
+            for light in (None, other)
         ]
-        heading = label(f"{request.title}; below: another light, turning", rows[0].shape[1], LINE, bold=True)
+        heading = label(f"{title}; below: another light, turning", rows[0].shape[1], LINE, bold=True)
         yield pad_even(below([heading, *rows]))
+
+
+def looked_up(textures: Maps) -> Callable[[Tensor], Maps]:
+    """Return textures as a function of texture coordinates."""
+    return lambda uv: {channel: bilinear(value, uv) for channel, value in textures.items()}
 
 
 def first_textures(final: Path) -> Maps:
@@ -93,9 +117,9 @@ def first_textures(final: Path) -> Maps:
     return {name: torch.from_numpy(value) for name, value in found.items()}
 
 
-def _cell(text: str, surface: GBuffer, maps: Maps, light: LightLevels) -> Frame:
+def _cell(column: Column, surface: GBuffer, light: LightLevels) -> Frame:
     """Return one labelled picture on white."""
-    radiance = surface.images(shade_maps(surface, maps, light), 1.0)[0].numpy()
+    radiance = surface.images(shade_maps(surface, column.maps(surface.uv), light), 1.0)[0].numpy()
     image = as_bytes(srgb_encode(np.clip(radiance, 0.0, 1.0)))
     image = enlarge(image, whole_factor(len(image), CELL))
-    return below([label(text, image.shape[1], LINE), image], gap=0)
+    return below([label(column.text, image.shape[1], LINE), image], gap=0)
