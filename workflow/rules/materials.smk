@@ -150,7 +150,9 @@ rule materials_own_capture:
             subcategory="your captures",
             labels={"capture": "{name}", "tier": "{tier}"},
         ),
-        files=multiext("<results>/{tier}/materials/own/{name}/found", ".pdf", ".parquet"),
+        files=multiext(
+            "<results>/{tier}/materials/own/{name}/found", ".pdf", ".parquet"
+        ),
         maps=directory("<results>/{tier}/materials/own/{name}/materials"),
         video=report(
             "<results>/{tier}/materials/own/{name}/video.mp4",
@@ -277,13 +279,14 @@ rule materials_video:
     input:
         unpack(material_video_inputs),
     output:
-        report(
+        video=report(
             "<results>/{tier}/materials/videos/{scene}.mp4",
             caption="../report/materials_video.rst",
             category="materials",
             subcategory="videos",
             labels={"video": "turntable of {scene}", "tier": "{tier}"},
         ),
+        traced="<results>/{tier}/materials/traced/{scene}.npz",
     log:
         "<logs>/{tier}/materials/videos/{scene}.log",
     benchmark:

@@ -25,6 +25,7 @@ FIGURES = (
     "light",
     "levels",
     "metric",
+    "traced",
     *(f"compare_{name}" for name in ("cow", "duck", "grey_ball", "spots_ball")),
 )
 TABLE_SUFFIXES = ("csv", "parquet", "tex", "md", "html")
@@ -302,6 +303,8 @@ def figure_jobs(session: Session, tier: str, name: str) -> list[Job]:
         ]
     if name == "levels":
         return [one for one in pair if one.experiment.startswith("levels_")]
+    if name == "traced":
+        return [one for one in _shown(session, tier) if one.method in ("joint", "two")]
     return [one for one in pair if one.experiment == "known"] if name == "metric" else []
 
 
@@ -309,7 +312,10 @@ def figure_inputs(session: Session, tier: str, name: str) -> dict[str, list[str]
     """Return the files that a figure is drawn from."""
     found = figure_jobs(session, tier, name)
     files: dict[str, list[str] | str] = {"metrics": at(tier, "metrics.parquet")} if name == "metric" else {}
-    if name not in ("rates", "metric"):
+    if name == "traced":
+        scenes = dict.fromkeys(one.scene for one in found)
+        files["traced"] = [at(tier, "traced", f"{scene}.npz") for scene in scenes]
+    elif name not in ("rates", "metric"):
         files["runs"] = [at(tier, "runs", one.path, "final.npz") for one in found]
     return files
 

@@ -29,7 +29,18 @@ KINDS: Mapping[str, Sequence[str]] = {
     "envmaps": ("tables", "figures", "runs", "fits", "transport", "user_edits"),
     "physics": ("tables", "figures", "runs", "landscape", "convnet", "videos"),
     "viewpoints": ("tables", "figures", "runs", "scenes", "stills", "basins", "gradients", "views"),
-    "materials": ("tables", "figures", "videos", "runs", "fine", "scenes", "lights", "captures", "own"),
+    "materials": (
+        "tables",
+        "figures",
+        "videos",
+        "runs",
+        "fine",
+        "scenes",
+        "lights",
+        "captures",
+        "own",
+        "traced",
+    ),
 }
 TARGETS = (
     *("all", "all_tables", "all_figures", "all_videos", "verdicts"),

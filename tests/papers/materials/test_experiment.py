@@ -143,13 +143,23 @@ def test_every_figure_is_drawn(folder: Path, tmp_path: Path) -> None:
     final = folder / "run" / "final.npz"
     known = [(Job("known", "cow", "venice_sunset", name), final) for name in ("joint", "two")]
     levels = [(Job(f"levels_{n}", "cow", "venice_sunset", "two"), final) for n in (4, 2)]
+    pictures = {light: np.full((8, 8, 3), 0.5, np.float32) for light in ("render", "relit")}
+    told = {"pictures": pictures, "psnr": {"render": 30.0, "relit": 20.0}}
+    save_tree(tmp_path / "cow.npz", {"target": {"pictures": pictures}, "joint": told, "two": told})
     for name in (*DRAWERS, "compare_cow"):
         files = levels if name == "levels" else known
-        shown = Shown(files, tmp_path / "metrics.parquet", "smoke", TIERS["laptop"], Names())
+        traced = [tmp_path / "cow.npz"] * 2
+        shown = Shown(files, tmp_path / "metrics.parquet", "smoke", TIERS["laptop"], Names(), traced)
         png, pdf, data = make_figure(name, shown, tmp_path / name)
         assert png.stat().st_size > 5000 and pdf.is_file() and pl.read_parquet(data).height > 0
     rows = pl.read_parquet(tmp_path / "levels.parquet")["row"].unique(maintain_order=True).to_list()
     assert [row.split()[-2] for row in rows] == ["2", "4"]
+    assert pl.read_parquet(tmp_path / "traced.parquet").filter(light="relit", scene="cow")[
+        "psnr"
+    ].to_list() == [
+        *(None, 20.0, 20.0),
+        *(None, 20.0, 20.0),
+    ]
     with pytest.raises(UserError, match="compare"):
         make_figure("comparison", Shown(known, None, "smoke", TIERS["laptop"], Names()), tmp_path / "x")
 

@@ -43,13 +43,16 @@ GREYS = "Roughness and metallic are encoded as sRGB for display, as in the publi
 
 @dataclass(frozen=True)
 class Shown:
-    """A figure's material: final files of jobs in the order of the grid, metric rows, the tier, its settings, and names."""
+    """A figure's material: final files of jobs in the order of the grid, metric rows, the tier, its settings, and names;
+    and path-traced pictures, a file a scene.
+    """
 
     files: Sequence[tuple[Job, Path]]
     metrics: Path | None
     tier: str
     settings: MaterialsSettings
     names: Names
+    traced: Sequence[Path] = ()
 
     def note(self, text: str) -> str:
         """Return a footnote with the tier, and that geometry is known."""
@@ -295,6 +298,57 @@ def draw_metric(shown: Shown) -> tuple[Figure, pl.DataFrame]:
     return figure, pl.DataFrame(records)
 
 
+def draw_traced(shown: Shown) -> tuple[Figure, pl.DataFrame]:
+    """Path-traced pictures of the refined textures beside those of the true materials, under both lights."""
+    import polars as pl
+
+    settings = shown.settings
+    experiment = settings.experiments["known"]
+    lights = {"render": shown.names.envmap(experiment.envmap), "relit": "another light"}
+    note = shown.note(
+        f"Traced with up to 6 rays a path and {settings.pictures.spp} paths a pixel, so with shadows and light between parts of the object, "
+        "which the fits know nothing of; all with the same random numbers. First seed, after the fine stage. Below: PSNR on the object."
+    )
+    cell, line = CELL - 0.02, 0.14
+    step = cell + GAP
+    figure = style.new_figure(
+        0.2 + HEAD + len(shown.traced) * (step + line) + 0.1 + style.footnote_height(note)
+    )
+    records = []
+    for row, path in enumerate(shown.traced):
+        top = 0.2 + HEAD + row * (step + line)
+        scene = shown.names.scene(path.stem)
+        text_at(figure, 0.08, top + cell / 2, wrapped(scene), fontsize=6.5, va="center")
+        column = 0
+        told = load_tree(path)
+        for light, title in lights.items():
+            left = LEFT + column * step + (0.12 if light == "relit" else 0.0)
+            if row == 0:
+                text_at(figure, left + 0.5 * (len(told) * step - GAP), 0.2, title, fontsize=7.5, ha="center")
+            for name, one in told.items():
+                image = one["pictures"][light]
+                value = one["psnr"][light] if "psnr" in one else None
+                picture_at(figure, (left, top, cell, cell), image)
+                heading = METHODS[name].title if name in METHODS else name
+                if row == 0:
+                    text_at(figure, left + cell / 2, top - 0.08, heading, fontsize=7, ha="center")
+                if value is not None:
+                    place = (left + cell / 2, top + cell + 0.12)
+                    text_at(figure, *place, f"{value:.1f} dB", fontsize=6.5, ha="center")
+                records.append(
+                    {
+                        "scene": path.stem,
+                        "picture": name,
+                        "light": light,
+                        "psnr": value,
+                        "png": png_bytes(image),
+                    }
+                )
+                left, column = left + step, column + 1
+    style.add_footnote(figure, note)
+    return figure, pl.DataFrame(records)
+
+
 DRAWERS: Mapping[str, Callable[[Shown], tuple[Figure, pl.DataFrame]]] = {
     "rates": draw_rates,
     "issue": draw_issue,
@@ -302,4 +356,5 @@ DRAWERS: Mapping[str, Callable[[Shown], tuple[Figure, pl.DataFrame]]] = {
     "light": draw_light,
     "levels": draw_levels,
     "metric": draw_metric,
+    "traced": draw_traced,
 }

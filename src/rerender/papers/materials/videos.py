@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from rerender.core.cameras import turntable_cameras
-from rerender.core.files import load_tree
+from rerender.core.files import load_tree, save_tree
 from rerender.core.images import srgb_encode
 from rerender.core.meshes import Mesh
 from rerender.papers.materials.fields import Maps
@@ -21,6 +21,7 @@ from rerender.papers.materials.refine import moved_to
 from rerender.papers.materials.scenes import load_object
 from rerender.papers.materials.settings import PictureSettings
 from rerender.papers.materials.sources import bilinear
+from rerender.papers.materials.traced import Coated, traced_pictures
 from rerender.rendering.bitmaps import read_image
 from rerender.rendering.filtered_light import LightLevels
 from rerender.rendering.gbuffers import GBuffer, trace
@@ -56,11 +57,28 @@ class VideoRequest:
     threads: int = 1
 
 
-def make_video(request: VideoRequest, out: Path | str) -> None:
-    """Write the turntable of an object, first seed."""
+def make_video(request: VideoRequest, out: Path | str, traced: Path | str) -> None:
+    """Write the turntable of an object, first seed, and to `traced` a path-traced picture of each column under both lights."""
     torch.set_num_threads(request.threads)
     start_variant(request.variant, threads=request.threads)
-    write_video(out, _frames(request), FPS)
+    thing = load_object(request.scene)
+    atlas = unwrapped(thing.mesh, request.resolution)
+    textures = {name: first_textures(path) for name, path in request.finals.items()}
+    lights = {
+        name: read_image(path) for name, path in (("render", request.light), ("relit", request.relight))
+    }
+    light = LightLevels.from_latlong(lights["render"])
+    columns = [
+        Column("true materials", thing.mesh, thing.maps, light),
+        *(Column(METHODS[name].title, atlas, looked_up(maps), light) for name, maps in textures.items()),
+    ]
+    write_video(out, turntable(request.title, columns, lights["relit"], request.settings), FPS)
+    true = {name: getattr(thing, name) for name in ("albedo", "roughness", "metallic")}
+    found = {
+        name: Coated(atlas, {channel: value.numpy() for channel, value in maps.items()})
+        for name, maps in textures.items()
+    }
+    save_tree(traced, traced_pictures(Coated(thing.mesh, true), found, lights, request.settings))
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,17 +89,6 @@ class Column:
     mesh: Mesh
     maps: Callable[[Tensor], Maps]
     light: LightLevels
-
-
-def _frames(request: VideoRequest) -> Iterator[Frame]:
-    """Yield frames: the true materials, and those of the methods beside each other, under the light of the fits."""
-    thing = load_object(request.scene)
-    atlas = unwrapped(thing.mesh, request.resolution)
-    light = LightLevels.from_latlong(read_image(request.light))
-    columns = [Column("true materials", thing.mesh, thing.maps, light)]
-    for name, path in request.finals.items():
-        columns.append(Column(METHODS[name].title, atlas, looked_up(first_textures(path)), light))
-    yield from turntable(request.title, columns, read_image(request.relight), request.settings)
 
 
 @torch.no_grad()
