@@ -17,7 +17,8 @@ TARGETS = {
     *("envmaps", "envmaps_tables", "envmaps_figures", "envmaps_videos", "envmaps_edits"),
     *("physics", "physics_tables", "physics_figures", "physics_videos"),
     *("viewpoints", "viewpoints_tables", "viewpoints_figures", "viewpoints_videos"),
-    *("materials", "materials_tables", "materials_figures", "materials_videos", "materials_own"),
+    *("materials", "materials_tables", "materials_figures", "materials_videos"),
+    *("materials_own", "materials_tensorboard"),
 }
 
 

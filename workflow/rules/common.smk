@@ -464,6 +464,11 @@ def material_metric_files(wildcards):
     return materials.metric_files(SESSION, wildcards.tier)
 
 
+def material_log_inputs(wildcards):
+    """Histories and pictures of all fits of the tier."""
+    return materials.log_inputs(SESSION, wildcards.tier)
+
+
 def material_grid_params(wildcards):
     return materials.grid_params(SESSION, wildcards.tier)
 

@@ -307,6 +307,34 @@ rule materials_video:
         "../scripts/materials_video.py"
 
 
+rule materials_logs:
+    input:
+        unpack(material_log_inputs),
+    output:
+        directory("<results>/{tier}/materials/tensorboard"),
+    log:
+        "<logs>/{tier}/materials/tensorboard.log",
+    benchmark:
+        "<benchmarks>/{tier}/materials/tensorboard.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        code=code("rerender.papers.materials.logs"),
+        stack=stack("rerender.papers.materials.logs"),
+    message:
+        "Histories of materials for TensorBoard ({wildcards.tier})"
+    script:
+        "../scripts/materials_logs.py"
+
+
+rule materials_tensorboard:
+    input:
+        f"<results>/{TIER}/materials/tensorboard",
+    localrule: True
+
+
 rule materials_tables:
     input:
         materials.tables(SESSION, TIER),

@@ -170,6 +170,16 @@ def metric_files(session: Session, tier: str) -> list[str]:
     ]
 
 
+def log_inputs(session: Session, tier: str) -> dict[str, list[str]]:
+    """Return histories and pictures of all fits of a tier, for TensorBoard."""
+    folders = [("runs", one) for one in jobs(session, tier)]
+    folders += [("fine", one) for one in grid.fine_jobs(session.materials(tier))]
+    return {
+        name: [at(tier, kind, one.path, file) for kind, one in folders]
+        for name, file in (("traces", "trace.parquet"), ("finals", "final.npz"))
+    }
+
+
 def scene_params(session: Session, tier: str, scene: str) -> dict[str, Any]:
     """Return how a scene's true materials are made, and from which files."""
     settings = session.materials(tier)

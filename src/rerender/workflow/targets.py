@@ -130,7 +130,8 @@ class _Check:
         self.known("paper", rest[0], PAPERS)
         paper, (kind, *names) = PAPER_MODULES[rest[0]], rest[1:]
         if not names:
-            self.known("result", kind, ["metrics.parquet"])
+            folders = ["tensorboard"] if rest[0] == "materials" else []
+            self.known("result", kind, ["metrics.parquet", *folders])
             return
         self.known("kind of result", kind, KINDS[rest[0]])
         if kind == "tables":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from rerender.papers.materials.experiment import FitRequest, run_fits
 from rerender.papers.materials.figures import DRAWERS, Shown, make_figure
 from rerender.papers.materials.grid import Job, check_names, jobs
 from rerender.papers.materials.judge import light_errors
+from rerender.papers.materials.logs import write_logs
 from rerender.papers.materials.refine import RefineRequest, run_refinement
 from rerender.papers.materials.results import results_of
 from rerender.papers.materials.settings import (
@@ -32,6 +34,7 @@ from rerender.papers.materials.tables import BESIDE, BUILDERS, build, make_table
 from rerender.papers.materials.tiers import TIERS
 from rerender.provenance.manifest import Code
 from rerender.reporting.captions import Names
+from rerender.reporting.event_files import NAME
 from rerender.reporting.published import load_published
 from rerender.reporting.rows import RowContext, read_rows, write_rows
 
@@ -162,6 +165,19 @@ def test_every_figure_is_drawn(folder: Path, tmp_path: Path) -> None:
     ]
     with pytest.raises(UserError, match="compare"):
         make_figure("comparison", Shown(known, None, "smoke", TIERS["laptop"], Names()), tmp_path / "x")
+
+
+def test_histories_are_logged_for_every_seed(folder: Path, tmp_path: Path) -> None:
+    place = tmp_path / "runs" / "known" / "cow" / "venice_sunset" / "two"
+    shutil.copytree(folder / "run", place)
+    write_logs([place], tmp_path / "logs")
+    found = sorted(
+        path.relative_to(tmp_path / "logs").as_posix() for path in (tmp_path / "logs").rglob("*tfevents*")
+    )
+    assert found == [f"known/cow/two/s{seed}/coarse/{NAME}" for seed in (1, 2)]
+    data = (tmp_path / "logs" / found[0]).read_bytes()
+    assert data.count(b"grad_norm_A") == pl.read_parquet(place / "trace.parquet").filter(seed=1).height
+    assert data.count(b"\x89PNG") == 5
 
 
 def test_a_light_is_compared_after_one_factor() -> None:
