@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rerender.catalogue.material_specs import material_object
 from rerender.core.errors import unknown_name
 from rerender.core.files import Tree, load_tree
 from rerender.core.images import srgb_encode, tonemap
@@ -38,6 +39,8 @@ TITLE: Mapping[str, str] = {
     "metallic": "metallic",
     "normal": "normal",
 }
+CURVES: Mapping[str, str] = {"joint": "C0", "lead": "C1", "delayed": "C2", "warm": "C0", "hold": "C2"}
+"""Colours of schedules: the same branch looks the same in both stages."""
 GREYS = "Roughness and metallic are encoded as sRGB for display, as in the published figures."
 
 
@@ -85,7 +88,8 @@ def draw_rates(shown: Shown) -> tuple[Figure, pl.DataFrame]:
         axes = axes_at(figure, 0.6 + 3.95 * index, 0.3, 3.2, 1.85)
         for shape in shapes:
             values = [StageSchedule(shape, PUBLISHED_STEPS)(int(i)) for i in iterations]  # type: ignore[arg-type]
-            axes.plot(iterations, values, lw=1.4, label=TITLES[shape])
+            name = TITLES[shape].removesuffix(f", {stage}")
+            axes.plot(iterations, values, lw=1.4, label=name, color=CURVES[shape])
             records += [
                 {"stage": stage, "curve": shape, "iteration": int(i), "factor": value}
                 for i, value in zip(iterations, values, strict=True)
@@ -120,18 +124,21 @@ def _typical_seed(files: Sequence[tuple[Job, Path]]) -> str:
 
 
 def draw_issue(shown: Shown) -> tuple[Figure, pl.DataFrame]:
-    """The single network on the cow at several roughnesses, every seed: what it makes of dark and shiny parts."""
+    """The single network on the cow by roughness, every seed: what it makes of dark and shiny parts."""
     rows = []
-    for job, path in shown.files:
+    for job, path in sorted(shown.files, key=lambda pair: material_object(pair[0].scene).roughness):
         tree = load_tree(path)
+        label = f"roughness {material_object(job.scene).roughness:g}\nseed "
         for seed in sorted(tree["seeds"], key=int):
-            rows.append((f"{shown.names.scene(job.scene)}\nseed {seed}", tree["seeds"][seed]["pictures"]))
+            rows.append((label + seed, tree["seeds"][seed]["pictures"]))
     return picture_rows(
         rows,
         ("render", "albedo", "metallic", "roughness"),
         shown.note(
-            f"The single network, every seed: whether it fails depends on the seed as well as on the roughness. {GREYS}"
+            "The single network on the cow, every seed that was run, by the true roughness. Nothing of the cow is metal: where metallic "
+            f"is white the fit has failed. {GREYS}"
         ),
+        ("metallic", "roughness"),
     )
 
 
@@ -143,6 +150,7 @@ def wrapped(label: str, columns: int = 14) -> str:
 def draw_unpack(shown: Shown) -> tuple[Figure, pl.DataFrame]:
     """Occlusion, roughness and metallic packed as red, green and blue, and one by one."""
     rows = []
+    scene = shown.names.scene(shown.files[0][0].scene)
     for job, path in shown.files:
         tree = load_tree(path)
         shots = dict(tree["seeds"][min(tree["seeds"], key=int)]["pictures"])
@@ -152,17 +160,17 @@ def draw_unpack(shown: Shown) -> tuple[Figure, pl.DataFrame]:
         rows.append((METHODS[job.method].title, shots))
     return picture_rows(
         rows,
-        ("albedo", "normal", "packed", "roughness", "metallic"),
+        ("render", "albedo", "normal", "packed", "roughness", "metallic"),
         shown.note(
-            f"Packed: red is occlusion, which is not learned and 1, green roughness, blue metallic, as glTF has them; shown raw. {GREYS}"
+            f"{scene}, first seed, after the coarse stage. Packed: red is occlusion, which is not learned and 1, green roughness, blue metallic, as glTF has them; shown raw. {GREYS}"
         ),
     )
 
 
 def picture_rows(
-    rows: Sequence[tuple[str, Tree]], kinds: Sequence[str], note: str
+    rows: Sequence[tuple[str, Tree]], kinds: Sequence[str], note: str, behind: Sequence[str] = ()
 ) -> tuple[Figure, pl.DataFrame]:
-    """Draw a row of pictures for each labelled tree of them, and nothing where it has none."""
+    """Draw a row of pictures for each labelled tree of them, and nothing where it has none; `behind`: those of the opposite view."""
     import polars as pl
 
     figure = style.new_figure(HEAD + len(rows) * (CELL + GAP) + 0.1 + style.footnote_height(note))
@@ -170,17 +178,20 @@ def picture_rows(
     for row, (label, shots) in enumerate(rows):
         top = HEAD + row * (CELL + GAP)
         text_at(figure, 0.08, top + CELL / 2, wrapped(label), fontsize=6.5, va="center")
-        for column, kind in enumerate(kinds):
+        for column, (kind, side) in enumerate(
+            [*((kind, 0) for kind in kinds), *((kind, 1) for kind in behind)]
+        ):
             place = (LEFT + column * (CELL + GAP), top, CELL, CELL)
             if row == 0:
-                text_at(
-                    figure, place[0] + CELL / 2, HEAD - 0.08, TITLE.get(kind, kind), fontsize=7.5, ha="center"
-                )
+                title = TITLE.get(kind, kind) + (", behind" if side else "")
+                text_at(figure, place[0] + CELL / 2, HEAD - 0.08, title, fontsize=7.5, ha="center")
             if kind not in shots:
                 continue
-            image = displayed(kind, shots[kind][0])
+            image = displayed(kind, shots[kind][min(side, len(shots[kind]) - 1)])
             picture_at(figure, place, image)
-            records.append({"row": label.replace("\n", " "), "picture": kind, "png": png_bytes(image)})
+            records.append(
+                {"row": label.replace("\n", " "), "picture": kind, "view": side, "png": png_bytes(image)}
+            )
     style.add_footnote(figure, note)
     return figure, pl.DataFrame(records)
 
@@ -238,6 +249,11 @@ def draw_light(shown: Shown) -> tuple[Figure, pl.DataFrame]:
 def draw_levels(shown: Shown) -> tuple[Figure, pl.DataFrame]:
     """Pictures and maps by number of hash levels."""
     rows = []
+    first, settings = shown.files[0][0], shown.settings
+    scene, steps = (
+        shown.names.scene(first.scene),
+        settings.experiments[first.experiment].steps or settings.coarse.steps,
+    )
     for job, path in sorted(
         shown.files, key=lambda pair: (pair[0].method, int(pair[0].experiment.rpartition("_")[2]))
     ):
@@ -247,7 +263,8 @@ def draw_levels(shown: Shown) -> tuple[Figure, pl.DataFrame]:
     return picture_rows(
         rows,
         ("render", "albedo", "roughness", "metallic", "normal"),
-        shown.note(f"By number of nested grids, first seed. {GREYS}"),
+        shown.note(f"{scene}, by number of nested grids, {steps} steps, first seed, coarse stage. {GREYS}"),
+        ("metallic",),
     )
 
 
@@ -261,7 +278,7 @@ def draw_metric(shown: Shown) -> tuple[Figure, pl.DataFrame]:
     note = shown.note(
         "Each line is a seed, from the single network (open) to two branches (filled). Up is the better picture, left the better material: "
         "lines that fall to the left, or rise to the right, are pairs in which the picture ranks the worse material first. "
-        "Errors of the dark and shiny part (of the shiny part, for the ball and the duck)."
+        "Errors of the dark and shiny part (of the shiny part, for the grey ball and the duck)."
     )
     figure = style.new_figure(2.75 + style.footnote_height(note))
     records = []

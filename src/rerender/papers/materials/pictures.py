@@ -55,8 +55,8 @@ def pictures_of(
 
 
 def shown(views: int) -> list[int]:
-    """Return which of some views are shown, spread over the turntable."""
-    return [number * views // SHOWN for number in range(min(SHOWN, views))]
+    """Return which views of a turntable are shown: one from three quarters in front of the cow, and the opposite one."""
+    return [(5 * views // 8 + number * views // SHOWN) % views for number in range(min(SHOWN, views))]
 
 
 @torch.no_grad()

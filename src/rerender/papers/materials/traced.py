@@ -13,6 +13,7 @@ from rerender.core.files import Tree
 from rerender.core.images import srgb_encode
 from rerender.core.meshes import Mesh
 from rerender.core.seeds import derive_seed
+from rerender.papers.materials.pictures import shown
 from rerender.papers.materials.settings import PictureSettings
 from rerender.perception.metrics.image import psnr_of_mse
 from rerender.rendering.baked_shading import path_traced
@@ -33,9 +34,9 @@ def traced_pictures(
 ) -> dict[str, Tree]:
     """Return, by `target` and method, a display picture over white (S, S, 3) for every light, and a method's PSNR on the object.
 
-    All from the first camera of the turntable and with the same random numbers, so that PSNR compares materials rather than noise.
+    All from one camera of the turntable, that of `pictures.shown`, and with the same random numbers, so that PSNR compares materials rather than noise.
     """
-    camera = turntable_cameras(settings.frames)[0]
+    camera = turntable_cameras(settings.frames)[shown(settings.frames)[0]]
 
     def shots(thing: Coated) -> dict[str, np.ndarray]:
         return {
