@@ -3,64 +3,21 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from tests.catalogue.photographs import HEIGHT, WIDTH, llff, picture, synthetic
 
+from rerender.catalogue.capture_files import capture_files
 from rerender.catalogue.captures import centred, read_photographs
-from rerender.core.cameras import Camera, project, random_cameras, to_world, turntable_cameras
+from rerender.core.cameras import Camera, project, random_cameras, turntable_cameras
 from rerender.core.errors import UserError
 from rerender.core.images import srgb_decode
 
 POINTS = np.random.default_rng(0).uniform(-0.5, 0.5, (10, 3))
-WIDTH, HEIGHT = 12, 8
-
-
-def opengl(camera: Camera) -> np.ndarray:
-    """Return right, up, back, position as columns."""
-    pose = to_world(camera)
-    return np.stack([-pose[:3, 0], pose[:3, 1], -pose[:3, 2], pose[:3, 3]], axis=1)
-
-
-def picture(value: int, alpha: bool = True, size: tuple[int, int] = (HEIGHT, WIDTH)) -> Image.Image:
-    pixels = np.full((*size, 4), value, dtype=np.uint8)
-    pixels[..., 3] = 0
-    pixels[2:6, 3:9, 3] = 255
-    return Image.fromarray(pixels if alpha else pixels[..., :3].copy())
-
-
-def synthetic(folder: Path, cameras: tuple[Camera, ...], **changes: Any) -> Path:
-    """Write a capture whose world has z up: (x, y, z) here is (x, -z, y) there."""
-    (folder / "train").mkdir(parents=True)
-    up = np.array([[1.0, 0, 0], [0, 0, -1.0], [0, 1.0, 0]])
-    frames = []
-    for index, camera in enumerate(cameras):
-        picture(100 + index).save(folder / "train" / f"r_{index}.png")
-        matrix = np.vstack([up @ opengl(camera), [0, 0, 0, 1]])
-        frames.append({"file_path": f"./train/r_{index}", "transform_matrix": matrix.tolist()})
-    described = {"camera_angle_x": math.radians(45.0), "frames": frames, **changes}
-    (folder / "transforms_train.json").write_text(json.dumps(described), encoding="utf-8")
-    return folder
-
-
-def llff(folder: Path, cameras: tuple[Camera, ...], scale: int = 4) -> Path:
-    """Write a capture whose poses are for pictures `scale` times as large."""
-    (folder / "images").mkdir(parents=True)
-    (folder / "masks").mkdir()
-    rows = []
-    for index, camera in enumerate(cameras):
-        picture(100 + index, alpha=False).save(folder / "images" / f"p{index:03d}.png")
-        picture(0).getchannel("A").save(folder / "masks" / f"p{index:03d}.png")
-        right, up, back, position = opengl(camera).T
-        focal = 0.5 * scale * WIDTH / math.tan(math.radians(camera.fov_deg) / 2.0)
-        matrix = np.stack([-up, right, back, position, [scale * HEIGHT, scale * WIDTH, focal]], axis=1)
-        rows.append([*matrix.ravel(), 1.0, 5.0])
-    np.save(folder / "poses_bounds.npy", np.array(rows))
-    return folder
 
 
 @pytest.mark.parametrize("write", [synthetic, llff])
@@ -93,6 +50,42 @@ def test_pictures_shrink_with_their_masks_and_some_can_be_skipped(tmp_path: Path
     assert read_photographs(folder, height=64).colour.shape[1] == HEIGHT
 
 
+@pytest.mark.parametrize("size", [(8, 12), (12, 8), (9, 12), (12, 7)])
+def test_square_pictures_see_the_same(tmp_path: Path, size: tuple[int, int]) -> None:
+    """The middle of the object's mask, and every projected point, stay where they are."""
+    camera = turntable_cameras(1)
+    folder = synthetic(tmp_path / "capture", camera, [picture(90, size)])
+    height, width = size
+    plain, square = (read_photographs(folder, height=24, square=one) for one in (False, True))
+    side = square.alpha.shape[1]
+    assert square.alpha.shape == (1, side, side) and side == (24 if (height - width) % 2 else 12)
+    ratio = side / max(height, width)
+    expected = ratio * (
+        project(plain.cameras[0], POINTS, width, height)[:, :2]
+        + [(max(size) - width) / 2, (max(size) - height) / 2]
+    )
+    np.testing.assert_allclose(project(square.cameras[0], POINTS, side, side)[:, :2], expected, atol=1e-9)
+    assert square.alpha.sum() == pytest.approx(ratio**2 * plain.alpha.sum())
+    for axis, length in ((0, height), (1, width)):
+        middles = [np.mean(np.nonzero(one.alpha[0])[axis]) + 0.5 for one in (plain, square)]
+        assert middles[1] == pytest.approx(ratio * (middles[0] + (max(size) - length) / 2))
+
+
+def test_the_files_of_a_capture_are_listed_without_reading_pictures(tmp_path: Path) -> None:
+    first = synthetic(tmp_path / "first", turntable_cameras(2))
+    names = ["transforms_train.json", "train/r_0.png", "train/r_1.png"]
+    assert capture_files(first) == [first / name for name in names]
+    second = llff(tmp_path / "second", turntable_cameras(2))
+    names = [
+        "poses_bounds.npy",
+        *(f"{kind}/p00{index}.png" for kind in ("images", "masks") for index in (0, 1)),
+    ]
+    assert capture_files(second) == [second / name for name in names]
+    (first / "train" / "r_1.png").unlink()
+    with pytest.raises(UserError, match="frame 1: there is no picture"):
+        capture_files(first)
+
+
 def test_a_capture_can_be_centred_on_what_it_looks_at(tmp_path: Path) -> None:
     away = np.array([4.0, -2.0, 7.0])
     moved = tuple(
@@ -122,7 +115,7 @@ def broken(folder: Path, name: str) -> None:
         case "size":
             picture(9, size=(HEIGHT, WIDTH + 2)).save(folder / "train" / "r_1.png")
         case "alpha":
-            picture(9, alpha=False).save(folder / "train" / "r_1.png")
+            picture(9).convert("RGB").save(folder / "train" / "r_1.png")
         case "empty":
             Image.new("RGBA", (WIDTH, HEIGHT)).save(folder / "train" / "r_1.png")
         case "damaged":

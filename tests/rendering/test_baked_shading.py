@@ -9,10 +9,10 @@ import pytest
 import torch
 from tests.rendering.worlds import gradient_sky
 
-from rerender.core.cameras import turntable_cameras
+from rerender.core.cameras import Camera, turntable_cameras
 from rerender.core.meshes import Mesh, icosphere
 from rerender.core.primitives import globe
-from rerender.rendering.baked_shading import CHANNELS, BakedShader, textured_scene
+from rerender.rendering.baked_shading import CHANNELS, BakedShader, path_traced, textured_scene
 from rerender.rendering.differentiable import Renderer
 from rerender.rendering.filtered_light import LightLevels
 from rerender.rendering.gbuffers import trace
@@ -120,6 +120,25 @@ def test_seams_do_not_show_in_renders_either() -> None:
         scene = textured_scene(flat, maps, SKY, turntable_cameras(1), FILM)
         pictures.append(Renderer(scene).render({}, views=(0,), seeds=(1,), spp=64).numpy())
     assert np.abs(pictures[0] - pictures[1]).mean() < 0.01 * pictures[0].mean()
+
+
+def test_path_tracing_adds_what_comes_from_other_parts() -> None:
+    """On a ball all light is direct; in a bowl there is more than that."""
+    maps = {name: value.numpy() for name, value in textures(roughness=torch.full((*MAPS, 1), 0.8)).items()}
+    ball = globe(12, 24)
+    high = ball.vertices[ball.faces].mean(axis=1)[:, 1] < 0.1
+    bowl = Mesh(ball.vertices, ball.faces[high][:, ::-1], ball.texcoords)
+    above = Camera((0.0, 3.0, 0.5), fov_deg=30.0)
+    more = []
+    for mesh in (ball, bowl):
+        traced = path_traced(mesh, maps, SKY, above, size=SIZE, spp=256, seed=1)
+        direct = Renderer(textured_scene(mesh, maps, SKY, [above], FILM)).render(
+            {}, views=(0,), seeds=(2,), spp=256
+        )
+        whole = traced[..., 3] > 0.999
+        assert 0.2 < whole.mean() < 1.0 and not traced[traced[..., 3] == 0.0].any()
+        more.append(float(traced[whole][:, :3].mean() / direct[0].numpy()[whole].mean()))
+    assert more[0] == pytest.approx(1.0, abs=0.02) and more[1] > 1.1
 
 
 def test_textures_of_another_size_are_refused() -> None:

@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.catalogue.photographs import synthetic
 from tests.workflow.conftest import Workspace
 
 from rerender.catalogue import registry
+from rerender.core.cameras import turntable_cameras
 from rerender.papers.envmaps import grid as envmaps_grid
 from rerender.papers.envmaps.settings import EXPERIMENTS, split_place
 from rerender.papers.envmaps.tiers import TIERS as ENVMAPS_TIERS
@@ -168,6 +170,13 @@ def test_an_own_edit_reuses_the_sky_and_bakes_its_own_place(workspace: Workspace
     counts = workspace.job_counts("envmaps_edits", "--config", "tier=smoke", tiers)
     made = ("envmaps_sky", "envmaps_fit", "envmaps_scene", "envmaps_bake", "envmaps_own_edit")
     assert counts == dict.fromkeys((*made, "envmaps_edits"), 1)
+
+
+def test_an_own_capture_is_one_job_and_needs_a_light_alone(workspace: Workspace) -> None:
+    synthetic(workspace.folder / "photos", turntable_cameras(4))
+    tiers = "tiers={smoke: {materials: {own: {mug: {folder: photos}}}}}"
+    counts = workspace.job_counts("materials_own", "--config", "tier=smoke", tiers)
+    assert counts == dict.fromkeys(("materials_light", "materials_own_capture", "materials_own"), 1)
 
 
 @pytest.mark.parametrize(

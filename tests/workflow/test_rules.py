@@ -18,6 +18,7 @@ TARGETS = {
     *("physics", "physics_tables", "physics_figures", "physics_videos"),
     *("viewpoints", "viewpoints_tables", "viewpoints_figures", "viewpoints_videos"),
     *("materials", "materials_tables", "materials_figures", "materials_videos"),
+    *("materials_own", "materials_tensorboard"),
 }
 
 
@@ -87,7 +88,7 @@ def test_only_renderers_and_networks_ask_for_a_gpu() -> None:
             f"viewpoints_{name}"
             for name in ("search", "present", "stills", "basins", "gradients", "views", "predictor")
         ),
-        *(f"materials_{name}" for name in ("capture", "fit", "refine", "video")),
+        *(f"materials_{name}" for name in ("capture", "fit", "refine", "own_capture", "video")),
     }
 
 

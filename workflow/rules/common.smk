@@ -458,9 +458,23 @@ def material_video_params(wildcards):
     return materials.video_params(SESSION, wildcards.tier, wildcards.scene)
 
 
+def material_own_inputs(wildcards):
+    """The user's own pictures, and the light of the relit ones."""
+    return materials.own_inputs(SESSION, wildcards.tier, wildcards.name)
+
+
+def material_own_params(wildcards):
+    return materials.own_params(SESSION, wildcards.tier, wildcards.name)
+
+
 def material_metric_files(wildcards):
     """Metric rows of every job of fits of the tier."""
     return materials.metric_files(SESSION, wildcards.tier)
+
+
+def material_log_inputs(wildcards):
+    """Histories and pictures of all fits of the tier."""
+    return materials.log_inputs(SESSION, wildcards.tier)
 
 
 def material_grid_params(wildcards):

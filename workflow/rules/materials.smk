@@ -139,6 +139,51 @@ rule materials_refine:
         "../scripts/materials_refine.py"
 
 
+rule materials_own_capture:
+    input:
+        unpack(material_own_inputs),
+    output:
+        panel=report(
+            "<results>/{tier}/materials/own/{name}/found.png",
+            caption="../report/materials_own_capture.rst",
+            category="materials",
+            subcategory="your captures",
+            labels={"capture": "{name}", "tier": "{tier}"},
+        ),
+        files=multiext(
+            "<results>/{tier}/materials/own/{name}/found", ".pdf", ".parquet"
+        ),
+        maps=directory("<results>/{tier}/materials/own/{name}/materials"),
+        video=report(
+            "<results>/{tier}/materials/own/{name}/video.mp4",
+            caption="../report/materials_own_capture.rst",
+            category="materials",
+            subcategory="your captures",
+            labels={"capture": "{name}, turntable", "tier": "{tier}"},
+        ),
+        trace="<results>/{tier}/materials/own/{name}/trace.parquet",
+        metrics="<results>/{tier}/materials/own/{name}/metrics.json",
+        manifest="<results>/{tier}/materials/own/{name}/manifest.json",
+    log:
+        "<logs>/{tier}/materials/own/{name}.log",
+    benchmark:
+        "<benchmarks>/{tier}/materials/own/{name}.tsv"
+    threads: 1
+    resources:
+        gpu=1,
+        mem_mb=6000,
+        runtime=240,
+    params:
+        settings=material_own_params,
+        variant=VARIANT,
+        code=code("rerender.papers.materials.own"),
+        stack=stack("rerender.papers.materials.own"),
+    message:
+        "Your capture {wildcards.name} ({wildcards.tier})"
+    script:
+        "../scripts/materials_own_capture.py"
+
+
 rule materials_metrics:
     input:
         material_metric_files,
@@ -234,13 +279,14 @@ rule materials_video:
     input:
         unpack(material_video_inputs),
     output:
-        report(
+        video=report(
             "<results>/{tier}/materials/videos/{scene}.mp4",
             caption="../report/materials_video.rst",
             category="materials",
             subcategory="videos",
             labels={"video": "turntable of {scene}", "tier": "{tier}"},
         ),
+        traced="<results>/{tier}/materials/traced/{scene}.npz",
     log:
         "<logs>/{tier}/materials/videos/{scene}.log",
     benchmark:
@@ -261,6 +307,34 @@ rule materials_video:
         "../scripts/materials_video.py"
 
 
+rule materials_logs:
+    input:
+        unpack(material_log_inputs),
+    output:
+        directory("<results>/{tier}/materials/tensorboard"),
+    log:
+        "<logs>/{tier}/materials/tensorboard.log",
+    benchmark:
+        "<benchmarks>/{tier}/materials/tensorboard.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        code=code("rerender.papers.materials.logs"),
+        stack=stack("rerender.papers.materials.logs"),
+    message:
+        "Histories of materials for TensorBoard ({wildcards.tier})"
+    script:
+        "../scripts/materials_logs.py"
+
+
+rule materials_tensorboard:
+    input:
+        f"<results>/{TIER}/materials/tensorboard",
+    localrule: True
+
+
 rule materials_tables:
     input:
         materials.tables(SESSION, TIER),
@@ -279,9 +353,16 @@ rule materials_videos:
     localrule: True
 
 
+rule materials_own:
+    input:
+        materials.own_files(SESSION, TIER),
+    localrule: True
+
+
 rule materials:
     input:
         rules.materials_tables.input,
         rules.materials_figures.input,
         rules.materials_videos.input,
+        rules.materials_own.input,
     localrule: True

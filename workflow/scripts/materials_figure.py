@@ -20,5 +20,6 @@ with script(snakemake):
         snakemake.wildcards.tier,
         described(snakemake.params.grid),
         Names(**snakemake.params.names),
+        [Path(file) for file in snakemake.input.get("traced", [])],
     )
     make_figure(snakemake.wildcards.name, shown, Path(snakemake.output.png).with_suffix(""))

@@ -25,5 +25,6 @@ with script(snakemake):
             variant=snakemake.params.variant,
             threads=snakemake.threads,
         ),
-        snakemake.output[0],
+        snakemake.output.video,
+        snakemake.output.traced,
     )

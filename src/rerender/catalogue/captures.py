@@ -9,20 +9,23 @@ pictures' alpha channel, or a grey picture of the same name in `masks/`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from rerender.catalogue.capture_files import (
+    POSES,
+    SUFFIXES,
+    description,
+    existing_picture,
+    folder_pictures,
+    read_description,
+)
 from rerender.core.cameras import Camera
 from rerender.core.errors import UserError
-from rerender.core.files import read_json
 from rerender.core.images import resize_area, srgb_decode
-
-SUFFIXES = (".png", ".jpg", ".jpeg")
-POSES = "poses_bounds.npy"
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,27 +42,36 @@ class Photographs:
 
 
 def read_photographs(
-    folder: Path | str, *, split: str = "train", height: int | None = None, every: int = 1
+    folder: Path | str,
+    *,
+    split: str = "train",
+    height: int | None = None,
+    every: int = 1,
+    square: bool = False,
 ) -> Photographs:
     """Read a capture; `split` is for NeRF-synthetic folders, `height` [px] reduces pictures, `every` skips some.
 
-    Worlds of NeRF-synthetic captures are z-up and are turned to y-up. LLFF worlds stay as they are; `centred` moves
-    them. Raises `UserError` that names the file and what to do about it.
+    `square` pictures are filled up with empty pixels on both sides of the shorter axis. Worlds of NeRF-synthetic captures are
+    z-up and are turned to y-up. LLFF worlds stay as they are; `centred` moves them. Raises `UserError` that names the file
+    and what to do about it.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        raise UserError(f"the capture {folder} is not a folder", _LAYOUTS)
+    path = description(folder, split)
     if every < 1 or (height is not None and height < 1):
         raise UserError(f"every = {every}, height = {height}", "Both are at least 1.")
-    frames = (_llff(folder) if (folder / POSES).is_file() else _synthetic(folder, split))[::every]
-    pictures = [_picture(frame.path, folder) for frame in frames]
-    _same_sizes(frames, pictures)
-    pictures = [_reduced(picture, height) for picture in pictures]
-    stack = np.stack(pictures)
+    frames = (_llff(folder) if path.name == POSES else _synthetic(folder, path))[::every]
+    stack, shapes = [], []
+    for frame in frames:  # one at a time, for photographs are large
+        picture = _picture(frame.path, folder)
+        shapes.append((picture.shape[0], picture.shape[1]))
+        _check_size(frames[0], shapes[0], frame, shapes[-1])
+        stack.append(_reduced(_squared(picture) if square else picture, height))
+    pictures = np.stack(stack)
+    taller = max(1.0, shapes[0][0] / shapes[0][1]) if square else 1.0
     return Photographs(
-        tuple(frame.camera for frame in frames),
-        np.ascontiguousarray(stack[..., :3]),
-        np.ascontiguousarray(stack[..., 3]),
+        tuple(replace(frame.camera, fov_deg=_wider(frame.camera.fov_deg, taller)) for frame in frames),
+        np.ascontiguousarray(pictures[..., :3]),
+        np.ascontiguousarray(pictures[..., 3]),
         tuple(str(frame.path.relative_to(folder)) for frame in frames),
     )
 
@@ -92,12 +104,6 @@ def centred(photographs: Photographs, radius: float = 3.0) -> Photographs:
     return replace(photographs, cameras=cameras)
 
 
-_LAYOUTS = (
-    "A capture is a folder with transforms_train.json or transforms.json (NeRF-synthetic), or with "
-    f"{POSES} and images/ (LLFF)."
-)
-
-
 @dataclass(frozen=True)
 class _Frame:
     path: Path
@@ -105,20 +111,9 @@ class _Frame:
     aspect: float | None = None  # width / height, where the poses say
 
 
-def _synthetic(folder: Path, split: str) -> list[_Frame]:
+def _synthetic(folder: Path, path: Path) -> list[_Frame]:
     """Read a NeRF-synthetic description."""
-    names = (f"transforms_{split}.json", "transforms.json")
-    path = next((folder / name for name in names if (folder / name).is_file()), None)
-    if path is None:
-        raise UserError(f"{folder} has neither {names[0]} nor {names[1]} nor {POSES}", _LAYOUTS)
-    try:
-        described = read_json(path)
-    except ValueError as error:
-        raise UserError(f"{path} is no JSON: {error}", "Export the capture again.") from error
-    if not isinstance(described, dict) or not described.get("frames"):
-        raise UserError(
-            f"{path} has no frames", "It needs a list 'frames' with file_path and transform_matrix."
-        )
+    described = read_description(path)
     fov_deg = _field_of_view(described, path)
     return [
         _synthetic_frame(folder, path, index, frame, fov_deg)
@@ -150,7 +145,7 @@ def _synthetic_frame(folder: Path, path: Path, index: int, frame: Any, fov_deg: 
         raise UserError(f"{where}: transform_matrix is not 4 x 4 numbers", "Export the capture again.")
     turned = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]]) @ matrix[:3]  # z-up to y-up
     camera = _camera(turned[:, 0], turned[:, 1], turned[:, 2], turned[:, 3], fov_deg, where)
-    return _Frame(_existing(folder / str(frame["file_path"]), where), camera)
+    return _Frame(existing_picture(folder / str(frame["file_path"]), where), camera)
 
 
 def _llff(folder: Path) -> list[_Frame]:
@@ -164,7 +159,7 @@ def _llff(folder: Path) -> list[_Frame]:
         ) from error
     if rows.ndim != 2 or rows.shape[1] != 17 or not len(rows):
         raise UserError(f"{path} has shape {rows.shape}", "It needs a row of 17 numbers an image.")
-    pictures = sorted(found for found in (folder / "images").glob("*") if found.suffix.lower() in SUFFIXES)
+    pictures = folder_pictures(folder / "images")
     if len(pictures) != len(rows):
         raise UserError(
             f"{path} has {len(rows)} poses, {folder / 'images'} has {len(pictures)} pictures",
@@ -202,14 +197,6 @@ def _camera(
     return Camera(
         _vector(position), target=_vector(position - back / scale), up=_vector(up / scale), fov_deg=fov_deg
     )
-
-
-def _existing(path: Path, where: str) -> Path:
-    """Return the picture; descriptions leave out its suffix."""
-    for candidate in (path, *(path.with_name(path.name + suffix) for suffix in SUFFIXES)):
-        if candidate.is_file() and candidate.suffix.lower() in SUFFIXES:
-            return candidate
-    raise UserError(f"{where}: there is no picture {path}", f"Its suffix may be {', '.join(SUFFIXES)}.")
 
 
 def _picture(path: Path, folder: Path) -> np.ndarray:
@@ -251,21 +238,33 @@ def _mask(path: Path, folder: Path, shape: tuple[int, int]) -> np.ndarray:
     return mask
 
 
-def _same_sizes(frames: Iterable[_Frame], pictures: list[np.ndarray]) -> None:
-    frames = list(frames)
-    height, width = pictures[0].shape[:2]
-    for frame, picture in zip(frames, pictures, strict=True):
-        if picture.shape != pictures[0].shape:
-            raise UserError(
-                f"the pictures have different sizes: {frames[0].path} is {width} x {height}, {frame.path} "
-                f"{picture.shape[1]} x {picture.shape[0]}",
-                "Resize or leave out those that differ; cropping would move the camera's axis.",
-            )
-        if frame.aspect is not None and abs(frame.aspect * height / width - 1.0) > 0.01:
-            raise UserError(
-                f"{frame.path} is {width} x {height}, but its pose says width / height = {frame.aspect:.3f}",
-                "Undo the crop, or write the poses for these pictures.",
-            )
+def _check_size(first: _Frame, size: tuple[int, int], frame: _Frame, own: tuple[int, int]) -> None:
+    """Raise `UserError` unless a picture (height, width) is of the first one's size, and of the shape that its pose says."""
+    if own != size:
+        raise UserError(
+            f"the pictures have different sizes: {first.path} is {size[1]} x {size[0]}, {frame.path} {own[1]} x {own[0]}",
+            "Resize or leave out those that differ; cropping would move the camera's axis.",
+        )
+    if frame.aspect is not None and abs(frame.aspect * own[0] / own[1] - 1.0) > 0.01:
+        raise UserError(
+            f"{frame.path} is {own[1]} x {own[0]}, but its pose says width / height = {frame.aspect:.3f}",
+            "Undo the crop, or write the poses for these pictures.",
+        )
+
+
+def _squared(picture: np.ndarray) -> np.ndarray:
+    """Return a picture (H, W, C) in the middle of an empty square; every pixel becomes four where it would lie off centre by a half."""
+    if (picture.shape[0] - picture.shape[1]) % 2:
+        picture = picture.repeat(2, axis=0).repeat(2, axis=1)
+    height, width = picture.shape[:2]
+    side = max(height, width)
+    rows, columns = (side - height) // 2, (side - width) // 2
+    return np.pad(picture, ((rows, rows), (columns, columns), (0, 0)))
+
+
+def _wider(fov_deg: float, ratio: float) -> float:
+    """Return the field of view [deg] of a picture that is `ratio` times as wide."""
+    return math.degrees(2.0 * math.atan(ratio * math.tan(math.radians(fov_deg) / 2.0)))
 
 
 def _reduced(picture: np.ndarray, height: int | None) -> np.ndarray:

@@ -6,6 +6,8 @@ import errno
 import hashlib
 import json
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,6 +40,29 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
         raise explain_os_error(error, path) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """Yield a new folder beside `folder`; its files move there at the end, all of them, and none if anything fails.
+
+    Raises `UserError` when the disk is full or nothing can be written there.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    except OSError as error:
+        raise explain_os_error(error, folder) from error
+    try:
+        yield partial
+        for path in sorted(path for path in partial.rglob("*") if path.is_file()):
+            final = folder / path.relative_to(partial)
+            final.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(path, final)
+    except OSError as error:
+        raise explain_os_error(error, folder) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def explain_os_error(error: OSError, path: Path) -> Exception:

@@ -15,9 +15,10 @@ import torch
 from rerender.core.cameras import Camera
 from rerender.core.meshes import Mesh, vertex_normals
 from rerender.rendering.differentiable import Renderer
-from rerender.rendering.scenes import EnvironmentMap, Film, Scene, Shape
+from rerender.rendering.scenes import EnvironmentMap, Film, Scene, Shape, build_scene
 
 DIRECT = {"type": "prb", "max_depth": 2, "hide_emitters": True}
+DEPTH = 6
 CHANNELS: Mapping[str, int] = {"albedo": 3, "roughness": 1, "metallic": 1, "normal": 3}
 _INNER = "object.bsdf.nested_bsdf."
 _KEYS: Mapping[str, str] = {
@@ -54,6 +55,28 @@ def textured_scene(
     """Return a mesh with maps under a lat-long light, for published pictures and relighting. Normals are of welded vertices."""
     shape = Shape("object", mesh, material(maps), normals=vertex_normals(mesh))
     return Scene([shape], [EnvironmentMap(radiance)], cameras, film, dict(integrator))
+
+
+def path_traced(
+    mesh: Mesh,
+    maps: Mapping[str, np.ndarray],
+    radiance: np.ndarray,
+    camera: Camera,
+    *,
+    size: int,
+    spp: int,
+    seed: int,
+) -> np.ndarray:
+    """Return a picture (size, size, 4) of a mesh with maps: linear radiance over black, and coverage; all light paths of up to `DEPTH` rays.
+
+    What `split_sum` leaves out is in it: shadows, and light from one part of the object to another. Needs a Mitsuba variant.
+    """
+    import mitsuba as mi
+
+    integrator = {"type": "path", "max_depth": DEPTH, "hide_emitters": True}
+    film = Film(size, size, "box", alpha=True)
+    scene = build_scene(textured_scene(mesh, maps, radiance, [camera], film, integrator))
+    return np.array(mi.render(scene, spp=spp, seed=seed), dtype=np.float32)
 
 
 class BakedShader:

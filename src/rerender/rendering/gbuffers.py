@@ -8,7 +8,7 @@ Mitsuba's `normalmap`; without texture coordinates it is any direction of the su
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -85,18 +85,22 @@ class GBuffer:
         shape = (len(views), *self.shape[1:])
         return GBuffer(shape, tuple(map(int, counts)), torch.cat(pixels), **joined)
 
+    def kept(self, mask: torch.Tensor) -> GBuffer:
+        """Return the pixels for which `mask` (N,) is true."""
+        before = [0, *mask.cumsum(0).tolist()]
+        values = {name: getattr(self, name)[mask] for name in _PER_PIXEL}
+        return GBuffer(self.shape, tuple(before[start] for start in self.starts), **values)
+
     def thinned(self, stride: int) -> GBuffer:
         """Return every `stride`-th pixel of every `stride`-th row: pictures of ceil(H / stride) x ceil(W / stride) pixels."""
         views, height, width = self.shape
         rows, columns = self.pixels // width % height, self.pixels % width
-        kept = (rows % stride == 0) & (columns % stride == 0)
+        few = self.kept((rows % stride == 0) & (columns % stride == 0))
+        rows, columns = few.pixels // width % height, few.pixels % width
         small_height, small_width = -(-height // stride), -(-width // stride)
-        view = self.pixels // (height * width)
+        view = few.pixels // (height * width)
         place = (view * small_height + rows // stride) * small_width + columns // stride
-        before = [0, *kept.cumsum(0).tolist()]
-        values = {name: getattr(self, name)[kept] for name in _PER_PIXEL if name != "pixels"}
-        starts = tuple(before[start] for start in self.starts)
-        return GBuffer((views, small_height, small_width), starts, place[kept], **values)
+        return replace(few, shape=(views, small_height, small_width), pixels=place)
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> GBuffer:
         """Return the G-buffer on another device, floating-point tensors in another precision."""

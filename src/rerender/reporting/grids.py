@@ -6,11 +6,13 @@ Display images are float32 (H, W, 3) sRGB in [0, 1]; errors are (H, W), mean abs
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from rerender.core.files import atomic_path
 from rerender.core.images import as_display as as_display
 from rerender.core.images import split_strip as split_strip
 from rerender.core.images import spread_indices as spread_indices
@@ -54,6 +56,12 @@ def png_bytes(image: npt.NDArray[Any]) -> bytes:
     buffer = io.BytesIO()
     Pillow.fromarray(np.ascontiguousarray(as_bytes(image))).save(buffer, format="PNG")
     return buffer.getvalue()
+
+
+def write_png(path: Path | str, image: npt.NDArray[Any]) -> None:
+    """Write a display image, or sRGB bytes, as a PNG, atomically."""
+    with atomic_path(path) as partial:
+        partial.write_bytes(png_bytes(image))
 
 
 def axes_at(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rerender.catalogue.capture_files import capture_files
 from rerender.catalogue.material_specs import INTERIOR, WORKSHOP, material_object
 from rerender.catalogue.registry import envmaps
 from rerender.core.errors import UserError, unknown_name
 from rerender.papers.materials import grid
 from rerender.papers.materials.grid import Capture, Job
+from rerender.papers.materials.settings import OwnCapture
 from rerender.workflow.session import Session, remembered
 
 TABLES = ("textures", "runs", "beyond", "ablation", "light", "cost", "levels", "metric", "losses")
@@ -23,6 +25,7 @@ FIGURES = (
     "light",
     "levels",
     "metric",
+    "traced",
     *(f"compare_{name}" for name in ("cow", "duck", "grey_ball", "spots_ball")),
 )
 TABLE_SUFFIXES = ("csv", "parquet", "tex", "md", "html")
@@ -103,6 +106,41 @@ def video_params(session: Session, tier: str, scene: str) -> dict[str, Any]:
     }
 
 
+def own_files(session: Session, tier: str) -> list[str]:
+    """Return the panels of a tier's own captures."""
+    return [at(tier, "own", name, "found.png") for name in session.materials(tier).own]
+
+
+def own_capture(session: Session, tier: str, name: str) -> OwnCapture:
+    """Return an own capture of the configuration. Raises `UserError` that names the closest one."""
+    known = session.materials(tier).own
+    if name not in known:
+        raise unknown_name("capture", name, known, f"tiers.{tier}.materials.own lists your captures.")
+    return known[name]
+
+
+def own_inputs(session: Session, tier: str, name: str) -> dict[str, str | list[str]]:
+    """Return the pictures of an own capture, and the light of its relit pictures."""
+    files = capture_files(own_capture(session, tier, name).folder)
+    return {
+        "relight": at(tier, "lights", f"{session.materials(tier).pictures.relight}.exr"),
+        "own": [str(path) for path in files],
+    }
+
+
+def own_params(session: Session, tier: str, name: str) -> dict[str, Any]:
+    """Return how an own capture is fitted."""
+    settings = session.materials(tier)
+    parts = ("shape", "hash", "coarse", "fine", "regularisers", "pictures")
+    return {
+        "own": own_capture(session, tier, name).model_dump(),
+        "size": settings.capture.size,
+        "light_height": settings.capture.light_height,
+        "resolution": settings.capture.map_size,
+        **{part: getattr(settings, part).model_dump() for part in parts},
+    }
+
+
 @remembered
 def jobs(session: Session, tier: str) -> tuple[Job, ...]:
     """Return the jobs of a tier."""
@@ -130,6 +168,16 @@ def metric_files(session: Session, tier: str) -> list[str]:
         *run_files(session, tier, "metrics.json"),
         *(at(tier, "fine", one.path, "metrics.json") for one in fine),
     ]
+
+
+def log_inputs(session: Session, tier: str) -> dict[str, list[str]]:
+    """Return histories and pictures of all fits of a tier, for TensorBoard."""
+    folders = [("runs", one) for one in jobs(session, tier)]
+    folders += [("fine", one) for one in grid.fine_jobs(session.materials(tier))]
+    return {
+        name: [at(tier, kind, one.path, file) for kind, one in folders]
+        for name, file in (("traces", "trace.parquet"), ("finals", "final.npz"))
+    }
 
 
 def scene_params(session: Session, tier: str, scene: str) -> dict[str, Any]:
@@ -265,6 +313,8 @@ def figure_jobs(session: Session, tier: str, name: str) -> list[Job]:
         ]
     if name == "levels":
         return [one for one in pair if one.experiment.startswith("levels_")]
+    if name == "traced":
+        return [one for one in _shown(session, tier) if one.method in ("joint", "two")]
     return [one for one in pair if one.experiment == "known"] if name == "metric" else []
 
 
@@ -272,7 +322,10 @@ def figure_inputs(session: Session, tier: str, name: str) -> dict[str, list[str]
     """Return the files that a figure is drawn from."""
     found = figure_jobs(session, tier, name)
     files: dict[str, list[str] | str] = {"metrics": at(tier, "metrics.parquet")} if name == "metric" else {}
-    if name not in ("rates", "metric"):
+    if name == "traced":
+        scenes = dict.fromkeys(one.scene for one in found)
+        files["traced"] = [at(tier, "traced", f"{scene}.npz") for scene in scenes]
+    elif name not in ("rates", "metric"):
         files["runs"] = [at(tier, "runs", one.path, "final.npz") for one in found]
     return files
 

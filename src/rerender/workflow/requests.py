@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rerender.papers.envmaps.experiment import RunRequest
     from rerender.papers.envmaps.own_edits import EditRequest
     from rerender.papers.materials.experiment import FitRequest
+    from rerender.papers.materials.own import OwnRequest
     from rerender.papers.materials.refine import RefineRequest
     from rerender.papers.metamers.world import SceneFiles
     from rerender.papers.viewpoints.experiment import SearchRequest
@@ -137,6 +138,37 @@ def search_request(snakemake: Any) -> SearchRequest:
         tier=names.tier,
         variant=snakemake.params.variant,
         threads=snakemake.threads,
+    )
+
+
+def own_capture_request(snakemake: Any) -> OwnRequest:
+    """Return the request of a user's own capture."""
+    from rerender.papers.materials.own import OwnRequest
+    from rerender.papers.materials.settings import (
+        HashSettings,
+        OwnCapture,
+        PictureSettings,
+        RegulariserSettings,
+        ShapeSettings,
+        StageSettings,
+    )
+
+    settings = snakemake.params.settings
+    return OwnRequest(
+        name=snakemake.wildcards.name,
+        own=OwnCapture(**settings["own"]),
+        relight=Path(snakemake.input.relight),
+        **{name: settings[name] for name in ("size", "light_height", "resolution")},
+        shape=ShapeSettings(**settings["shape"]),
+        hash=HashSettings(**settings["hash"]),
+        coarse=StageSettings(**settings["coarse"]),
+        fine=StageSettings(**settings["fine"]),
+        regularisers=RegulariserSettings(**settings["regularisers"]),
+        pictures=PictureSettings(**settings["pictures"]),
+        tier=snakemake.wildcards.tier,
+        variant=snakemake.params.variant,
+        threads=snakemake.threads,
+        device=torch_device(choose_variant(snakemake.params.variant)),
     )
 
 

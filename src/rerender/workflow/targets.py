@@ -29,7 +29,18 @@ KINDS: Mapping[str, Sequence[str]] = {
     "envmaps": ("tables", "figures", "runs", "fits", "transport", "user_edits"),
     "physics": ("tables", "figures", "runs", "landscape", "growth", "demos", "convnet", "videos"),
     "viewpoints": ("tables", "figures", "runs", "scenes", "stills", "basins", "gradients", "views"),
-    "materials": ("tables", "figures", "videos", "runs", "fine", "scenes", "lights", "captures"),
+    "materials": (
+        "tables",
+        "figures",
+        "videos",
+        "runs",
+        "fine",
+        "scenes",
+        "lights",
+        "captures",
+        "own",
+        "traced",
+    ),
 }
 TARGETS = (
     *("all", "all_tables", "all_figures", "all_videos", "verdicts"),
@@ -119,7 +130,8 @@ class _Check:
         self.known("paper", rest[0], PAPERS)
         paper, (kind, *names) = PAPER_MODULES[rest[0]], rest[1:]
         if not names:
-            self.known("result", kind, ["metrics.parquet"])
+            folders = ["tensorboard"] if rest[0] == "materials" else []
+            self.known("result", kind, ["metrics.parquet", *folders])
             return
         self.known("kind of result", kind, KINDS[rest[0]])
         if kind == "tables":
@@ -201,6 +213,8 @@ class _Check:
         if kind == "videos":
             stems = [path.rpartition("/")[2][:-4] for path in materials.videos(self.session, tier)]
             self.artefact("video", names[0], stems, ["mp4"])
+        if kind == "own":
+            self.known("capture", names[0], self.session.materials(tier).own)
         if kind not in ("runs", "fine"):
             return
         jobs = materials.jobs(self.session, tier)

@@ -11,7 +11,7 @@ from rerender.core.errors import UserError
 from rerender.papers.envmaps import grid
 from rerender.papers.envmaps.edit_specs import EDITS
 from rerender.papers.envmaps.own_edit_specs import OwnEdit, own_edit
-from rerender.papers.envmaps.own_edits import summary, whole_folder
+from rerender.papers.envmaps.own_edits import summary
 from rerender.papers.envmaps.settings import EnvmapsSettings
 from rerender.papers.envmaps.tiers import TIERS
 
@@ -66,23 +66,6 @@ def test_an_own_edit_stores_maps_for_its_video_even_where_the_tier_stores_none()
     edit = EDITS["blur_shadow"]
     assert quiet.edit_settings(edit).snapshot_every == 0 < quiet.own_edit_settings(edit).snapshot_every
     assert tier.own_edit_settings(edit) == tier.edit_settings(edit)
-
-
-def test_a_folder_is_whole_or_as_it_was(tmp_path: Path) -> None:
-    with whole_folder(tmp_path / "out") as partial:
-        (partial / "maps").mkdir()
-        (partial / "maps" / "a.txt").write_text("1")
-        assert not (tmp_path / "out").exists()
-
-    def fail(partial: Path) -> None:
-        (partial / "b.txt").write_text("2")
-        raise KeyError
-
-    with pytest.raises(KeyError), whole_folder(tmp_path / "out") as partial:
-        fail(partial)
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
-    assert (tmp_path / "out" / "maps" / "a.txt").read_text() == "1"
-    assert not (tmp_path / "out" / "b.txt").exists()
 
 
 def test_the_summary_says_when_an_edit_changed_the_amount_of_light() -> None:

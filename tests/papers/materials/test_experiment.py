@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from rerender.papers.materials.experiment import FitRequest, run_fits
 from rerender.papers.materials.figures import DRAWERS, Shown, make_figure
 from rerender.papers.materials.grid import Job, check_names, jobs
 from rerender.papers.materials.judge import light_errors
+from rerender.papers.materials.logs import write_logs
 from rerender.papers.materials.refine import RefineRequest, run_refinement
 from rerender.papers.materials.results import results_of
 from rerender.papers.materials.settings import (
@@ -32,6 +34,7 @@ from rerender.papers.materials.tables import BESIDE, BUILDERS, build, make_table
 from rerender.papers.materials.tiers import TIERS
 from rerender.provenance.manifest import Code
 from rerender.reporting.captions import Names
+from rerender.reporting.event_files import NAME
 from rerender.reporting.published import load_published
 from rerender.reporting.rows import RowContext, read_rows, write_rows
 
@@ -143,15 +146,38 @@ def test_every_figure_is_drawn(folder: Path, tmp_path: Path) -> None:
     final = folder / "run" / "final.npz"
     known = [(Job("known", "cow", "venice_sunset", name), final) for name in ("joint", "two")]
     levels = [(Job(f"levels_{n}", "cow", "venice_sunset", "two"), final) for n in (4, 2)]
+    pictures = {light: np.full((8, 8, 3), 0.5, np.float32) for light in ("render", "relit")}
+    told = {"pictures": pictures, "psnr": {"render": 30.0, "relit": 20.0}}
+    save_tree(tmp_path / "cow.npz", {"target": {"pictures": pictures}, "joint": told, "two": told})
     for name in (*DRAWERS, "compare_cow"):
         files = levels if name == "levels" else known
-        shown = Shown(files, tmp_path / "metrics.parquet", "smoke", TIERS["laptop"], Names())
+        traced = [tmp_path / "cow.npz"] * 2
+        shown = Shown(files, tmp_path / "metrics.parquet", "smoke", TIERS["laptop"], Names(), traced)
         png, pdf, data = make_figure(name, shown, tmp_path / name)
         assert png.stat().st_size > 5000 and pdf.is_file() and pl.read_parquet(data).height > 0
     rows = pl.read_parquet(tmp_path / "levels.parquet")["row"].unique(maintain_order=True).to_list()
     assert [row.split()[-2] for row in rows] == ["2", "4"]
+    assert pl.read_parquet(tmp_path / "traced.parquet").filter(light="relit", scene="cow")[
+        "psnr"
+    ].to_list() == [
+        *(None, 20.0, 20.0),
+        *(None, 20.0, 20.0),
+    ]
     with pytest.raises(UserError, match="compare"):
         make_figure("comparison", Shown(known, None, "smoke", TIERS["laptop"], Names()), tmp_path / "x")
+
+
+def test_histories_are_logged_for_every_seed(folder: Path, tmp_path: Path) -> None:
+    place = tmp_path / "runs" / "known" / "cow" / "venice_sunset" / "two"
+    shutil.copytree(folder / "run", place)
+    write_logs([place], tmp_path / "logs")
+    found = sorted(
+        path.relative_to(tmp_path / "logs").as_posix() for path in (tmp_path / "logs").rglob("*tfevents*")
+    )
+    assert found == [f"known/cow/two/s{seed}/coarse/{NAME}" for seed in (1, 2)]
+    data = (tmp_path / "logs" / found[0]).read_bytes()
+    assert data.count(b"grad_norm_A") == pl.read_parquet(place / "trace.parquet").filter(seed=1).height
+    assert data.count(b"\x89PNG") == 5
 
 
 def test_a_light_is_compared_after_one_factor() -> None:

@@ -14,13 +14,14 @@ from rerender.core.meshes import Mesh, component_count, icosphere
 from rerender.core.seeds import SeedStream
 from rerender.fitting.loop import fit
 from rerender.fitting.problem import LoopSettings
-from rerender.papers.materials.shape import ShapeFit, ShapeSettings, largest_body
+from rerender.papers.materials.settings import ShapeSettings
+from rerender.papers.materials.shape import ShapeFit, largest_body
 from rerender.rendering.gbuffers import trace
 from rerender.rendering.variants import start_variant
 
 SIZE = 24
 CAMERAS = random_cameras(6, np.random.default_rng(3), shift=0.1)
-SETTINGS = ShapeSettings(cells=8, steps=40, batch=3, radius=0.4)
+SETTINGS = ShapeSettings(cells=8, steps=40, batch=3, lr=0.03, radius=0.4)
 
 
 def stretched() -> Mesh:

@@ -7,11 +7,8 @@ pictures as `.parquet`), `maps/<representation>.exr` (full lat-long maps), `init
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +17,7 @@ import numpy as np
 import torch
 
 from rerender.catalogue.origins import ORIGINS, read_origin
-from rerender.core.files import atomic_path, explain_os_error
+from rerender.core.files import whole_folder
 from rerender.core.latlong import full_map
 from rerender.core.seeds import SeedStream
 from rerender.fitting.progress import Progress
@@ -46,7 +43,7 @@ from rerender.rendering.bitmaps import read_image, write_exr
 from rerender.rendering.light_model import Exposed, LightModel
 from rerender.rendering.variants import start_variant
 from rerender.reporting import captions, style
-from rerender.reporting.grids import png_bytes
+from rerender.reporting.grids import write_png
 from rerender.reporting.rows import MetricRow, RowContext, write_rows
 from rerender.runtime.device import choose_variant, torch_device
 
@@ -199,29 +196,6 @@ def search_with(
 # ---------------------------------------------------------------- what is kept
 
 
-@contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
-    """Yield a new folder beside `folder`; its files move there at the end, all of them, and none if anything fails.
-
-    Raises `UserError` when the disk is full or nothing can be written there.
-    """
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    except OSError as error:
-        raise explain_os_error(error, folder) from error
-    try:
-        yield partial
-        for path in sorted(path for path in partial.rglob("*") if path.is_file()):
-            final = folder / path.relative_to(partial)
-            final.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(path, final)
-    except OSError as error:
-        raise explain_os_error(error, folder) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
 def write_pictures(
     request: EditRequest,
     stage: Stage,
@@ -261,12 +235,6 @@ def caption(metrics: Mapping[str, float]) -> str:
     """Return the errors inside and outside of the stroke in a few words."""
     named = (("in", "edit/psnr_inside"), ("out", "edit/psnr_outside"))
     return ", ".join(f"{what} {metrics[name]:.1f} dB" for what, name in named if name in metrics)
-
-
-def write_png(path: Path | str, pixels: np.ndarray) -> None:
-    """Write sRGB bytes (h, w, 3) as a PNG, atomically."""
-    with atomic_path(path) as partial:
-        partial.write_bytes(png_bytes(pixels))
 
 
 def summary(measured: Mapping[str, Mapping[str, float]]) -> list[str]:

@@ -18,14 +18,14 @@ from torch import Tensor
 from rerender.catalogue.origins import read_origin
 from rerender.core.cameras import Camera, random_cameras, turntable_cameras
 from rerender.core.files import Tree, load_tree, save_tree, write_json
-from rerender.core.meshes import bounding_box, sample_faces
+from rerender.core.meshes import Mesh, bounding_box, sample_faces
 from rerender.core.seeds import derive_seed
 from rerender.papers.materials.fields import Maps
 from rerender.papers.materials.fit import shade_maps
 from rerender.papers.materials.scenes import TexturedObject, load_object
 from rerender.papers.materials.settings import CaptureSettings
 from rerender.papers.materials.textures import SurfaceMaps, regions
-from rerender.papers.materials.views import Views, surface_from, surface_tree
+from rerender.papers.materials.views import Given, Views, surface_from, surface_tree
 from rerender.rendering.bitmaps import read_image
 from rerender.rendering.deferred_shading import DeferredShader
 from rerender.rendering.filtered_light import LightLevels
@@ -39,24 +39,19 @@ BOX_MARGIN = 0.01
 
 
 @dataclass(frozen=True, eq=False)
-class Capture:
-    """What fits read: training and held-out views, held-out targets under another light, lights, points of judgement.
+class Capture(Given):
+    """What fits read, and what judges them: held-out views, their targets under another light, points of judgement.
 
     `samples` is a G-buffer of M surface points seen along their normals, `truth` their materials, `inside` which points
-    belong to each region. `radiance` is the light itself, (H, 2 H, 3). `box` has two corners, (2, 3). `truth_heldout` are
-    the true materials behind the held-out views.
+    belong to each region. `truth_heldout` are the true materials behind the held-out views.
     """
 
-    train: Views
     heldout: Views
     relit: Tensor
-    light: LightLevels
     relight: LightLevels
-    radiance: np.ndarray
     samples: GBuffer
     truth: SurfaceMaps
     inside: Mapping[str, np.ndarray]
-    box: np.ndarray
     truth_heldout: Maps
 
     def save(self, path: Path) -> None:
@@ -97,15 +92,15 @@ class Capture:
         tree: Tree = load_tree(path)
         return cls(
             Views.from_tree(tree["train"]),
+            LightLevels.from_tree(tree["light"]),
+            tree["radiance"],
+            tree["box"],
             Views.from_tree(tree["heldout"]),
             torch.from_numpy(tree["relit"]),
-            LightLevels.from_tree(tree["light"]),
             LightLevels.from_tree(tree["relight"]),
-            tree["radiance"],
             surface_from(tree["samples"]),
             SurfaceMaps(**tree["truth"]),
             tree["inside"],
-            tree["box"],
             {name: torch.from_numpy(value) for name, value in tree["truth_heldout"].items()},
         )
 
@@ -139,8 +134,6 @@ def captured(
     samples = on_surface(thing.mesh, *sample_faces(thing.mesh, settings.samples, rng))
     truth = surface_maps(samples, thing.maps(samples.uv))
     seen = count_views(thing.mesh, training, samples.positions.numpy().astype(float), samples.normals.numpy())
-    low, high = bounding_box(thing.mesh)
-    margin = BOX_MARGIN * np.linalg.norm(high - low)
     materials = thing.maps(train.uv)
     if reference_spp is None:
         shaded = shade_maps(train, materials, light, flat=True)
@@ -153,17 +146,24 @@ def captured(
     true = {name: value.contiguous() for name, value in thing.maps(heldout.uv).items()}
     return Capture(
         Views(train, shaded),
+        light,
+        radiance.astype(np.float32),
+        grid_box(thing.mesh),
         Views(heldout, shade_maps(heldout, true, light, flat=True)),
         shade_maps(heldout, true, other, flat=True),
-        light,
         other,
-        radiance.astype(np.float32),
         samples,
         truth,
         regions(truth, seen),
-        np.stack([low - margin, high + margin]),
         true,
     )
+
+
+def grid_box(mesh: Mesh) -> np.ndarray:
+    """Return the corners (2, 3) of the box of an object's hash grids."""
+    low, high = bounding_box(mesh)
+    margin = BOX_MARGIN * np.linalg.norm(high - low)
+    return np.stack([low - margin, high + margin])
 
 
 def surface_maps(samples: GBuffer, maps: Maps, *, flat: bool = True) -> SurfaceMaps:

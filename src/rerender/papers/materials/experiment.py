@@ -36,6 +36,7 @@ from rerender.papers.materials.settings import (
     StageSettings,
 )
 from rerender.papers.materials.sources import FieldSource
+from rerender.papers.materials.views import Given
 from rerender.provenance.host import Stopwatch
 from rerender.provenance.manifest import Code, hash_files, run_id, write_manifest
 from rerender.provenance.stack import stack_fingerprint
@@ -142,7 +143,7 @@ def taken(request: FitRequest) -> Capture:
 
 
 def fit_one(
-    request: FitRequest, capture: Capture, method: Method, seed: int, identity: str, state: Path
+    request: FitRequest, capture: Given, method: Method, seed: int, identity: str, state: Path
 ) -> Fitted:
     """Fit the networks, and the light if it is learned, for one seed."""
     settings, stage, seeds = request.settings, request.steps, request.seeds(seed)

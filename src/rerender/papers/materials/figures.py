@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rerender.catalogue.material_specs import material_object
 from rerender.core.errors import unknown_name
 from rerender.core.files import Tree, load_tree
 from rerender.core.images import srgb_encode, tonemap
@@ -38,18 +39,23 @@ TITLE: Mapping[str, str] = {
     "metallic": "metallic",
     "normal": "normal",
 }
+CURVES: Mapping[str, str] = {"joint": "C0", "lead": "C1", "delayed": "C2", "warm": "C0", "hold": "C2"}
+"""Colours of schedules: the same branch looks the same in both stages."""
 GREYS = "Roughness and metallic are encoded as sRGB for display, as in the published figures."
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A figure's material: final files of jobs in the order of the grid, metric rows, the tier, its settings, and names."""
+    """A figure's material: final files of jobs in the order of the grid, metric rows, the tier, its settings, and names;
+    and path-traced pictures, a file a scene.
+    """
 
     files: Sequence[tuple[Job, Path]]
     metrics: Path | None
     tier: str
     settings: MaterialsSettings
     names: Names
+    traced: Sequence[Path] = ()
 
     def note(self, text: str) -> str:
         """Return a footnote with the tier, and that geometry is known."""
@@ -82,7 +88,8 @@ def draw_rates(shown: Shown) -> tuple[Figure, pl.DataFrame]:
         axes = axes_at(figure, 0.6 + 3.95 * index, 0.3, 3.2, 1.85)
         for shape in shapes:
             values = [StageSchedule(shape, PUBLISHED_STEPS)(int(i)) for i in iterations]  # type: ignore[arg-type]
-            axes.plot(iterations, values, lw=1.4, label=TITLES[shape])
+            name = TITLES[shape].removesuffix(f", {stage}")
+            axes.plot(iterations, values, lw=1.4, label=name, color=CURVES[shape])
             records += [
                 {"stage": stage, "curve": shape, "iteration": int(i), "factor": value}
                 for i, value in zip(iterations, values, strict=True)
@@ -102,11 +109,12 @@ def draw_compare(shown: Shown) -> tuple[Figure, pl.DataFrame]:
     rows = [("target", trees[0]["target"])]
     for (job, _), tree in zip(shown.files, trees, strict=True):
         rows.append((METHODS[job.method].title, tree["seeds"][seed]["pictures"]))
-    return _picture_rows(
-        shown,
+    return picture_rows(
         rows,
         tuple(TITLE),
-        f"{shown.names.scene(scene)}, seed {seed} of {len(trees[0]['seeds'])}, after the coarse stage. {GREYS}",
+        shown.note(
+            f"{shown.names.scene(scene)}, seed {seed} of {len(trees[0]['seeds'])}, after the coarse stage. {GREYS}"
+        ),
     )
 
 
@@ -116,17 +124,21 @@ def _typical_seed(files: Sequence[tuple[Job, Path]]) -> str:
 
 
 def draw_issue(shown: Shown) -> tuple[Figure, pl.DataFrame]:
-    """The single network on the cow at several roughnesses, every seed: what it makes of dark and shiny parts."""
+    """The single network on the cow by roughness, every seed: what it makes of dark and shiny parts."""
     rows = []
-    for job, path in shown.files:
+    for job, path in sorted(shown.files, key=lambda pair: material_object(pair[0].scene).roughness):
         tree = load_tree(path)
+        label = f"roughness {material_object(job.scene).roughness:g}\nseed "
         for seed in sorted(tree["seeds"], key=int):
-            rows.append((f"{shown.names.scene(job.scene)}\nseed {seed}", tree["seeds"][seed]["pictures"]))
-    return _picture_rows(
-        shown,
+            rows.append((label + seed, tree["seeds"][seed]["pictures"]))
+    return picture_rows(
         rows,
         ("render", "albedo", "metallic", "roughness"),
-        f"The single network, every seed: whether it fails depends on the seed as well as on the roughness. {GREYS}",
+        shown.note(
+            "The single network on the cow, every seed that was run, by the true roughness. Nothing of the cow is metal: where metallic "
+            f"is white the fit has failed. {GREYS}"
+        ),
+        ("metallic", "roughness"),
     )
 
 
@@ -138,6 +150,7 @@ def wrapped(label: str, columns: int = 14) -> str:
 def draw_unpack(shown: Shown) -> tuple[Figure, pl.DataFrame]:
     """Occlusion, roughness and metallic packed as red, green and blue, and one by one."""
     rows = []
+    scene = shown.names.scene(shown.files[0][0].scene)
     for job, path in shown.files:
         tree = load_tree(path)
         shots = dict(tree["seeds"][min(tree["seeds"], key=int)]["pictures"])
@@ -145,35 +158,40 @@ def draw_unpack(shown: Shown) -> tuple[Figure, pl.DataFrame]:
         packed = np.stack([one, shots["roughness"][..., 0], shots["metallic"][..., 0]], axis=-1)
         shots["packed"] = np.where(np.isnan(shots["roughness"]), np.nan, packed)
         rows.append((METHODS[job.method].title, shots))
-    return _picture_rows(
-        shown,
+    return picture_rows(
         rows,
-        ("albedo", "normal", "packed", "roughness", "metallic"),
-        f"Packed: red is occlusion, which is not learned and 1, green roughness, blue metallic, as glTF has them; shown raw. {GREYS}",
+        ("render", "albedo", "normal", "packed", "roughness", "metallic"),
+        shown.note(
+            f"{scene}, first seed, after the coarse stage. Packed: red is occlusion, which is not learned and 1, green roughness, blue metallic, as glTF has them; shown raw. {GREYS}"
+        ),
     )
 
 
-def _picture_rows(
-    shown: Shown, rows: Sequence[tuple[str, Tree]], kinds: Sequence[str], text: str
+def picture_rows(
+    rows: Sequence[tuple[str, Tree]], kinds: Sequence[str], note: str, behind: Sequence[str] = ()
 ) -> tuple[Figure, pl.DataFrame]:
-    """Draw a row of pictures for each labelled tree of them."""
+    """Draw a row of pictures for each labelled tree of them, and nothing where it has none; `behind`: those of the opposite view."""
     import polars as pl
 
-    note = shown.note(text)
     figure = style.new_figure(HEAD + len(rows) * (CELL + GAP) + 0.1 + style.footnote_height(note))
     records = []
     for row, (label, shots) in enumerate(rows):
         top = HEAD + row * (CELL + GAP)
         text_at(figure, 0.08, top + CELL / 2, wrapped(label), fontsize=6.5, va="center")
-        for column, kind in enumerate(kinds):
-            image = displayed(kind, shots[kind][0])
+        for column, (kind, side) in enumerate(
+            [*((kind, 0) for kind in kinds), *((kind, 1) for kind in behind)]
+        ):
             place = (LEFT + column * (CELL + GAP), top, CELL, CELL)
-            picture_at(figure, place, image)
             if row == 0:
-                text_at(
-                    figure, place[0] + CELL / 2, HEAD - 0.08, TITLE.get(kind, kind), fontsize=7.5, ha="center"
-                )
-            records.append({"row": label.replace("\n", " "), "picture": kind, "png": png_bytes(image)})
+                title = TITLE.get(kind, kind) + (", behind" if side else "")
+                text_at(figure, place[0] + CELL / 2, HEAD - 0.08, title, fontsize=7.5, ha="center")
+            if kind not in shots:
+                continue
+            image = displayed(kind, shots[kind][min(side, len(shots[kind]) - 1)])
+            picture_at(figure, place, image)
+            records.append(
+                {"row": label.replace("\n", " "), "picture": kind, "view": side, "png": png_bytes(image)}
+            )
     style.add_footnote(figure, note)
     return figure, pl.DataFrame(records)
 
@@ -231,17 +249,22 @@ def draw_light(shown: Shown) -> tuple[Figure, pl.DataFrame]:
 def draw_levels(shown: Shown) -> tuple[Figure, pl.DataFrame]:
     """Pictures and maps by number of hash levels."""
     rows = []
+    first, settings = shown.files[0][0], shown.settings
+    scene, steps = (
+        shown.names.scene(first.scene),
+        settings.experiments[first.experiment].steps or settings.coarse.steps,
+    )
     for job, path in sorted(
         shown.files, key=lambda pair: (pair[0].method, int(pair[0].experiment.rpartition("_")[2]))
     ):
         tree = load_tree(path)
         label = f"{METHODS[job.method].title}\n{job.experiment.rpartition('_')[2]} levels"
         rows.append((label, tree["seeds"][min(tree["seeds"], key=int)]["pictures"]))
-    return _picture_rows(
-        shown,
+    return picture_rows(
         rows,
         ("render", "albedo", "roughness", "metallic", "normal"),
-        f"By number of nested grids, first seed. {GREYS}",
+        shown.note(f"{scene}, by number of nested grids, {steps} steps, first seed, coarse stage. {GREYS}"),
+        ("metallic",),
     )
 
 
@@ -255,7 +278,7 @@ def draw_metric(shown: Shown) -> tuple[Figure, pl.DataFrame]:
     note = shown.note(
         "Each line is a seed, from the single network (open) to two branches (filled). Up is the better picture, left the better material: "
         "lines that fall to the left, or rise to the right, are pairs in which the picture ranks the worse material first. "
-        "Errors of the dark and shiny part (of the shiny part, for the ball and the duck)."
+        "Errors of the dark and shiny part (of the shiny part, for the grey ball and the duck)."
     )
     figure = style.new_figure(2.75 + style.footnote_height(note))
     records = []
@@ -292,6 +315,57 @@ def draw_metric(shown: Shown) -> tuple[Figure, pl.DataFrame]:
     return figure, pl.DataFrame(records)
 
 
+def draw_traced(shown: Shown) -> tuple[Figure, pl.DataFrame]:
+    """Path-traced pictures of the refined textures beside those of the true materials, under both lights."""
+    import polars as pl
+
+    settings = shown.settings
+    experiment = settings.experiments["known"]
+    lights = {"render": shown.names.envmap(experiment.envmap), "relit": "another light"}
+    note = shown.note(
+        f"Traced with up to 6 rays a path and {settings.pictures.spp} paths a pixel, so with shadows and light between parts of the object, "
+        "which the fits know nothing of; all with the same random numbers. First seed, after the fine stage. Below: PSNR on the object."
+    )
+    cell, line = CELL - 0.02, 0.14
+    step = cell + GAP
+    figure = style.new_figure(
+        0.2 + HEAD + len(shown.traced) * (step + line) + 0.1 + style.footnote_height(note)
+    )
+    records = []
+    for row, path in enumerate(shown.traced):
+        top = 0.2 + HEAD + row * (step + line)
+        scene = shown.names.scene(path.stem)
+        text_at(figure, 0.08, top + cell / 2, wrapped(scene), fontsize=6.5, va="center")
+        column = 0
+        told = load_tree(path)
+        for light, title in lights.items():
+            left = LEFT + column * step + (0.12 if light == "relit" else 0.0)
+            if row == 0:
+                text_at(figure, left + 0.5 * (len(told) * step - GAP), 0.2, title, fontsize=7.5, ha="center")
+            for name, one in told.items():
+                image = one["pictures"][light]
+                value = one["psnr"][light] if "psnr" in one else None
+                picture_at(figure, (left, top, cell, cell), image)
+                heading = METHODS[name].title if name in METHODS else name
+                if row == 0:
+                    text_at(figure, left + cell / 2, top - 0.08, heading, fontsize=7, ha="center")
+                if value is not None:
+                    place = (left + cell / 2, top + cell + 0.12)
+                    text_at(figure, *place, f"{value:.1f} dB", fontsize=6.5, ha="center")
+                records.append(
+                    {
+                        "scene": path.stem,
+                        "picture": name,
+                        "light": light,
+                        "psnr": value,
+                        "png": png_bytes(image),
+                    }
+                )
+                left, column = left + step, column + 1
+    style.add_footnote(figure, note)
+    return figure, pl.DataFrame(records)
+
+
 DRAWERS: Mapping[str, Callable[[Shown], tuple[Figure, pl.DataFrame]]] = {
     "rates": draw_rates,
     "issue": draw_issue,
@@ -299,4 +373,5 @@ DRAWERS: Mapping[str, Callable[[Shown], tuple[Figure, pl.DataFrame]]] = {
     "light": draw_light,
     "levels": draw_levels,
     "metric": draw_metric,
+    "traced": draw_traced,
 }

@@ -104,8 +104,8 @@ def light_height(settings: MaterialsSettings) -> int:
 
 
 def describe(settings: MaterialsSettings) -> dict[str, Any]:
-    """Return the grid as a plain value."""
-    return settings.model_dump()
+    """Return the grid as a plain value; own captures are in none of its tables."""
+    return settings.model_dump(exclude={"own", "shape"})
 
 
 def described(value: Mapping[str, Any]) -> MaterialsSettings:

@@ -19,7 +19,6 @@ SHOWN = 2
 KINDS = ("render", "relit", "albedo", "roughness", "metallic", "normal")
 
 
-@torch.no_grad()
 def pictures(
     found: Callable[[GBuffer], Maps], capture: Capture, light: LightLevels, *, flat: bool
 ) -> dict[str, np.ndarray]:
@@ -28,12 +27,25 @@ def pictures(
     `render` and `relit` are linear radiance, `albedo` linear, `roughness` and `metallic` grey, `normal` world-space as
     (n + 1) / 2. The background is NaN.
     """
-    surface = capture.heldout.surface.select(_shown(capture))
+    surface = capture.heldout.surface.select(shown(len(capture.heldout)))
+    return pictures_of(found, surface, light, capture.relight, flat=flat)
+
+
+@torch.no_grad()
+def pictures_of(
+    found: Callable[[GBuffer], Maps],
+    surface: GBuffer,
+    light: LightLevels,
+    relight: LightLevels,
+    *,
+    flat: bool,
+) -> dict[str, np.ndarray]:
+    """Return the pictures of all views of a G-buffer under a light and another one."""
     maps = found(surface)
     normal = world_normals(surface, flat_normals(maps["normal"]) if flat else maps["normal"])
     values = {
         "render": shade_maps(surface, maps, light, flat=flat),
-        "relit": shade_maps(surface, maps, capture.relight, flat=flat),
+        "relit": shade_maps(surface, maps, relight, flat=flat),
         "albedo": maps["albedo"],
         "roughness": maps["roughness"].expand(-1, 3),
         "metallic": maps["metallic"].expand(-1, 3),
@@ -42,16 +54,15 @@ def pictures(
     return {name: surface.images(value, float("nan")).cpu().numpy() for name, value in values.items()}
 
 
-def _shown(capture: Capture) -> list[int]:
-    """Return the views that are shown, spread over the turntable."""
-    count = len(capture.heldout)
-    return [number * count // SHOWN for number in range(min(SHOWN, count))]
+def shown(views: int) -> list[int]:
+    """Return which views of a turntable are shown: one from three quarters in front of the cow, and the opposite one."""
+    return [(5 * views // 8 + number * views // SHOWN) % views for number in range(min(SHOWN, views))]
 
 
 @torch.no_grad()
 def target_pictures(capture: Capture) -> dict[str, np.ndarray]:
     """Return the same pictures of the true materials."""
-    views = _shown(capture)
+    views = shown(len(capture.heldout))
     part = [capture.heldout.surface.of_view(view) for view in views]
     true: Maps = {
         name: torch.cat([value[one] for one in part]) for name, value in capture.truth_heldout.items()

@@ -32,7 +32,7 @@ from rerender.papers.materials.methods import Method, method_for
 from rerender.papers.materials.pictures import pictures, target_pictures
 from rerender.papers.materials.scenes import load_object
 from rerender.papers.materials.sources import TextureSource
-from rerender.papers.materials.views import Views
+from rerender.papers.materials.views import Given, Views
 from rerender.provenance.host import Stopwatch
 from rerender.provenance.manifest import Code, hash_files, run_id, write_manifest
 from rerender.rendering.filtered_light import LightLevels
@@ -126,10 +126,15 @@ def on_atlas(capture: Capture, atlas: Mesh) -> Capture:
     """Return the capture with the texture coordinates and tangents of an atlas, which has the same faces in the same order."""
     return replace(
         capture,
-        train=Views(moved_to(atlas, capture.train.surface), capture.train.target),
-        heldout=Views(moved_to(atlas, capture.heldout.surface), capture.heldout.target),
+        train=views_on(atlas, capture.train),
+        heldout=views_on(atlas, capture.heldout),
         samples=moved_to(atlas, capture.samples),
     )
+
+
+def views_on(atlas: Mesh, views: Views) -> Views:
+    """Return views with the texture coordinates and tangents of an atlas."""
+    return Views(moved_to(atlas, views.surface), views.target)
 
 
 def moved_to(atlas: Mesh, surface: GBuffer) -> GBuffer:
@@ -147,7 +152,7 @@ def moved_to(atlas: Mesh, surface: GBuffer) -> GBuffer:
 
 def refine_one(
     request: RefineRequest,
-    capture: Capture,
+    capture: Given,
     method: Method,
     meshes: tuple[Mesh, Mesh],
     seed: int,
@@ -173,7 +178,7 @@ def refine_one(
     return Refined(seed, source, result, cpu_s)
 
 
-def found_light(capture: Capture, coarse: Tree) -> LightLevels:
+def found_light(capture: Given, coarse: Tree) -> LightLevels:
     """Return the light that the coarse stage ended with; it is not refined."""
     if "light" not in coarse:
         return capture.light

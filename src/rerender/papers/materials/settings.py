@@ -18,6 +18,23 @@ Reference = Literal["self", "mitsuba"]
 Lighting = Literal["known", "learned"]
 
 
+def check_methods(names: tuple[str, ...]) -> None:
+    """Raise ValueError for a method that does not exist, or is named twice."""
+    for name in names:
+        if name not in METHODS:
+            options = closest_first(name, METHODS)
+            raise ValueError(
+                f"unknown method '{name}'. Did you mean '{options[0]}'? Allowed: {', '.join(options)}"
+            )
+    check_once("methods", names)
+
+
+def check_once(field: str, names: tuple[str, ...]) -> None:
+    """Raise ValueError for a name that stands there twice."""
+    if len(set(names)) < len(names):
+        raise ValueError(f"{field} names one twice: {', '.join(names)}")
+
+
 class CaptureSettings(Frozen):
     """The pictures that materials are recovered from, and the points where they are judged (sections 2.2 and 5.1)."""
 
@@ -87,15 +104,41 @@ class ExperimentSettings(Frozen):
 
     @model_validator(mode="after")
     def _known(self) -> ExperimentSettings:
-        for name in self.methods:
-            if name not in METHODS:
-                options = closest_first(name, METHODS)
-                raise ValueError(
-                    f"unknown method '{name}'. Did you mean '{options[0]}'? Allowed: {', '.join(options)}"
-                )
-        for field, names in (("scenes", self.scenes), ("methods", self.methods)):
-            if len(set(names)) < len(names):
-                raise ValueError(f"{field} names one twice: {', '.join(names)}")
+        check_methods(self.methods)
+        check_once("scenes", self.scenes)
+        return self
+
+
+class ShapeSettings(Frozen):
+    """How the geometry of your own captures is found from their masks (section 2.1). Lengths are in scene units."""
+
+    cells: Count = Field(32, description="cells along a side of the grid of tetrahedra; the paper has 64")
+    extent: Positive = Field(2.1, description="side of the grid, centred at the origin")
+    radius: Positive = Field(0.6, description="radius of the sphere to start from, where masks give no hull")
+    steps: Annotated[int, Field(ge=0)] = Field(
+        0, description="iterations of a fit to soft masks after the visual hull; 0: the hull itself"
+    )
+    batch: Count = Field(4, description="views a step")
+    lr: Positive = Field(0.004, description="learning rate of the distances")
+    sigma: Positive = Field(3e-6, description="squared blur of soft masks")
+
+
+class OwnCapture(Frozen):
+    """A capture of your own: posed pictures of one object with masks (docs/own-captures.md)."""
+
+    folder: str = Field(
+        description="NeRF-synthetic (transforms_train.json) or LLFF (poses_bounds.npy) folder"
+    )
+    title: str | None = Field(None, description="how pictures call it; null: its name")
+    every: Count = Field(1, description="take every so many of the pictures")
+    heldout: Annotated[int, Field(ge=2)] = Field(
+        8, description="every so many of those taken are kept from the fits, to judge them by"
+    )
+    methods: Names = Field(("joint", "two"), description="methods by id, as of experiments")
+
+    @model_validator(mode="after")
+    def _known(self) -> OwnCapture:
+        check_methods(self.methods)
         return self
 
 
@@ -125,6 +168,11 @@ class MaterialsSettings(Frozen):
         {"known": ExperimentSettings(scenes=("cow",))}, description="experiments by name"
     )
     pictures: PictureSettings = Field(PictureSettings(), description="pictures for figures and videos")
+    shape: ShapeSettings = Field(ShapeSettings(), description="the geometry of your own captures")
+    own: dict[Id, OwnCapture] = Field(
+        default_factory=dict,
+        description="your own captures by name, for example {mug: {folder: photos/mug}}; docs/own-captures.md",
+    )
 
     def capture_of(self, scene: str) -> CaptureSettings:
         """Return how a scene is captured."""

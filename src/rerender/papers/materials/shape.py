@@ -18,41 +18,34 @@ from rerender.core.files import Tree
 from rerender.core.meshes import Mesh, component_labels, drop_unused
 from rerender.core.seeds import SeedStream
 from rerender.fitting.problem import Observation, Parameter, StepResult
+from rerender.papers.materials.settings import ShapeSettings
 from rerender.rendering.isosurface import as_mesh, extract, sign_changes, tet_grid
 from rerender.rendering.soft_masks import soft_masks
-from rerender.settings import Count, Frozen, Positive
 
 SIGN_FIRST, SIGN_LAST, SIGN_SHARE = 0.2, 0.01, 0.25
 """Weight of the sign-change term at the start and after this share of the steps, linear between (section 2.6)."""
 
 
-class ShapeSettings(Frozen):
-    """How geometry is searched for. Lengths are in scene units."""
-
-    cells: Count = 16
-    """Cells along a side of the grid; the paper has 64."""
-    extent: Positive = 2.1
-    """Side of the grid, centred at the origin."""
-    radius: Positive = 0.6
-    """Radius of the sphere to start from."""
-    steps: Count = 100
-    batch: Count = 4
-    lr: Positive = 0.03
-    sigma: Positive = 3e-6
-    """Squared blur of masks, see `soft_masks`."""
-
-
 class ShapeFit:
-    """The distances of one object: a `Problem`. `masks` (V, S, S) in [0, 1] belong to `cameras`."""
+    """The distances of one object: a `Problem`. `masks` (V, S, S) in [0, 1] belong to `cameras`.
+
+    `start` (cells + 1)^3 distances take the place of the sphere.
+    """
 
     def __init__(
-        self, masks: Tensor, cameras: Sequence[Camera], settings: ShapeSettings, seeds: SeedStream
+        self,
+        masks: Tensor,
+        cameras: Sequence[Camera],
+        settings: ShapeSettings,
+        seeds: SeedStream,
+        start: Tensor | None = None,
     ) -> None:
         if len(masks) != len(cameras) or masks.ndim != 3 or masks.shape[1] != masks.shape[2]:
             raise ValueError(f"{len(cameras)} cameras need as many square masks, not {tuple(masks.shape)}")
         self.masks, self.cameras, self.settings, self.seeds = masks, tuple(cameras), settings, seeds
         self.grid = tet_grid(settings.cells, settings.extent)
-        self.distance = (self.grid.vertices.norm(dim=-1) - settings.radius).requires_grad_()
+        sphere = self.grid.vertices.norm(dim=-1) - settings.radius
+        self.distance = (sphere if start is None else start.clone()).requires_grad_()
         self.border = (self.grid.vertices.abs() > 0.499 * settings.extent).any(dim=-1)
 
     def parameters(self) -> dict[str, Parameter]:

@@ -183,7 +183,7 @@ def _runs_table(
             text,
             "After the coarse stage; mean ± one sample standard deviation over seeds. PSNR is of sRGB values on the object: training views, views that "
             "no fit saw, and those under another light. Albedo, roughness, metallic: mean absolute errors on the surface; dark: of "
-            "its dark and shiny part (of the shiny part, for the ball and the duck).",
+            "its dark and shiny part (of the shiny part, for the grey ball and the duck).",
             _closing(results, settings, names, [job.experiment for job in shown]),
         ),
         ("experiment", "scene", "method"),
@@ -452,7 +452,7 @@ def build_metric(results: Results, settings: MaterialsSettings, names: Names, pu
         "Image metrics can rank the worse material first.",
         captions.sentences(
             "PSNR and MSE are those of the released code: sRGB values of views from a turntable, black background included. Order: whether "
-            "they agree with the texture errors of the dark and shiny part (of the shiny part, for the ball and the duck) about which method "
+            "they agree with the texture errors of the dark and shiny part (of the shiny part, for the grey ball and the duck) about which method "
             "is better. Of the published pair the two branches have the better texture; of which object it is, is not said.",
             _closing(results, settings, names, ["known"]),
         ),

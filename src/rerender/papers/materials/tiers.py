@@ -11,6 +11,7 @@ from rerender.papers.materials.settings import (
     HashSettings,
     MaterialsSettings,
     PictureSettings,
+    ShapeSettings,
     StageSettings,
 )
 
@@ -43,6 +44,7 @@ _SMOKE = MaterialsSettings(
         ),
     },
     pictures=PictureSettings(size=48, spp=4, frames=2, relight="constant"),
+    shape=ShapeSettings(cells=16),
 )
 
 _BALL = CaptureSettings(size=96, views=24)
@@ -95,6 +97,7 @@ _PAPER = MaterialsSettings(
         **_levels("cow", 3, fine=True),
     },
     pictures=PictureSettings(size=512, spp=256, frames=120),
+    shape=ShapeSettings(cells=64),
 )
 
 TIERS: Mapping[str, MaterialsSettings] = MappingProxyType(

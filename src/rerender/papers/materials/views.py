@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from rerender.core.files import Tree
+from rerender.rendering.filtered_light import LightLevels
 from rerender.rendering.gbuffers import GBuffer
 
 
@@ -57,6 +58,19 @@ class Views:
     def from_tree(cls, tree: Tree) -> Views:
         """Take over `tree()`."""
         return cls(surface_from(tree["surface"]), torch.from_numpy(tree["target"]))
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """All that a fit reads: training views, the light where it is known, and the box of the hash grids, two corners (2, 3).
+
+    `radiance` (H, 2 H, 3) is the light itself; of a learned one only its size counts.
+    """
+
+    train: Views
+    light: LightLevels
+    radiance: np.ndarray
+    box: np.ndarray
 
 
 def surface_tree(surface: GBuffer) -> Tree:

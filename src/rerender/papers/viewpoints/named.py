@@ -10,10 +10,10 @@ import polars as pl
 from rerender.core.files import load_tree, sha256_file, write_json
 from rerender.core.orbits import Orbit
 from rerender.papers.viewpoints.scenes import load_scene
-from rerender.papers.viewpoints.stills import pictures, write_gif, write_png
+from rerender.papers.viewpoints.stills import pictures, write_gif
 from rerender.rendering.painted_views import PaintedViews
 from rerender.rendering.variants import start_variant
-from rerender.reporting.grids import as_bytes, colour_error, error_map, spread_indices
+from rerender.reporting.grids import as_bytes, colour_error, error_map, spread_indices, write_png
 from rerender.reporting.videos import (
     Frame,
     below,

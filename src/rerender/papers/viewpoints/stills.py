@@ -15,7 +15,7 @@ from rerender.papers.viewpoints.settings import StillSettings
 from rerender.papers.viewpoints.starts import orbit_of
 from rerender.rendering.painted_views import PaintedViews
 from rerender.rendering.variants import start_variant
-from rerender.reporting.grids import as_bytes
+from rerender.reporting.grids import as_bytes, write_png
 from rerender.reporting.videos import Frame, below, beside, label, pad_even, write_video
 
 FRAME_MS = 100
@@ -54,14 +54,6 @@ def render_stills(
 def pictures(views: PaintedViews, cameras: Sequence[Camera], spp: int) -> list[Frame]:
     """Return pictures as display bytes, one camera after the other to spare memory."""
     return [as_bytes(np.clip(views.images([camera], spp=spp, seed=SEED)[0], 0.0, 1.0)) for camera in cameras]
-
-
-def write_png(path: Path, frame: Frame) -> None:
-    """Write a picture as PNG."""
-    from PIL import Image
-
-    with atomic_path(path) as partial:
-        Image.fromarray(np.ascontiguousarray(frame)).save(partial, format="PNG")
 
 
 def write_gif(path: Path, frames: Sequence[Frame], milliseconds: int) -> None:
