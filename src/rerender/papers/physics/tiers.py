@@ -54,6 +54,7 @@ _SMOKE = PhysicsSettings(
 _LAPTOP = PhysicsSettings(
     raster=RasterSettings(size=64, spp=32),
     rigid_mass=RigidMassSettings(
+        seeds=2,
         other_seeds=1,
         variants=("default", "ideal", "noise", "fine", "raytraced"),
         blackbox=BlackboxSettings(iterations=20, samples=8),
