@@ -45,6 +45,8 @@ def test_a_tile_is_the_picture_of_the_preferred_light_role_and_model() -> None:
     )
     assert value_of(tile_picture(frame, tiles["found, pooled"])) == round(order["index"][0] / 40 * 255)
     assert tile_picture(metamers(models=("mae",)), tiles["found, pooled"]) is None
+    # another model's shape never stands under the title of pixels
+    assert tile_picture(metamers(models=("ssim",)), tiles["found, by pixels"]) is None
     # another light will do where the preferred one was not run
     assert tile_picture(frame.filter(pl.col("envmap") == "constant"), tiles["start"]) is not None
 

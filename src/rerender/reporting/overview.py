@@ -55,7 +55,7 @@ PANELS: Mapping[str, Panel] = {
         "Which shape looks the same\nto a model of vision?",
         (
             Tile("start", {**LIT, "role": ("start",)}),
-            Tile("found, by pixels", {**LIT, "role": ("result",), "model": ("mae", "")}),
+            Tile("found, by pixels", {**LIT, "role": ("result",), "model": ("mae",)}),
             Tile("target", {**LIT, "role": ("target",)}),
             Tile("found, pooled", {**LIT, "role": ("result",), "model": ("pooled",)}),
         ),

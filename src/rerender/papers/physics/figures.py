@@ -115,7 +115,9 @@ def draw_lame_landscape(
     right.set_xticks(ticks, [str(tick) for tick in ticks])
     right.set_yticks(ticks, [str(tick) for tick in ticks])
     right.minorticks_off()
-    figure.colorbar(shades, cax=axes_at(figure, 7.2, 0.25, 0.12, height - 0.8))
+    bar = axes_at(figure, 7.2, 0.25, 0.12, height - 0.8)
+    figure.colorbar(shades, cax=bar)
+    bar.set_title(r"$\log_{10}$ loss", fontsize=7)
     style.add_footnote(figure, note)
     return figure, pl.concat([*parts, plane], how="diagonal_relaxed")
 
