@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from rerender.config import PRESETS, TIER_NAMES, asset_settings, load_config, read_config, tier_settings
+from rerender.config import PRESETS, load_config, read_config, tier_settings
 from rerender.core.errors import UserError
+from rerender.options import TIER_NAMES, asset_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 NOWHERE = Path("no/such/folder")

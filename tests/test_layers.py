@@ -28,6 +28,7 @@ LIGHT = (
     "rerender.cli",
     "rerender.config",
     "rerender.core.errors",
+    "rerender.options",
     "rerender.provenance.fingerprint",
     "rerender.runtime.device",
     "rerender.runtime.doctor",

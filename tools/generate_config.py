@@ -3,7 +3,7 @@
     python tools/generate_config.py          # write
     python tools/generate_config.py --check  # print a diff and fail if a file is out of date
 
-The settings in `rerender.config` and `rerender.papers.*.settings` are the source of truth; edit those.
+The settings in `rerender.options` and `rerender.papers.*.settings` are the source of truth; edit those.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from rerender.config import PRESETS, Config, TierSettings
+from rerender.config import PRESETS, TierSettings
+from rerender.options import Config
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH = 110
 
 CONFIG_HEAD = """\
-# What to make, and from what. Written by tools/generate_config.py from rerender/config.py, with every key and its
+# What to make, and from what. Written by tools/generate_config.py from rerender/options.py, with every key and its
 # default. Any key can be set for one run instead: snakemake --cores 2 --config tier=smoke
 # The experiments themselves are in config/tiers/<tier>.yaml. Cores, memory and partitions belong to profiles.
 """

@@ -7,18 +7,16 @@ Threads, memory and partitions belong to Snakemake profiles, not here.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from rerender.catalogue import resolve
-from rerender.catalogue.resolve import AssetSettings as AssetPlaces
 from rerender.core.errors import UserError, closest_first, unknown_name
+from rerender.options import TIER_NAMES, Config
 from rerender.papers.envmaps import grid as envmaps_grid
 from rerender.papers.envmaps.settings import EnvmapsSettings
 from rerender.papers.envmaps.tiers import TIERS as ENVMAPS_TIERS
@@ -36,48 +34,10 @@ from rerender.papers.viewpoints.settings import ViewpointsSettings
 from rerender.papers.viewpoints.tiers import TIERS as VIEWPOINTS_TIERS
 from rerender.settings import Frozen
 
-TierName = Literal["smoke", "laptop", "paper"]
-Variant = Literal["auto", "cuda_ad_rgb", "llvm_ad_rgb"]
-TIER_NAMES: tuple[str, ...] = get_args(TierName)
 TIER_FOLDER = Path("config/tiers")
 CONFIG_SOURCE = "config/config.yaml, --configfile or --config"
 
 Model = TypeVar("Model", bound=BaseModel)
-
-
-class AssetSettings(Frozen):
-    """Where meshes, light probes, textures and weights come from."""
-
-    mirror: str | None = Field(
-        None,
-        description="folder with copies of the assets, laid out as <kind>/<file>; null: the variable "
-        "RERENDER_ASSET_MIRROR, else a folder shared/assets beside this checkout, else none",
-    )
-    allow_standins: bool = Field(
-        True, description="use a procedural stand-in, flagged in every table, where a real asset is absent"
-    )
-
-
-class Config(Frozen):
-    """The top level of the configuration. Every key has a default."""
-
-    tier: TierName = Field(
-        "laptop", description="fidelity of the targets that name none: smoke, laptop or paper"
-    )
-    variant: Variant = Field(
-        "auto", description="Mitsuba variant; auto takes CUDA where a device works, else LLVM on the CPU"
-    )
-    checkpoint_seconds: float = Field(
-        20.0,
-        gt=0,
-        le=60,
-        description="seconds between two checkpoints of a fit; a kill loses at most this much work",
-    )
-    assets: AssetSettings = Field(default_factory=AssetSettings, description="where assets come from")
-    tiers: dict[TierName, dict[str, Any]] = Field(
-        default_factory=dict,
-        description="changes to the experiment of a tier, for example {laptop: {metamers: {geometry: {seeds: 5}}}}",
-    )
 
 
 class TierSettings(Frozen):
@@ -119,15 +79,6 @@ def read_config(path: Path = Path("config/config.yaml"), **changes: Any) -> Conf
     """Read a configuration file, as Snakemake does, for the command line; `changes` replace keys of it."""
     raw = _read_yaml(path) if path.is_file() else {}
     return load_config({**raw, **changes}, path.parent / "tiers")
-
-
-def asset_settings(config: Config) -> AssetPlaces:
-    """Return where assets are looked for: the configured mirror, the variable's, else `../shared/assets`."""
-    mirror = config.assets.mirror
-    beside = Path("../shared/assets")
-    if mirror is None and not os.environ.get(resolve.MIRROR_VARIABLE) and beside.is_dir():
-        mirror = str(beside)
-    return resolve.asset_settings(mirror, allow_standins=config.assets.allow_standins)
 
 
 def tier_settings(tier: str, config: Config | None = None, folder: Path = TIER_FOLDER) -> TierSettings:

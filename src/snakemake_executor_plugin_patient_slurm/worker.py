@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from snakemake_executor_plugin_patient_slurm.batches import DONE, FAILED, Batch, key_of
-from snakemake_executor_plugin_patient_slurm.preload import Preloaded, install
+from snakemake_executor_plugin_patient_slurm.preload import install
 
 CACHES = {
     "DRJIT_CACHE_DIR": "drjit",
@@ -89,14 +89,12 @@ def main(arguments: list[str]) -> None:
         Path(folder).mkdir(parents=True, exist_ok=True, mode=0o700)
         os.environ[name] = folder
 
-    preloaded = Preloaded() if len(targets) > 1 else None
-
     from snakemake.cli import main as snakemake
     from snakemake.logging import logger
 
     logger.addFilter(Marks(batch))
-    if preloaded:
-        install(preloaded)
+    if len(targets) > 1:
+        install()
     snakemake([*arguments[1:], *(["--target-jobs", *targets] if targets else [])])
 
 

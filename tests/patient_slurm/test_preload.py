@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from snakemake_executor_plugin_patient_slurm.preload import LIBRARIES, Preloaded
+from snakemake_executor_plugin_patient_slurm.preload import Preloaded
+from snakemake_executor_plugin_patient_slurm.preload_server import LIBRARIES
+from snakemake_executor_plugin_patient_slurm.requests import thread_variables
 
 HERE = Path(__file__).resolve()
 
@@ -20,13 +24,13 @@ def write(folder: Path, name: str, text: str) -> str:
 
 
 def run(preloaded: Preloaded, script: str, **environment: str) -> int:
-    with preloaded.running(script, environment) as process:
+    with preloaded.running(script, thread_variables(1), environment) as process:
         assert process is not None
         return process[1]()
 
 
 def in_a_process_of_its_own(test: str, folder: Path) -> None:
-    """pytest has threads and libraries; a fresh process has neither, as on a node."""
+    """A test that signals its group must not be in pytest's."""
     done = subprocess.run(
         [sys.executable, str(HERE), test, str(folder)],
         capture_output=True,
@@ -59,14 +63,12 @@ def clean(folder: Path) -> None:
 
 def fork_safe(folder: Path) -> None:
     """Nothing that is imported ahead starts a thread: the process stays fit to fork."""
-    for name in ("OMP", "OPENBLAS", "MKL"):
-        os.environ[f"{name}_NUM_THREADS"] = "1"
     preloaded = Preloaded()
     everything = write(
-        folder, "a.py", "".join(f"import {name}\n" for name in (*LIBRARIES, "mitsuba", "polars"))
+        folder, "a.py", "".join(f"import {name}\n" for name in (*sorted(LIBRARIES), "mitsuba", "polars"))
     )
     assert run(preloaded, everything) == 0
-    check = f"import sys; assert set({LIBRARIES}) <= set(sys.modules); assert 'mitsuba' not in sys.modules"
+    check = f"import sys; assert {set(LIBRARIES)} <= set(sys.modules); assert 'mitsuba' not in sys.modules"
     assert run(preloaded, write(folder, "b.py", check)) == 0
 
 
@@ -80,7 +82,7 @@ def stops(folder: Path) -> None:
         "time.sleep(60)\n"
     )
     os.setpgrp()
-    with preloaded.running(write(folder, "a.py", text), {}) as process:
+    with preloaded.running(write(folder, "a.py", text), thread_variables(1), {}) as process:
         assert process is not None
         while not (folder / "ready").exists():
             time.sleep(0.01)
@@ -88,6 +90,50 @@ def stops(folder: Path) -> None:
         os.killpg(0, signal.SIGTERM)
         os.kill(process[0], signal.SIGTERM)
         assert process[1]() == 75
+    assert run(preloaded, write(folder, "b.py", "")) == 0
+
+
+def side_by_side(folder: Path) -> None:
+    """Scripts that run at a time do not wait for each other, and a new process knows what others have imported."""
+    preloaded = Preloaded()
+    assert run(preloaded, write(folder, "a.py", "import PIL")) == 0
+    meet = (
+        "import os, sys, time; open('{0}/' + '{1}', 'w').close(); assert 'PIL' in sys.modules\n"
+        "while not os.path.exists('{0}/' + '{2}'): time.sleep(0.01)\n"
+    )
+    scripts = [write(folder, f"{x}.py", meet.format(folder, x, y)) for x, y in (("b", "c"), ("c", "b"))]
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(functools.partial(run, preloaded), scripts)) == [0, 0]
+    preloaded.close()
+
+
+def threads(folder: Path) -> None:
+    """Where an import starts a thread, no script is forked, and none is lost."""
+    (folder / "PIL").mkdir()
+    (folder / "PIL" / "__init__.py").write_text(
+        "import threading, time; threading.Thread(target=time.sleep, args=(30,), daemon=True).start()"
+    )
+    os.environ["PYTHONPATH"] = str(folder)
+    preloaded = Preloaded()
+    assert run(preloaded, write(folder, "a.py", "import PIL")) == 0
+    for _ in range(2):
+        with preloaded.running(write(folder, "b.py", ""), thread_variables(1), {}) as process:
+            assert process is None
+    preloaded.close()
+
+
+def dies(folder: Path) -> None:
+    """When the process that forks is killed, its script counts as failed, and the next one gets another process."""
+    preloaded = Preloaded()
+    script = write(folder, "a.py", "import os; os.kill(os.getppid(), 9)")
+    with preloaded.running(script, thread_variables(1), {}) as process:
+        assert process is not None
+        try:
+            process[1]()
+        except ConnectionResetError:
+            pass
+        else:
+            raise AssertionError("no error")
     assert run(preloaded, write(folder, "b.py", "")) == 0
 
 
@@ -107,5 +153,18 @@ def test_a_signal_stops_the_run_and_not_the_batch(tmp_path: Path) -> None:
     in_a_process_of_its_own("stops", tmp_path)
 
 
+def test_scripts_run_side_by_side(tmp_path: Path) -> None:
+    in_a_process_of_its_own("side_by_side", tmp_path)
+
+
+def test_a_library_that_starts_threads_is_no_harm(tmp_path: Path) -> None:
+    in_a_process_of_its_own("threads", tmp_path)
+
+
+def test_the_death_of_the_process_that_forks(tmp_path: Path) -> None:
+    in_a_process_of_its_own("dies", tmp_path)
+
+
 if __name__ == "__main__":
-    {"exits": exits, "clean": clean, "fork_safe": fork_safe, "stops": stops}[sys.argv[1]](Path(sys.argv[2]))
+    tests = (exits, clean, fork_safe, stops, side_by_side, threads, dies)
+    {test.__name__: test for test in tests}[sys.argv[1]](Path(sys.argv[2]))

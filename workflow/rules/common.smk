@@ -16,6 +16,7 @@ from rerender.workflow import (
 from rerender.workflow.session import Session
 from rerender.workflow.targets import check_targets, check_writable, requested
 from snakemake.exceptions import WorkflowError
+from snakemake_executor_plugin_patient_slurm import preload
 
 try:
     SESSION = Session(config)
@@ -30,6 +31,9 @@ try:
         )
 except UserError as error:
     raise WorkflowError(str(error)) from None
+
+if SESSION.config.preload and not workflow.remote_exec:
+    preload.install()  # nothing is started before the first script runs
 
 TIER = SESSION.config.tier
 VARIANT = SESSION.config.variant

@@ -8,8 +8,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from rerender.config import TIER_NAMES, read_config
+from rerender.config import read_config
 from rerender.core.errors import UserError
+from rerender.options import TIER_NAMES
 from rerender.papers.envmaps.own_edit_specs import OwnEdit, own_edit
 from rerender.papers.envmaps.settings import EnvmapsSettings
 from rerender.runtime.threads import available_cores, limit_threads

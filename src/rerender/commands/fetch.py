@@ -10,8 +10,9 @@ from pathlib import Path
 
 from rerender.catalogue.ledger import FOLDERS, Asset
 from rerender.catalogue.resolve import AssetSettings, load_ledger, locate, resolve
-from rerender.config import asset_settings, read_config
+from rerender.config import read_config
 from rerender.core.errors import UserError, unknown_name
+from rerender.options import asset_settings
 
 HELP = "download assets (meshes, environment maps, weights, the paper's archive)"
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rerender.config import TIER_NAMES, read_config
+from rerender.config import read_config
 from rerender.core.errors import unknown_name
+from rerender.options import TIER_NAMES
 
 if TYPE_CHECKING:
     from rerender.workflow.session import Session

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rerender.commands.benchmarks import read_benchmark
-from rerender.config import TIER_NAMES, read_config
+from rerender.config import read_config
 from rerender.core.errors import unknown_name
+from rerender.options import TIER_NAMES
 
 if TYPE_CHECKING:
     from rerender.workflow.session import Session

@@ -9,8 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rerender.config import TIER_NAMES, read_config
+from rerender.config import read_config
 from rerender.core.errors import UserError
+from rerender.options import TIER_NAMES
 
 if TYPE_CHECKING:
     from rerender.provenance.verify import ParametersNow

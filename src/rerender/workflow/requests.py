@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rerender.config import load_config
+from rerender.options import options
 from rerender.papers.metamers.settings import GeometryRun, MaterialRun
 from rerender.runtime.device import choose_variant, torch_device
 
@@ -37,7 +37,7 @@ def run_settings(snakemake: Any, settings: Mapping[str, Any] | None = None) -> G
     """
     values = {
         **(snakemake.params.settings if settings is None else settings),
-        "checkpoint_seconds": load_config(snakemake.config).checkpoint_seconds,
+        "checkpoint_seconds": options(snakemake.config).checkpoint_seconds,
     }
     return (
         GeometryRun(**values)

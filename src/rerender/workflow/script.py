@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from rerender.catalogue.resolve import AssetSettings, resolve
-from rerender.config import asset_settings, load_config
 from rerender.core.errors import UserError
+from rerender.options import asset_settings, options
 
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS")
 
@@ -79,7 +79,7 @@ def asset_places(snakemake: Any) -> AssetSettings:
     The place is read from the configuration instead of `params`, on purpose: which file is used is in `params` by
     its hash, and moving a mirror must not rerun anything.
     """
-    return asset_settings(load_config(snakemake.config))
+    return asset_settings(options(snakemake.config))
 
 
 def weight_files(snakemake: Any) -> dict[str, Path]:

@@ -18,12 +18,11 @@ from rerender.catalogue.resolve import file_hash, is_at_hand, load_ledger, locat
 from rerender.catalogue.specs import EnvmapSpec, SceneSpec, VisionModelSpec
 from rerender.config import (
     TIER_FOLDER,
-    Config,
     TierSettings,
-    asset_settings,
     load_config,
     tier_settings,
 )
+from rerender.options import Config, asset_settings
 from rerender.papers.envmaps.settings import EnvmapsSettings
 from rerender.papers.materials.settings import MaterialsSettings
 from rerender.papers.metamers import grid

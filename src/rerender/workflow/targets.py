@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from rerender.catalogue import registry
-from rerender.config import TIER_NAMES
 from rerender.core.errors import UserError, unknown_name
+from rerender.options import TIER_NAMES
 from rerender.papers.envmaps import grid as envmaps_grid
 from rerender.papers.envmaps.settings import MODES
 from rerender.papers.metamers import grid
