@@ -53,6 +53,7 @@ def expected_counts(tier: str) -> dict[str, int]:
         "metamers_video": shape_places + len(material.scenes),
         "aggregate_metrics": 1,
         "aggregate_overview": 1,
+        "aggregate_scoreboard": 1,
         "aggregate_verdicts": 1,
         "all": 1,
     }

@@ -109,7 +109,7 @@ def test_every_table_figure_and_video_is_in_the_report() -> None:
         *("physics_table", "physics_figure", "physics_video", "physics_films"),
         *("viewpoints_table", "viewpoints_figure", "viewpoints_present", "viewpoints_stills"),
         *("materials_table", "materials_figure", "materials_video"),
-        *("aggregate_verdicts", "aggregate_overview"),
+        *("aggregate_verdicts", "aggregate_scoreboard", "aggregate_overview"),
     }
 
 

@@ -34,7 +34,7 @@ AFTER_EVALUATE = {
         "metamers_figure",
         "metamers_video",
     ),
-    *("aggregate_metrics", "aggregate_verdicts", "aggregate_overview", "all"),
+    *("aggregate_metrics", "aggregate_verdicts", "aggregate_scoreboard", "aggregate_overview", "all"),
 }
 ENVMAPS_AFTER_INVERT = {
     *(
@@ -45,7 +45,7 @@ ENVMAPS_AFTER_INVERT = {
         "envmaps_figure",
         "envmaps_video",
     ),
-    *("aggregate_metrics", "aggregate_verdicts", "aggregate_overview", "all"),
+    *("aggregate_metrics", "aggregate_verdicts", "aggregate_scoreboard", "aggregate_overview", "all"),
 }
 VIEWPOINTS_AFTER_SEARCH = {
     *(
@@ -55,7 +55,7 @@ VIEWPOINTS_AFTER_SEARCH = {
         "viewpoints_table",
         "viewpoints_figure",
     ),
-    *("aggregate_metrics", "aggregate_verdicts", "aggregate_overview", "all"),
+    *("aggregate_metrics", "aggregate_verdicts", "aggregate_scoreboard", "aggregate_overview", "all"),
 }
 MATERIALS_AFTER_FIT = {
     *(
@@ -66,12 +66,12 @@ MATERIALS_AFTER_FIT = {
         "materials_figure",
         "materials_video",
     ),
-    *("aggregate_metrics", "aggregate_verdicts", "aggregate_overview", "all"),
+    *("aggregate_metrics", "aggregate_verdicts", "aggregate_scoreboard", "aggregate_overview", "all"),
 }
 ENVMAPS_AFTER_FIT = ENVMAPS_AFTER_INVERT | {"envmaps_fit"}
 PHYSICS_AFTER_RUN = {
     *("physics_metrics", "physics_table", "physics_films", "physics_sequences"),
-    *("aggregate_metrics", "aggregate_verdicts", "aggregate_overview", "all"),
+    *("aggregate_metrics", "aggregate_verdicts", "aggregate_scoreboard", "aggregate_overview", "all"),
 }
 PHYSICS_RUNS = {
     *("physics_rigid_mass", "physics_rigid_contact", "physics_lame", "physics_control_fem"),
@@ -155,6 +155,7 @@ def test_every_artefact_is_there(finished: Workspace) -> None:
         *(f"materials/fine/known/spots_ball/interior/{name}/object.glb" for name in ("joint", "two")),
         *("metrics.parquet", "verdicts.csv", "verdicts.md", "verdicts.html"),
         *("overview.png", "overview.pdf", "overview.parquet"),
+        *("scoreboard.png", "scoreboard.pdf", "scoreboard.parquet"),
     ]
     assert [name for name in wanted if not (folder / name).is_file()] == []
     runs = sorted((folder / "metamers" / "runs").glob("*/*/*/s*"))
@@ -217,7 +218,7 @@ def test_a_comment_or_a_docstring_reruns_nothing(finished: Workspace) -> None:
     [
         ("src/rerender/papers/metamers/videos.py", {"metamers_video", "all"}),
         ("src/rerender/papers/metamers/figure_curves.py", {"metamers_figure", "aggregate_overview", "all"}),
-        ("src/rerender/reporting/verdicts.py", {"aggregate_verdicts", "all"}),
+        ("src/rerender/reporting/verdicts.py", {"aggregate_verdicts", "aggregate_scoreboard", "all"}),
         ("src/rerender/papers/metamers/evaluate.py", AFTER_EVALUATE),
         ("src/rerender/papers/metamers/optimise.py", AFTER_OPTIMISE),
         (
@@ -304,7 +305,7 @@ def test_the_report_holds_every_table_figure_and_video(finished: Workspace, tmp_
         *(f"f{i}.png" for i in range(1, 5)),
         *(f"table{i}.html" for i in range(1, 4)),
         *(f"{name}.png" for name in ENVMAPS_FIGURES),
-        *("verdicts.html", "overview.png"),
+        *("verdicts.html", "scoreboard.png", "overview.png"),
     } <= set(names)
     runs = list((finished.folder / RESULTS / "metamers/runs").glob("*/*/*/s*"))
     videos = list((finished.folder / RESULTS).rglob("*.mp4"))

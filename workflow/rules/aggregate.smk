@@ -87,9 +87,39 @@ rule aggregate_overview:
         "../scripts/aggregate_overview.py"
 
 
+rule aggregate_scoreboard:
+    input:
+        "<results>/{tier}/verdicts.parquet",
+    output:
+        png=report(
+            "<results>/{tier}/scoreboard.png",
+            caption="../report/scoreboard.rst",
+            category="verdicts",
+            subcategory="figures",
+            labels={"figure": "scoreboard", "tier": "{tier}"},
+        ),
+        files=multiext("<results>/{tier}/scoreboard", ".pdf", ".parquet"),
+    log:
+        "<logs>/{tier}/scoreboard.log",
+    benchmark:
+        "<benchmarks>/{tier}/scoreboard.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code("rerender.reporting.scoreboard"),
+        stack=stack("rerender.reporting.scoreboard"),
+    message:
+        "All verdicts in a picture ({wildcards.tier})"
+    script:
+        "../scripts/aggregate_scoreboard.py"
+
+
 rule verdicts:
     input:
         expand("<results>/{tier}/verdicts.{ext}", tier=TIER, ext=["csv", "md", "html"]),
+        expand("<results>/{tier}/scoreboard.png", tier=TIER),
     localrule: True
 
 
