@@ -45,7 +45,9 @@ def material(model: str = "mse", scene: str = "diffuse", **changes: object) -> M
 def test_shape_loss_gradient_against_finite_differences(model: str) -> None:
     """Along growth of the latent, which moves every silhouette; averaged over seeds."""
     problem = geometry(model, views_per_step=4, spp=64, spp_grad=64)
-    values = geometry(model, views_per_step=4, spp=64, spp_grad=1)  # losses only: its gradients are not looked at
+    values = geometry(
+        model, views_per_step=4, spp=64, spp_grad=1
+    )  # losses only: its gradients are not looked at
     base = problem.latent.detach().clone()
     slopes, differences = [], []
     for k in range(3):
