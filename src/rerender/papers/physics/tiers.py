@@ -63,7 +63,7 @@ _LAPTOP = PhysicsSettings(
         shapes=("box", "tetrahedron", "cross"),
         seeds=2,
         other_seeds=1,
-        variants=("default", "ideal", "frictionless", "inelastic"),
+        variants=("default", "ideal", "flat", "frictionless", "inelastic"),
     ),
     # 24: the fewest that are stable for the stiffest first guess
     lame=LameSettings(substeps=24, variants=("default", "ideal")),
@@ -89,7 +89,17 @@ _PAPER = PhysicsSettings(
         seeds=14, other_seeds=5, variants=("default", "ideal", "noise", "fine", "raytraced")
     ),
     rigid_contact=ContactSettings(
-        variants=("default", "ideal", "noise", "fine", "raytraced", "far", "frictionless", "inelastic")
+        variants=(
+            "default",
+            "ideal",
+            "noise",
+            "fine",
+            "raytraced",
+            "flat",
+            "far",
+            "frictionless",
+            "inelastic",
+        )
     ),
     lame=LameSettings(
         instances=10,
