@@ -59,8 +59,8 @@ def _loss(seen: torch.Tensor, truth: torch.Tensor) -> float:
 
 
 def _places(settings: LandscapeSettings) -> Iterator[tuple[float, float]]:
-    """Yield masses and restitutions, evenly spaced, the truth among them."""
-    masses = np.append(np.linspace(LIGHTEST, HEAVIEST, settings.drop_masses), TRUE_MASS)
+    """Yield masses, evenly spaced in the logarithm, and restitutions, evenly spaced, the truth among them."""
+    masses = np.append(np.geomspace(LIGHTEST, HEAVIEST, settings.drop_masses), TRUE_MASS)
     shares = np.append(np.linspace(LEAST_RESTITUTION, 1.0, settings.drop_restitutions), TRUE_RESTITUTION)
     for share in np.unique(shares.round(6)):
         yield from ((float(mass), float(share)) for mass in np.unique(masses.round(6)))

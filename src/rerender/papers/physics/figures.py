@@ -40,8 +40,6 @@ TITLES: Mapping[str, str] = {
     "first_mid": "first and middle frame",
     "first_last": "first and last frame",
 }
-FAINTEST = 1e-6
-"""Losses below are drawn as this one: at the truth it is 0."""
 PUBLISHED_STEPS = (0, 1, 2, 5, 10, 20, 30, 39)
 GROWTH_TITLES: Mapping[str, str] = {KERNELS: "kernels", TWIN: "plain PyTorch"}
 COLOURS = ("#0072B2", "#009E73", "#E69F00", "#D55E00")
@@ -80,7 +78,10 @@ def draw_landscape(
     plane = pl.read_parquet(data[1]).sort("restitution", "mass")
     right = axes_at(figure, 4.75, 0.25, 2.3, height - 0.8)
     _plane(figure, right, plane, "mass", "restitution", (TRUE_MASS, TRUE_RESTITUTION))
-    right.set(xlabel="mass of a vertex [kg]", ylabel="restitution")
+    right.set(xscale="log", xlabel="mass of a vertex [kg]", ylabel="restitution")
+    ticks = [0.1, 0.3, 1, 3]
+    right.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    right.minorticks_off()
     style.add_footnote(figure, note)
     return figure, pl.concat([*parts, plane], how="diagonal_relaxed")
 
@@ -91,7 +92,9 @@ def _plane(
     """Draw the logarithm of the loss over two parameters, the truth as a star; `plane` is sorted by `up`, then `across`. The scale is beside it."""
     width = plane[across].n_unique()
     x, y, loss = (plane[name].to_numpy().reshape(-1, width) for name in (across, up, "loss"))
-    shades = axes.pcolormesh(x, y, np.log10(np.maximum(loss, FAINTEST)), cmap="viridis", shading="nearest")
+    # at the truth it is 0: that place is drawn as the least of the others
+    seen = np.log10(np.maximum(loss, loss[loss > 0.0].min()))
+    shades = axes.pcolormesh(x, y, seen, cmap="viridis", shading="nearest")
     axes.plot(*([value] for value in truth), "*", ms=9, color="white", mec="black", mew=0.5)
     bar = axes_at(figure, 7.2, 0.25, 0.12, 2.4)
     figure.colorbar(shades, cax=bar)

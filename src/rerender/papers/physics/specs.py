@@ -195,7 +195,8 @@ class LandscapeSettings(Frozen):
     beam_size: Annotated[int, Field(ge=8)] = Field(128, description="of the beam: pixels")
     beam_seconds: Positive = Field(1.0, description="of the beam: length of the motion [s]")
     drop_masses: Annotated[int, Field(ge=2)] = Field(
-        50, description="of the cube that bounces: masses of a vertex, evenly from 0.1 to 5 kg"
+        50,
+        description="of the cube that bounces: masses of a vertex from 0.1 to 5 kg, evenly in the logarithm",
     )
     drop_restitutions: Annotated[int, Field(ge=2)] = Field(
         10, description="of the cube that bounces: restitutions, evenly from 0.4 to 1"

@@ -84,7 +84,9 @@ _LAPTOP = PhysicsSettings(
     convnet=ConvnetSettings(
         trunk="small", size=32, mass_videos=1000, contact_videos=300, epochs=20, batch=32
     ),
-    landscape=LandscapeSettings(masses=50, per_octave=3, beam_size=64, drop_masses=25, drop_size=64),
+    landscape=LandscapeSettings(
+        masses=50, per_octave=3, beam_size=64, drop_masses=17, drop_restitutions=7, drop_size=64
+    ),
     demos=DemoSettings(
         search=SearchSettings(iterations=30, lr=0.05, finish=8),
         smoke=SmokeSettings(size=64, steps=40, iterations=60),
