@@ -45,9 +45,11 @@ _SHARED = """
         }
         M33 cofactors() const { return {b.cross(c), c.cross(a), a.cross(b)}; }
     };
-    const int count = masses.shape[0], padded = corners.shape[1], last = act.shape[0] - 1;
-    const int *at = corners.data;
-    const real *w = masses.data, *own = packed.data, *signals = act.data;
+    const real h = a.h, radius = a.radius, onset = a.onset;
+    const auto &gravity = a.gravity, &free = a.free;
+    const int steps = a.steps, first = a.first, count = a.masses.shape[0], padded = a.corners.shape[1], last = a.act.shape[0] - 1;
+    const int *at = a.corners.data;
+    const real *w = a.masses.data, *own = a.packed.data, *signals = a.act.data;
     auto value = [&](int row, int e) -> lanes { return *(const loose *)(own + (long long)row * padded + e); };
     // values of the corners 1 to 3 less those of corner 0, as columns
     auto edges = [&](const real *from, int e) -> M33 {
@@ -84,9 +86,9 @@ _FORWARD = (
     _SHARED
     + """
     for (int s = 0; s < steps; ++s) {
-        const real *x0 = (const real *)x.data + 3LL * count * s, *v0 = (const real *)v.data + 3LL * count * s;
-        real *x1 = (real *)x.data + 3LL * count * (s + 1), *v1 = (real *)v.data + 3LL * count * (s + 1);
-        real *force = (real *)f.data + 3LL * count * s;
+        const real *x0 = (const real *)a.x.data + 3LL * count * s, *v0 = (const real *)a.v.data + 3LL * count * s;
+        real *x1 = (real *)a.x.data + 3LL * count * (s + 1), *v1 = (real *)a.v.data + 3LL * count * (s + 1);
+        real *force = (real *)a.f.data + 3LL * count * s;
         const real *signal = signals + (long long)(first + s < last ? first + s : last) * padded;
         for (int i = 0; i < 3 * count; ++i) force[i] = real(0);
         for (int e = 0; e < padded; e += W) {
@@ -103,8 +105,8 @@ _FORWARD = (
             const real *p = x0 + 3 * i, *u = v0 + 3 * i;
             real fx = force[3 * i], fy = force[3 * i + 1], fz = force[3 * i + 2];
             const real depth = radius - p[1];
-            if (ground && depth > real(0)) {
-                const real *c = (const real *)contact.data;
+            if (a.ground && depth > real(0)) {
+                const real *c = (const real *)a.contact.data;
                 const real ramp = onset > real(0) && depth < onset ? depth / onset : real(1), limit = c[3] * c[0] * depth;
                 const real sx = c[2] * u[0], sz = c[2] * u[2];
                 fx -= sx < -limit ? -limit : sx > limit ? limit : sx;
@@ -126,11 +128,11 @@ _FORWARD = (
 _BACKWARD = (
     _SHARED
     + """
-    real *adj_f = (real *)scratch.data;
+    real *adj_f = (real *)a.scratch.data;
     for (int s = steps - 1; s >= 0; --s) {
-        const real *x0 = (const real *)x.data + 3LL * count * s, *v0 = (const real *)v.data + 3LL * count * s;
-        const real *force = (const real *)f.data + 3LL * count * s;
-        real *ax = (real *)bar_x.data + 3LL * count * s, *av = (real *)bar_v.data + 3LL * count * s;
+        const real *x0 = (const real *)a.x.data + 3LL * count * s, *v0 = (const real *)a.v.data + 3LL * count * s;
+        const real *force = (const real *)a.f.data + 3LL * count * s;
+        real *ax = (real *)a.bar_x.data + 3LL * count * s, *av = (real *)a.bar_v.data + 3LL * count * s;
         const real *ax1 = ax + 3LL * count, *av1 = av + 3LL * count;
         const int row = first + s < last ? first + s : last;
         const real *signal = signals + (long long)row * padded;
@@ -145,8 +147,8 @@ _BACKWARD = (
                 adj_f[3 * i + axis] = pull[axis];
             }
             const real depth = radius - p[1];
-            if (ground && depth > real(0)) {
-                const real *c = (const real *)contact.data;
+            if (a.ground && depth > real(0)) {
+                const real *c = (const real *)a.contact.data;
                 const bool rising = onset > real(0) && depth < onset;
                 const real ramp = rising ? depth / onset : real(1), limit = c[3] * c[0] * depth;
                 real adj_limit = real(0), adj_depth = c[0] * pull[1], to[4] = {depth * pull[1], real(0), real(0), real(0)};
@@ -167,35 +169,35 @@ _BACKWARD = (
                 to[3] += adj_limit * c[0] * depth;
                 adj_depth += adj_limit * c[3] * c[0];
                 ax[3 * i + 1] -= adj_depth;
-                if (wants_contact) for (int n = 0; n < 4; ++n) ((real *)bar_contact.data)[n] += to[n];
+                if (a.wants_contact) for (int n = 0; n < 4; ++n) ((real *)a.bar_contact.data)[n] += to[n];
             }
-            if (wants_mass) bar_masses.data[i] += h * (total[0] * back[0] + total[1] * back[1] + total[2] * back[2]);
+            if (a.wants_mass) a.bar_masses.data[i] += h * (total[0] * back[0] + total[1] * back[1] + total[2] * back[2]);
         }
         for (int e = 0; e < padded; e += W) {
             const lanes mu = value(0, e), lam = value(1, e), kd = value(2, e), vol = value(12, e);
-            const M33 b = inverse(e), d = edges(x0, e), u = edges(v0, e), a = edges(adj_f, e) * -one;
+            const M33 b = inverse(e), d = edges(x0, e), u = edges(v0, e), pull = edges(adj_f, e) * -one;
             const lanes sixth = one / (vol * real(6));
             const M33 deform = d.times(b), c = d.cofactors(), g = c * sixth;
             const lanes share = one / (deform.ddot(deform) + one), k = mu * (one - share);
             const lanes level = c.a.dot(d.a) * value(13, e) - (one + real(0.75) * mu / lam) + *(const loose *)(signal + e);
             const lanes rate = g.ddot(u), p = vol * (lam * level + kd * rate);
-            // L = a : H + p (a : G), with H = V P Bᵀ
-            const M33 q = a.times(b) * vol;
-            const lanes qf = q.ddot(deform), volumes = vol * a.ddot(g);
-            const M33 adj_c = (a * p + u * (volumes * kd)) * sixth;
+            // with A the adjoint forces: L = A : H + p (A : G), with H = V P Bᵀ
+            const M33 q = pull.times(b) * vol;
+            const lanes qf = q.ddot(deform), volumes = vol * pull.ddot(g);
+            const M33 adj_c = (pull * p + u * (volumes * kd)) * sixth;
             M33 to = (q * k + deform * (real(2) * mu * share * share * qf)).times_transposed(b) + c * (volumes * lam * value(13, e));
             to.a = to.a + adj_c.b.cross(d.c) + d.b.cross(adj_c.c);
             to.b = to.b + adj_c.c.cross(d.a) + d.c.cross(adj_c.a);
             to.c = to.c + adj_c.a.cross(d.b) + d.a.cross(adj_c.b);
             spread(to, ax, e);
             spread((q * kd).times_transposed(b) + g * (volumes * kd), av, e);
-            if (wants_material) {
-                real *out = bar_packed.data + e;
+            if (a.wants_material) {
+                real *out = a.bar_packed.data + e;
                 *(loose *)out += qf * (one - share) - real(0.75) * volumes;
                 *(loose *)(out + padded) += volumes * (level + real(0.75) * mu / lam);
                 *(loose *)(out + 2LL * padded) += q.ddot(u.times(b)) + volumes * rate;
             }
-            if (wants_act) *(loose *)(bar_act.data + (long long)row * padded + e) += volumes * lam;
+            if (a.wants_act) *(loose *)(a.bar_act.data + (long long)row * padded + e) += volumes * lam;
         }
     }
 """
@@ -206,156 +208,53 @@ def _make(types: Precision) -> Any:
     real, vec3, vec4 = types.real, types.vec3, types.vec4
     name = "double" if real is wp.float64 else "float"
 
+    @wp.struct
+    class Run:
+        """Steps of a segment: how time passes, the elements, the states; what is differentiated, and the adjoints."""
+
+        first: int
+        steps: int
+        h: real
+        gravity: vec3
+        free: vec3
+        ground: int
+        radius: real
+        onset: real
+        corners: wp.array2d(dtype=int)
+        packed: wp.array2d(dtype=real)
+        act: wp.array2d(dtype=real)
+        masses: wp.array(dtype=real)
+        contact: wp.array(dtype=vec4)
+        x: wp.array2d(dtype=vec3)
+        v: wp.array2d(dtype=vec3)
+        f: wp.array2d(dtype=vec3)
+        wants_mass: int
+        wants_contact: int
+        wants_material: int
+        wants_act: int
+        bar_x: wp.array2d(dtype=vec3)
+        bar_v: wp.array2d(dtype=vec3)
+        scratch: wp.array(dtype=vec3)
+        bar_masses: wp.array(dtype=real)
+        bar_contact: wp.array(dtype=vec4)
+        bar_packed: wp.array2d(dtype=real)
+        bar_act: wp.array2d(dtype=real)
+
     @wp.func_native(_FORWARD.replace("REAL", name))
-    def run_forward(
-        first: int,
-        steps: int,
-        h: real,
-        gravity: vec3,
-        free: vec3,
-        ground: int,
-        radius: real,
-        onset: real,
-        corners: wp.array2d(dtype=int),
-        packed: wp.array2d(dtype=real),
-        act: wp.array2d(dtype=real),
-        masses: wp.array(dtype=real),
-        contact: wp.array(dtype=vec4),
-        x: wp.array2d(dtype=vec3),
-        v: wp.array2d(dtype=vec3),
-        f: wp.array2d(dtype=vec3),
-    ): ...
+    def run_forward(a: Run): ...
 
     @wp.func_native(_BACKWARD.replace("REAL", name))
-    def run_backward(
-        first: int,
-        steps: int,
-        h: real,
-        gravity: vec3,
-        free: vec3,
-        ground: int,
-        radius: real,
-        onset: real,
-        corners: wp.array2d(dtype=int),
-        packed: wp.array2d(dtype=real),
-        act: wp.array2d(dtype=real),
-        masses: wp.array(dtype=real),
-        contact: wp.array(dtype=vec4),
-        x: wp.array2d(dtype=vec3),
-        v: wp.array2d(dtype=vec3),
-        f: wp.array2d(dtype=vec3),
-        wants_mass: int,
-        wants_contact: int,
-        wants_material: int,
-        wants_act: int,
-        bar_x: wp.array2d(dtype=vec3),
-        bar_v: wp.array2d(dtype=vec3),
-        scratch: wp.array(dtype=vec3),
-        bar_masses: wp.array(dtype=real),
-        bar_contact: wp.array(dtype=vec4),
-        bar_packed: wp.array2d(dtype=real),
-        bar_act: wp.array2d(dtype=real),
-    ): ...
+    def run_backward(a: Run): ...
 
     @wp.kernel(module="unique", enable_backward=False)
-    def forward(
-        first: int,
-        steps: int,
-        h: real,
-        gravity: vec3,
-        free: vec3,
-        ground: int,
-        radius: real,
-        onset: real,
-        corners: wp.array2d(dtype=int),
-        packed: wp.array2d(dtype=real),
-        act: wp.array2d(dtype=real),
-        masses: wp.array(dtype=real),
-        contact: wp.array(dtype=vec4),
-        x: wp.array2d(dtype=vec3),
-        v: wp.array2d(dtype=vec3),
-        f: wp.array2d(dtype=vec3),
-    ):
-        run_forward(
-            first,
-            steps,
-            h,
-            gravity,
-            free,
-            ground,
-            radius,
-            onset,
-            corners,
-            packed,
-            act,
-            masses,
-            contact,
-            x,
-            v,
-            f,
-        )
+    def forward(a: Run):
+        run_forward(a)
 
     @wp.kernel(module="unique", enable_backward=False)
-    def backward(
-        first: int,
-        steps: int,
-        h: real,
-        gravity: vec3,
-        free: vec3,
-        ground: int,
-        radius: real,
-        onset: real,
-        corners: wp.array2d(dtype=int),
-        packed: wp.array2d(dtype=real),
-        act: wp.array2d(dtype=real),
-        masses: wp.array(dtype=real),
-        contact: wp.array(dtype=vec4),
-        x: wp.array2d(dtype=vec3),
-        v: wp.array2d(dtype=vec3),
-        f: wp.array2d(dtype=vec3),
-        wants_mass: int,
-        wants_contact: int,
-        wants_material: int,
-        wants_act: int,
-        bar_x: wp.array2d(dtype=vec3),
-        bar_v: wp.array2d(dtype=vec3),
-        scratch: wp.array(dtype=vec3),
-        bar_masses: wp.array(dtype=real),
-        bar_contact: wp.array(dtype=vec4),
-        bar_packed: wp.array2d(dtype=real),
-        bar_act: wp.array2d(dtype=real),
-    ):
-        run_backward(
-            first,
-            steps,
-            h,
-            gravity,
-            free,
-            ground,
-            radius,
-            onset,
-            corners,
-            packed,
-            act,
-            masses,
-            contact,
-            x,
-            v,
-            f,
-            wants_mass,
-            wants_contact,
-            wants_material,
-            wants_act,
-            bar_x,
-            bar_v,
-            scratch,
-            bar_masses,
-            bar_contact,
-            bar_packed,
-            bar_act,
-        )
+    def backward(a: Run):
+        run_backward(a)
 
-    return SimpleNamespace(forward=forward, backward=backward)
+    return SimpleNamespace(Run=Run, forward=forward, backward=backward)
 
 
 lane_kernels = per_precision(_make)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -59,17 +59,6 @@ class Lanes:
         packed += [padded(torch.linalg.det(tets.inverse)[None], 1.0)]
         contact = x.new_zeros((1, 4)) if system.contact is None else system.contact.reshape(1, 4).contiguous()
         values = (torch.cat(packed), padded(tets.act, 0.0), system.inverse_mass.contiguous())
-        self._arguments = [
-            types.real(clock.h),
-            types.vec3(*clock.gravity),
-            types.vec3(1.0, 1.0, 0.0 if clock.planar else 1.0),
-            *(int(self._has_contact), types.real(clock.radius), types.real(clock.onset)),
-            shared(padded(tets.corners.T.to(torch.int32), 0)),
-            *(shared(value) for value in values),
-            shared(contact, types.vec4),
-            *(shared(state, types.vec3) for state in states),
-        ]
-        self.adjoints = [torch.zeros_like(state) for state in states[:2]] if any(needs) else []
         mass, *others = self._needs
         met = self._has_contact and others.pop(0)
         self._wanted = [mass, met, any(others[2:5]), others[5]]
@@ -79,24 +68,36 @@ class Lanes:
             x.new_zeros(size if wanted else (1, 1))
             for wanted, size in zip((True, True, *large), sizes, strict=True)
         ]
-        if self.adjoints:
-            kinds = (None, types.vec4, None, None)
-            self._adjoint_arguments = [
-                *(int(wanted) for wanted in self._wanted),
-                *(shared(adjoint, types.vec3) for adjoint in self.adjoints),
-                shared(torch.zeros_like(x[0]), types.vec3),
-                *(shared(found, kind) for found, kind in zip(self._found, kinds, strict=True)),
-            ]
+        self.adjoints = [torch.zeros_like(state) for state in states[:2]] if any(needs) else []
         self._device = device_name(x)
+        self._run = run = self._kernels.Run()
+        run.h, run.gravity = clock.h, types.vec3(*clock.gravity)
+        run.free = types.vec3(1.0, 1.0, 0.0 if clock.planar else 1.0)
+        run.ground, run.radius, run.onset = int(self._has_contact), clock.radius, clock.onset
+        run.corners = shared(padded(tets.corners.T.to(torch.int32), 0))
+        run.packed, run.act, run.masses = (shared(value) for value in values)
+        run.contact = shared(contact, types.vec4)
+        run.x, run.v, run.f = (shared(state, types.vec3) for state in states)
+        if self.adjoints:
+            run.wants_mass, run.wants_contact, run.wants_material, run.wants_act = map(int, self._wanted)
+            run.bar_x, run.bar_v = (shared(adjoint, types.vec3) for adjoint in self.adjoints)
+            run.scratch = shared(torch.zeros_like(x[0]), types.vec3)
+            kinds = (None, types.vec4, None, None)
+            run.bar_masses, run.bar_contact, run.bar_packed, run.bar_act = (
+                shared(found, kind) for found, kind in zip(self._found, kinds, strict=True)
+            )
 
     def advance(self, first: int, count: int) -> None:
         """Make `count` steps from the first state; `first` steps went before."""
-        launch(self._kernels.forward, 1, [first, count, *self._arguments], device=self._device)
+        self._launch(self._kernels.forward, first, count)
 
     def retreat(self, first: int, count: int) -> None:
         """Run the adjoints of these steps, from the last to the first."""
-        arguments = [first, count, *self._arguments, *self._adjoint_arguments]
-        launch(self._kernels.backward, 1, arguments, device=self._device)
+        self._launch(self._kernels.backward, first, count)
+
+    def _launch(self, kernel: Any, first: int, count: int) -> None:
+        self._run.first, self._run.steps = first, count
+        launch(kernel, 1, [self._run], device=self._device)
 
     def clear(self) -> None:
         """Forget the gradients of the parameters."""
