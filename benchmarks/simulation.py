@@ -110,7 +110,7 @@ def newton_step() -> None:
     import newton
     import warp as wp
 
-    mesh, steps = block((6, 6, 6), (1.0, 1.0, 1.0)), 100
+    mesh, steps = block((6, 6, 6), (1.0, 1.0, 1.0)), 400
     builder = newton.ModelBuilder()
     builder.add_soft_mesh(
         pos=wp.vec3(0.0, 0.0, 0.0),

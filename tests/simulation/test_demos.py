@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 
 from rerender.papers.physics.demos import chain
 from rerender.simulation import smoke
-from rerender.simulation.bouncing import bounce
+from rerender.simulation.bouncing import bounce, drop
 from rerender.simulation.pendulum import bobs, double_energy, double_pendulum, integrate, simple_pendulum
 
 F64 = torch.float64
@@ -102,3 +103,19 @@ def test_derivatives_are_those_of_finite_differences() -> None:
     field[2:5, 3:6] = 1.0
     draw = torch.Generator().manual_seed(2)
     agrees(lambda p: smoke.drift(field, p, 3), 0.3 * torch.randn((2, 9, 9), generator=draw, dtype=F64), 1e-6)
+
+
+@pytest.mark.parametrize("restitution", [0.5, 0.8, 1.0])
+def test_a_drop_in_closed_form_is_the_ball_that_bounces(restitution: float) -> None:
+    start, still = torch.tensor([0.0, 2.5], dtype=F64), torch.zeros(2, dtype=F64)
+    steps = {"radius": 0.5, "h": 5e-3, "steps": 300}
+    seen = bounce(start, still, number(-7.0), restitution=restitution, **steps)[:, 1].numpy() - 0.5
+    assert drop(np.arange(301) * 5e-3, 2.0, 7.0, restitution) == pytest.approx(seen, abs=1e-9)
+
+
+def test_a_drop_ends_after_infinitely_many_rebounds_and_never_without_restitution() -> None:
+    fall = math.sqrt(2.0)
+    times = np.array([0.5 * fall, 2.9 * fall, 3.1 * fall])
+    assert drop(times, 1.0, 1.0, 0.5)[[0, 2]] == pytest.approx([0.75, 0.0])
+    assert 0.0 < drop(times, 1.0, 1.0, 0.5)[1] < 0.01
+    assert drop(times, 1.0, 1.0, 0.0)[1:] == pytest.approx(0.0)

@@ -255,6 +255,7 @@ rule physics_landscape:
             "<results>/{tier}/physics/landscape/curves.parquet", non_empty=True
         ),
         lame=ensure("<results>/{tier}/physics/landscape/lame.parquet", non_empty=True),
+        drop=ensure("<results>/{tier}/physics/landscape/drop.parquet", non_empty=True),
         metrics="<results>/{tier}/physics/landscape/metrics.json",
         manifest="<results>/{tier}/physics/landscape/manifest.json",
     log:
@@ -270,7 +271,7 @@ rule physics_landscape:
         code=code("rerender.papers.physics.landscape"),
         stack=stack("rerender.papers.physics.landscape"),
     message:
-        "Losses over the mass of a cube and the Lamé parameters of a beam ({wildcards.tier})"
+        "Losses over mass and restitution of a cube and the Lamé parameters of a beam ({wildcards.tier})"
     script:
         "../scripts/physics_landscape.py"
 

@@ -1,4 +1,4 @@
-"""Sweep the mass of a cube, and the Lamé parameters of a beam, for Figure 2."""
+"""Sweep the mass of a cube, mass and restitution of one that bounces, and the Lamé parameters of a beam, for Figure 2."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ with script(snakemake):
         tier=snakemake.wildcards.tier,
         curves=Path(snakemake.output.curves),
         lame=Path(snakemake.output.lame),
+        drop=Path(snakemake.output.drop),
         metrics=Path(snakemake.output.metrics),
         manifest=Path(snakemake.output.manifest),
         threads=snakemake.threads,

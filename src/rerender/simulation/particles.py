@@ -15,11 +15,11 @@ from typing import Any
 
 import torch
 
-from rerender.runtime.kernels import device_name, gradient, precision, recorded, shared
 from rerender.simulation.elements import Bends, Springs, Tets, Triangles
 from rerender.simulation.errors import Diverged
-from rerender.simulation.particle_kernels import particle_kernels
+from rerender.simulation.particle_launches import Launches
 from rerender.simulation.rigid import GRAVITY, Vector
+from rerender.simulation.tet_lanes import Lanes, lanes_fit
 
 MEMORY = 256 * 2**20
 """Bytes that the states of one segment may take, gradients included."""
@@ -130,7 +130,7 @@ class _Simulation(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad_x: torch.Tensor, grad_v: torch.Tensor) -> Any:
         run, clock = ctx.run, ctx.clock
-        run.clear()
+        run.steps.clear()
         adjoint_x, adjoint_v = torch.zeros_like(grad_x[0]), torch.zeros_like(grad_v[0])
         starts = list(range(0, clock.steps, run.length))
         for index, first in reversed(list(enumerate(starts))):
@@ -143,11 +143,11 @@ class _Simulation(torch.autograd.Function):
                 if first < frame <= first + count or frame == first == 0
             }
             adjoint_x, adjoint_v = run.backward(adjoint_x, adjoint_v, first, count, rows, grad_x, grad_v)
-        return (None, None, None, adjoint_x, adjoint_v, *run.gradients())
+        return (None, None, None, adjoint_x, adjoint_v, *run.steps.gradients())
 
 
 class _Segment:
-    """States of some steps, and the commands that advance them and run their adjoints."""
+    """States of some steps, and what advances them and runs their adjoints."""
 
     def __init__(
         self,
@@ -158,62 +158,16 @@ class _Segment:
         needs: Sequence[bool],
     ) -> None:
         """Make room. `needs` says of x, v and every float tensor of the system whether it is differentiated."""
-        grad, wanted = any(needs), iter(needs[2:])
-        self.clock, self.length = clock, _segment_length(clock, count, like)
+        self.length = _segment_length(clock, count, like)
         self.x, self.v = (like.new_zeros((self.length + 1, count, 3)) for _ in range(2))
-        self.f = like.new_zeros((self.length, count, 3))
-        types, device = precision(like.dtype), device_name(like)
-        kernels = particle_kernels(like.dtype)
-        self._states = [shared(tensor, types.vec3, grad=grad) for tensor in (self.x, self.v, self.f)]
-        x, v, f = self._states
-        kinds = {"inverse": {"tets": types.mat33, "triangles": types.mat22}}
-        contact = like.new_zeros((1, 4)) if system.contact is None else system.contact.reshape(1, 4)
-        self._parameters = [
-            shared(system.inverse_mass, types.real, grad=next(wanted)),
-            shared(contact.contiguous(), types.vec4, grad=system.contact is not None and next(wanted)),
-        ]
-        self._has_contact = system.contact is not None
-        lists: list[tuple[Any, int, list[Any], tuple[int, ...]]] = []
-        for name, group in system.elements.items():
-            values = [
-                shared(
-                    getattr(group, field.name),
-                    kinds.get(field.name, {}).get(name, types.real),
-                    grad=next(wanted),
-                )
-                for field in fields(group)
-                if field.name != "corners"
-            ]
-            self._parameters += values
-            switches = [int(clock.trace_only), int(clock.absolute_damping)] if name == "tets" else []
-            timed = [0, 0] if name in ("tets", "triangles") else [0]
-            corners = shared(group.corners.to(torch.int32).contiguous())
-            arguments = [*timed, *switches, x, v, corners, *values, f]
-            lists.append((getattr(kernels, name), len(group.corners), arguments, tuple(range(len(timed)))))
-        step = [
-            *(0, types.real(clock.h), types.vec3(*clock.gravity)),
-            types.vec3(1.0, 1.0, 0.0 if clock.planar else 1.0),
-            *(int(self._has_contact), types.real(clock.radius), types.real(clock.onset)),
-            *(x, v, f, self._parameters[0], self._parameters[1], x, v),
-        ]
-        lists.append((kernels.integrate, count, step, (0,)))
-        self._forward = [
-            (recorded(kernel, size, arguments, device=device), timed)
-            for kernel, size, arguments, timed in lists
-        ]
-        self._adjoint = [
-            (recorded(kernel, size, arguments, device=device, adjoint=True), timed)
-            for kernel, size, arguments, timed in reversed(lists)
-            if grad
-        ]
+        f = like.new_zeros((self.length, count, 3))
+        steps = Lanes if lanes_fit(system, clock, like, needs) else Launches
+        self.steps = steps(system, clock, (self.x, self.v, f), needs)
 
     def forward(self, x: torch.Tensor, v: torch.Tensor, first: int, count: int) -> None:
         """Simulate `count` steps from a state; `first` is the number of steps before it."""
         self.x[0], self.v[0] = x, v
-        self.f.zero_()
-        for s in range(count):
-            for command, timed in self._forward:
-                command(dict(zip(timed, (s, first + s), strict=False)))
+        self.steps.advance(first, count)
         if not (torch.isfinite(self.x[count]).all() and torch.isfinite(self.v[count]).all()):
             self._explain(first, count)
 
@@ -228,32 +182,16 @@ class _Segment:
         grad_v: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Run the adjoints of a segment; return those of its first state. `rows` maps its steps to frames."""
-        import warp as wp
-
-        grads = [wp.to_torch(state.grad, requires_grad=False) for state in self._states]
-        for grad in grads:
-            grad.zero_()
-        grads[0][count] += adjoint_x
-        grads[1][count] += adjoint_v
+        own_x, own_v = self.steps.adjoints
+        own_x.zero_()
+        own_v.zero_()
+        own_x[count] += adjoint_x
+        own_v[count] += adjoint_v
         for step, frame in rows.items():
-            grads[0][step] += grad_x[frame]
-            grads[1][step] += grad_v[frame]
-        for s in reversed(range(count)):
-            for command, timed in self._adjoint:
-                command(dict(zip(timed, (s, first + s), strict=False)))
-        return grads[0][0].clone(), grads[1][0].clone()
-
-    def clear(self) -> None:
-        """Forget the gradients of the parameters."""
-        for array in self._parameters:
-            if array.grad is not None:
-                array.grad.zero_()
-
-    def gradients(self) -> list[torch.Tensor | None]:
-        """Return the gradients of the system's float tensors, in their order; None where none was asked for."""
-        found = [None if array.grad is None else gradient(array) for array in self._parameters]
-        mass, contact, *others = found
-        return [mass, *([None if contact is None else contact[0]] if self._has_contact else []), *others]
+            own_x[step] += grad_x[frame]
+            own_v[step] += grad_v[frame]
+        self.steps.retreat(first, count)
+        return own_x[0].clone(), own_v[0].clone()
 
     def _explain(self, first: int, count: int) -> None:
         bad = ~(torch.isfinite(self.x[: count + 1]) & torch.isfinite(self.v[: count + 1])).all(dim=-1)

@@ -98,7 +98,7 @@ def run_params(session: Session, tier: str, experiment: str, wildcards: Mapping[
 def figure_data(session: Session, tier: str, name: str) -> list[str]:
     """Return the files that a figure is drawn from."""
     if name == "fig2":
-        return [f"<results>/{tier}/physics/landscape/curves.parquet"]
+        return [f"<results>/{tier}/physics/landscape/{part}.parquet" for part in ("curves", "drop")]
     if name == "fig2_lame":
         return [f"<results>/{tier}/physics/landscape/lame.parquet"]
     if name == "growth":

@@ -89,10 +89,17 @@ def test_figures_are_written_with_their_data(tmp_path: Path, claims: Path) -> No
         }
     )
     trace.write_parquet(tmp_path / "trace.parquet")
-    for name, data in (("fig2", "curves"), ("fig4a", "trace"), ("fig4b", "trace")):
-        paths = make_figure(name, [tmp_path / f"{data}.parquet"], claims, tmp_path / name, tier="smoke")
+    plane = pl.DataFrame(
+        {"mass": [1.0, 2.0] * 2, "restitution": [0.5, 0.5, 0.8, 0.8], "loss": [1.0, 2.0, 0.0, 3.0]}
+    )
+    plane.write_parquet(tmp_path / "drop.parquet")
+    for name, data in (("fig2", ("curves", "drop")), ("fig4a", ("trace",)), ("fig4b", ("trace",))):
+        files = [tmp_path / f"{part}.parquet" for part in data]
+        paths = make_figure(name, files, claims, tmp_path / name, tier="smoke")
         assert all(path.stat().st_size > 1000 for path in paths)
-    assert pl.read_parquet(tmp_path / "fig2.parquet")["published"].null_count() == 0
+    drawn = pl.read_parquet(tmp_path / "fig2.parquet")
+    assert drawn.filter(pl.col("curve").is_not_null())["published"].null_count() == 0
+    assert drawn["restitution"].drop_nulls().len() == plane.height
 
 
 def test_every_order_of_the_tables_is_one_that_the_paper_printed(claims: Path) -> None:

@@ -13,7 +13,7 @@ from rerender.papers.physics import rigid_contact, staged
 from rerender.papers.physics.grid import Job
 from rerender.papers.physics.jobs import Run
 from rerender.papers.physics.specs import ContactSettings, RasterSettings
-from rerender.papers.physics.staged import STAGES, Stage, search_staged
+from rerender.papers.physics.staged import STAGES, Prior, Stage, search_staged
 from rerender.papers.physics.subjects import EstimateRequest, answer
 from rerender.provenance.manifest import Code
 from rerender.simulation.errors import Diverged, Unstable
@@ -136,6 +136,31 @@ def test_a_staged_search_survives_parameters_that_diverge() -> None:
     found = search_staged({"m": 1.0}, residual, 8)
     assert np.exp(found.values["m"][0]) == pytest.approx(3.0, rel=1e-6)
     assert found.loss < found.first_loss
+
+
+def test_a_prior_holds_what_is_hardly_seen_and_fades_where_everything_is_explained() -> None:
+    """Least squares follow a slope of 1e-6 to the end of the box; a prior does not, and leaves no mark on an exact fit."""
+
+    def residual(values: Mapping[str, float], stage: Stage) -> np.ndarray:
+        seen, weak = np.log(values["seen"] / 3.0), np.log(values["weak"] / 1.1)
+        if stage.share < 1.0:
+            return np.array([seen, 1.0 - 1e-6 * weak])
+        return np.array([seen, np.sin(2.0 * weak)])  # valleys a factor exp(π/2) apart
+
+    start = {"seen": 2.0, "weak": 1.0}
+    bare, held = (search_staged(start, residual, 8, prior=prior) for prior in (None, Prior(0.4, 36.0)))
+    assert np.exp(held.values["weak"][0]) == pytest.approx(1.1, rel=1e-6)
+    assert np.exp(held.values["seen"][0]) == pytest.approx(3.0, rel=1e-6)
+    assert abs(bare.values["weak"][0]) > 1.0
+
+
+def test_what_the_first_guess_is_worth_follows_settings_and_variant() -> None:
+    settings = ContactSettings(launches=3, frames=4)
+    assert rigid_contact.first_guess(settings, "default") == Prior(0.4, 12.0)
+    assert rigid_contact.first_guess(settings, "far") == Prior(np.sqrt(2.0), 12.0)
+    assert rigid_contact.first_guess(settings, "flat") is None
+    assert rigid_contact.first_guess(ContactSettings(prior=0.0), "default") is None
+    assert Prior(0.5, 10.0).weight(5.0) == 2.0
 
 
 def test_a_staged_search_that_was_killed_carries_on_and_ends_at_the_same_numbers(

@@ -9,6 +9,10 @@ STEPS = 20
 """Frames of a video, one a step."""
 TRUE_MASS = 1.0
 """Mass of a vertex [kg]."""
+LIGHTEST, HEAVIEST = 0.1, 5.0
+"""Where the sweeps over the mass of a vertex begin and end [kg]."""
+TRUE_RESTITUTION = 0.8
+"""Of the cube that bounces."""
 SELECTIONS: Mapping[str, Sequence[int]] = MappingProxyType(
     {"all": range(STEPS), "every5": (0, 5, 10, 15), "first_mid": (0, 10), "first_last": (0, 19)}
 )

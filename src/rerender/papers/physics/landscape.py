@@ -18,15 +18,19 @@ import torch
 from rerender.core.files import atomic_path
 from rerender.papers.physics.curves import (
     COMPARED,
+    HEAVIEST,
     LAME_SLICES,
+    LIGHTEST,
     SELECTIONS,
     STEPS,
     TRUE_MASS,
     lame_metric_name,
     metric_name,
 )
+from rerender.papers.physics.drop_landscape import drop_landscape
 from rerender.papers.physics.grid import Job
 from rerender.papers.physics.lame_landscape import lame_landscape
+from rerender.papers.physics.looks import YELLOW
 from rerender.papers.physics.outputs import BACKEND, row_context
 from rerender.papers.physics.shapes import shape
 from rerender.papers.physics.specs import LandscapeSettings
@@ -41,13 +45,11 @@ DTYPE = torch.float64
 JOB = Job("landscape", "default", 1)
 STEP = 1.0 / 30.0
 FORCE = 10.0
-LOW, HIGH = 0.1, 5.0
-YELLOW = (1.0, 1.0, 0.0)
 
 
 def sweep(settings: LandscapeSettings) -> np.ndarray:
     """Return the masses of a vertex [kg]: evenly spaced, with those at which published values are known."""
-    return np.unique(np.concatenate([np.linspace(LOW, HIGH, settings.masses), COMPARED]))
+    return np.unique(np.concatenate([np.linspace(LIGHTEST, HEAVIEST, settings.masses), COMPARED]))
 
 
 def video(mass: float, size: int) -> torch.Tensor:
@@ -93,17 +95,19 @@ def make_landscape(
     tier: str,
     curves: Path,
     lame: Path,
+    drop: Path,
     metrics: Path,
     manifest: Path,
     threads: int = 1,
 ) -> None:
-    """Write the curves of the cube and of the beam, their metric rows where published values are known, and the manifest."""
+    """Write the curves of the cube and of the beam, the plane of the cube that bounces, their metric rows where published values are known, and the manifest."""
     watch = Stopwatch.start()
     torch.set_num_threads(threads)
     identity = run_id(settings.model_dump(), code.fingerprint, {}, stack)
     frame = landscape(settings)
     beam = lame_landscape(settings)
-    for table, path in ((frame, curves), (beam, lame)):
+    plane = drop_landscape(settings)
+    for table, path in ((frame, curves), (beam, lame), (plane, drop)):
         with atomic_path(path) as partial:
             table.write_parquet(partial)
     context = row_context(
@@ -127,7 +131,7 @@ def make_landscape(
         run_id=identity,
         parameters=settings.model_dump(),
         inputs={},
-        outputs={"curves": curves, "lame": lame, "metrics": metrics},
+        outputs={"curves": curves, "lame": lame, "drop": drop, "metrics": metrics},
         code=code,
         stack=stack,
         backend=BACKEND,

@@ -17,6 +17,8 @@ IDEAL = ("ideal", "fine")
 """Variants whose frames are compared as they were rendered."""
 RAYTRACED = "raytraced"
 FINER, LARGEST = 4, 256
+YELLOW = (1.0, 1.0, 0.0)
+"""The colour of the released cube."""
 
 
 def for_display(raster: RasterSettings) -> RasterSettings:

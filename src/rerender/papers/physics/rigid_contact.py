@@ -20,7 +20,7 @@ from rerender.papers.physics.pyramids import blurred
 from rerender.papers.physics.rigid_scene import draw_colour
 from rerender.papers.physics.shapes import shape
 from rerender.papers.physics.specs import ContactSettings, RasterSettings
-from rerender.papers.physics.staged import Residual, Stage, search_staged
+from rerender.papers.physics.staged import Prior, Residual, Stage, search_staged
 from rerender.papers.physics.subjects import DTYPE, EstimateRequest, Subject, refinement
 from rerender.simulation.mass_properties import solid
 from rerender.simulation.rigid import RigidBodies, RigidClock, RigidState, rotate, simulate, world_points
@@ -32,6 +32,8 @@ UNITS: Mapping[str, str] = {MASS: "kg", KD: "N s/m", KE: "N/m", KF: "N s/m", MU:
 FRICTION, ELASTICITY = (KF, MU), (KE, KD)
 CONTACT = (KE, KD, KF, MU)
 """The order in which the simulation takes them."""
+FAR_SPREAD = math.sqrt(2.0)
+"""Standard deviation of the ratio's logarithm of two uniform draws from zero: how far a guess from the domain is."""
 LARGEST_TILT = 0.3
 """The body's axis leans by at most so much at the start [rad]: tumbling is chaotic."""
 START = 1.5
@@ -127,6 +129,14 @@ def assumptions(settings: ContactSettings, variant: str) -> dict[str, float]:
     return {}
 
 
+def first_guess(settings: ContactSettings, variant: str) -> Prior | None:
+    """Return what the first guess is worth to the search: every frame is `prior` independent observations, none without it."""
+    if variant == "flat" or not settings.prior:
+        return None
+    frames = settings.launches * settings.frames
+    return Prior(FAR_SPREAD if variant == "far" else settings.spread, frames / settings.prior)
+
+
 def launch(name: str, settings: ContactSettings, draw: np.random.Generator) -> tuple[Launched, float]:
     """Draw the launches of a shape; return them and its volume [m³]."""
     mesh = shape(name)
@@ -190,7 +200,11 @@ def _subject(request: EstimateRequest, name: str) -> Subject:
         truth=shown(truth),
         guess=guess,
         solve=lambda method, folder: search_staged(
-            guess, residuals(request, thing, truth, method, name), settings.iterations, folder
+            guess,
+            residuals(request, thing, truth, method, name),
+            settings.iterations,
+            folder,
+            prior=first_guess(settings, variant),
         ),
         motion=lambda values: best_seen({**assumed, **values}),
         true_motion=lambda: best_seen(truth, refinement(variant)),

@@ -19,9 +19,11 @@ Variant = Literal["default", "ideal", "noise", "fine", "raytraced"]
 truth that was simulated with twice as many steps, or 8-bit frames that Mitsuba rendered, with shadows."""
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
 
-ContactVariant = Literal["default", "ideal", "noise", "fine", "raytraced", "far", "frictionless", "inelastic"]
-"""As `Variant`; and 8-bit frames with a first guess drawn from the domain (`far`), or with an estimate that knows no friction,
-or takes the ground for an average one (`inelastic`)."""
+ContactVariant = Literal[
+    "default", "ideal", "noise", "fine", "raytraced", "flat", "far", "frictionless", "inelastic"
+]
+"""As `Variant`; and 8-bit frames with a search to which the first guess is worth nothing once it has begun (`flat`), with a first guess
+drawn from the domain (`far`), or with an estimate that knows no friction, or takes the ground for an average one (`inelastic`)."""
 
 Method = Literal["gradsim", "diffphysics", "random", "average"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -142,7 +144,7 @@ class ContactSettings(Frozen):
     other_seeds: Count = Field(3, description="objects of each shape for the variants after the first")
     variants: Annotated[tuple[ContactVariant, ...], Field(min_length=1)] = Field(
         ("default",),
-        description="as of rigid_mass; far: first guesses are drawn from the domain; frictionless: the estimate's ground is smooth; inelastic: it is as stiff and damped as the average",
+        description="as of rigid_mass; flat: as with prior 0; far: first guesses are drawn from the domain; frictionless: the estimate's ground is smooth; inelastic: it is as stiff and damped as the average",
     )
     methods: Annotated[tuple[Method, ...], Field(min_length=1)] = Field(
         METHODS, description="as of rigid_mass"
@@ -170,6 +172,10 @@ class ContactSettings(Frozen):
     noise: NonNegative = Field(0.01, description="standard deviation of the pixel noise of the variant noise")
     training: Count = Field(800, description="objects that the baseline `average` has seen")
     view: ViewSettings = Field(ViewSettings(distance=10.0), description="the camera")
+    prior: NonNegative = Field(
+        1.0,
+        description="weight of the first guess in the search: with 1, every compared frame counts as one independent observation beside it (a penalty of (log change / spread)² times the squared error so far over the number of frames); 0 is least squares alone",
+    )
     iterations: Count = Field(
         8, description="steps of Levenberg-Marquardt for each part of the motion that is explained in turn"
     )
@@ -188,6 +194,14 @@ class LandscapeSettings(Frozen):
     )
     beam_size: Annotated[int, Field(ge=8)] = Field(128, description="of the beam: pixels")
     beam_seconds: Positive = Field(1.0, description="of the beam: length of the motion [s]")
+    drop_masses: Annotated[int, Field(ge=2)] = Field(
+        50,
+        description="of the cube that bounces: masses of a vertex from 0.1 to 5 kg, evenly in the logarithm",
+    )
+    drop_restitutions: Annotated[int, Field(ge=2)] = Field(
+        10, description="of the cube that bounces: restitutions, evenly from 0.4 to 1"
+    )
+    drop_size: Annotated[int, Field(ge=8)] = Field(128, description="of the cube that bounces: pixels")
     beam_substeps: Count = Field(24, description="of the beam: steps in 1/60 s")
 
 

@@ -3,6 +3,9 @@
 The loss over a whole motion has many valleys: contact sets in one step earlier or later, and what follows differs. So
 the first part of the motion is explained first, with blurred frames, then more of it (fact sheet, section 7, pitfall 3).
 Jacobians are central differences of the whole chain: their span smooths the jumps, where the adjoint sees one side only.
+
+Early, blurred parts hardly show some parameters, and least squares alone would carry these away into another valley, so the first
+guess counts: (log change / spread)² times a share of the squared error that is left. It fades as the motion is explained.
 """
 
 from __future__ import annotations
@@ -39,6 +42,24 @@ STAGES = (
     Stage(1.0, 1.0 / 32, 0.01),
     Stage(1.0, 0.0, 1e-3),
 )
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What the first guess is worth: logarithms lie `spread` from it, and the residual counts as `observations` independent ones.
+
+    Their variance is the squared error so far over their number, as a fit estimates it; so the prior's cost is that times
+    (log change / spread)².
+    """
+
+    spread: float
+    observations: float
+
+    def weight(self, cost: float) -> float:
+        """Return the factor of squared changes of logarithms where the squared error is `cost`."""
+        return cost / (self.observations * self.spread**2)
+
+
 REACH = 3.0
 """No logarithm ends farther than this from its first guess."""
 
@@ -72,71 +93,98 @@ class Journal:
         return self._kept[self._asked - 1]
 
 
+class _Part:
+    """The cost of one stage as Levenberg-Marquardt asks for it: squared residual and prior, of the same weight within a step."""
+
+    def __init__(
+        self, stage: Stage, first: Values, residual: Residual, prior: Prior | None, journal: Journal
+    ) -> None:
+        self._stage, self._names, self._residual = stage, list(first), residual
+        self._first = np.log(np.array(list(first.values())))
+        self._prior, self._weight, self._journal = prior, 0.0, journal
+        self._units = np.eye(len(first))
+        self._squares: dict[bytes, float] = {}
+        self.size, self.evaluations = 1, 0
+
+    def linearise(self, logs: np.ndarray, _: int) -> Normal:
+        """Return the normal equations; from here on the prior has the weight that it has at this point."""
+        self.evaluations += 1 + 2 * len(logs)
+        found = self._journal.once(lambda: self._slopes(logs))
+        self.size, self._squares[logs.tobytes()] = found["size"], found["cost"]
+        if self._prior and math.isfinite(found["cost"]):
+            self._weight = self._prior.weight(found["cost"])
+        pull, hessian = self._weight * (logs - self._first), self._weight * self._units
+        return Normal(
+            found["cost"] + self._penalty(logs), found["gradient"] + pull, found["hessian"] + hessian
+        )
+
+    def cost(self, logs: np.ndarray, _: int) -> float:
+        """Return the cost alone."""
+        self.evaluations += 1
+        found = float(self._journal.once(lambda: self._square(logs)))
+        self._squares[logs.tobytes()] = found
+        return found + self._penalty(logs)
+
+    def loss(self, logs: np.ndarray) -> float:
+        """Return the mean square of the residual at a point that was asked for."""
+        return self._squares[logs.tobytes()] / self.size
+
+    def _penalty(self, logs: np.ndarray) -> float:
+        return self._weight * float((logs - self._first) @ (logs - self._first))
+
+    def _seen(self, logs: np.ndarray) -> np.ndarray:
+        values = {name: math.exp(float(log)) for name, log in zip(self._names, logs, strict=True)}
+        try:
+            return self._residual(values, self._stage)
+        except Diverged:
+            return np.full(1, math.inf)
+
+    def _square(self, logs: np.ndarray) -> float:
+        here = self._seen(logs)
+        return float(here @ here)
+
+    def _slopes(self, logs: np.ndarray) -> Tree:
+        here, span = self._seen(logs), self._stage.span
+        size = len(here)
+        jacobian = np.zeros((size, len(logs)))
+        for column, unit in enumerate(self._units):
+            ends = [self._seen(logs + sign * span * unit) for sign in (1.0, -1.0)]
+            if len(ends[0]) == len(ends[1]) == size:  # else one of them diverged
+                jacobian[:, column] = (ends[0] - ends[1]) / (2.0 * span)
+        normal = {"gradient": jacobian.T @ here, "hessian": jacobian.T @ jacobian}
+        return {"cost": float(here @ here), **normal, "size": size}
+
+
 def search_staged(
     start: Values,
     residual: Residual,
     iterations: int,
     folder: Path | None = None,
     stages: tuple[Stage, ...] = STAGES,
+    prior: Prior | None = None,
 ) -> Estimate:
-    """Search from `start` for the parameters of least squares; at most `iterations` steps a stage.
+    """Search from `start` for the parameters of least squares, with a prior if there is one; at most `iterations` steps a stage.
 
-    What was computed is kept in `folder`, if there is one, for a search that is stopped and begun again.
+    Losses are those of the residual alone. What was computed is kept in `folder`, if there is one, for a search that is stopped and begun again.
     """
     watch, names, journal = time.monotonic(), list(start), Journal(folder)
     first = np.log(np.array([start[name] for name in names]))
-    units = np.eye(len(names))
     evaluations, losses = 0, []
     x = first
-
-    def seen(logs: np.ndarray, stage: Stage) -> np.ndarray:
-        values = {name: math.exp(float(log)) for name, log in zip(names, logs, strict=True)}
-        try:
-            return residual(values, stage)
-        except Diverged:
-            return np.full(1, math.inf)
-
-    def slopes(logs: np.ndarray, stage: Stage) -> Tree:
-        here = seen(logs, stage)
-        size = len(here)
-        jacobian = np.zeros((size, len(names)))
-        for column, unit in enumerate(units):
-            ends = [seen(logs + sign * stage.span * unit, stage) for sign in (1.0, -1.0)]
-            if len(ends[0]) == len(ends[1]) == size:  # else one of them diverged
-                jacobian[:, column] = (ends[0] - ends[1]) / (2.0 * stage.span)
-        normal = {"gradient": jacobian.T @ here, "hessian": jacobian.T @ jacobian}
-        return {"cost": float(here @ here), **normal, "size": size}
-
-    def square(logs: np.ndarray, stage: Stage) -> float:
-        here = seen(logs, stage)
-        return float(here @ here)
-
     for stage in stages:
-        size = 1
-
-        def linearise(logs: np.ndarray, _: int, stage: Stage = stage) -> Normal:
-            nonlocal size, evaluations
-            evaluations += 1 + 2 * len(names)
-            found = journal.once(lambda: slopes(logs, stage))
-            size = found["size"]
-            return Normal(found["cost"], found["gradient"], found["hessian"])
-
-        def cost(logs: np.ndarray, _: int, stage: Stage = stage) -> float:
-            nonlocal evaluations
-            evaluations += 1
-            return float(journal.once(lambda: square(logs, stage)))
-
+        part = _Part(stage, start, residual, prior, journal)
         steps = minimise(
             x,
-            linearise,
-            cost,
+            part.linearise,
+            part.cost,
             LevenbergSettings(iterations, longest=1.0, tolerance=1e-7, tries=6),
             low=first - REACH,
             high=first + REACH,
         )
         x = steps[-1].after
-        losses += [step.cost / size for step in steps]
-        last = steps[-1].cost_after / size
+        losses += [part.loss(step.before) for step in steps]
+        evaluations += part.evaluations
+    last = part.loss(x)
     found = {name: np.array([log]) for name, log in zip(names, x, strict=True)}
     history = pl.DataFrame({"iteration": range(len(losses) + 1), "loss": [*losses, last]})
     return Estimate(found, last, losses[0], evaluations, time.monotonic() - watch, history, failed=False)

@@ -43,6 +43,7 @@ VARIANT_TITLES: Mapping[str, str] = {
     "ideal": "frames as rendered",
     "noise": "frames with noise",
     "fine": "truth with half the step",
+    "flat": "8-bit frames, no prior",
     "far": "8-bit frames, guess from the domain",
     "frictionless": "8-bit frames, no friction known",
     "inelastic": "8-bit frames, average elasticity taken as known",
@@ -142,7 +143,7 @@ def _contact_caption(settings: PhysicsSettings) -> str:
         f"{part.contact[1]:g}, mu between {part.friction[0]:g} and {part.friction[1]:g}. First guesses within a factor "
         f"exp(±{part.spread:g}), other than for Average and Random.",
         f"{part.frames} frames of {settings.raster.size} × {settings.raster.size} pixels a launch. Gauss-Newton over growing parts of "
-        f"the motion, at most {part.iterations} steps each.",
+        f"the motion, at most {part.iterations} steps each, in which the first guess is a weak prior.",
         _network_sentence(settings, settings.convnet.contact_videos),
     )
 

@@ -41,7 +41,16 @@ _SMOKE = PhysicsSettings(
     control_cloth=ControlClothSettings(seeds=1, iterations=2, seconds=0.25, cells=(8, 8)),
     control_walker=ControlWalkerSettings(seeds=1, iterations=2, seconds=0.25),
     convnet=ConvnetSettings(trunk="small", size=16, mass_videos=8, contact_videos=4, epochs=2, batch=4),
-    landscape=LandscapeSettings(masses=6, size=64, per_octave=1, beam_size=32, beam_seconds=0.1),
+    landscape=LandscapeSettings(
+        masses=6,
+        size=64,
+        per_octave=1,
+        beam_size=32,
+        beam_seconds=0.1,
+        drop_masses=4,
+        drop_restitutions=3,
+        drop_size=32,
+    ),
     growth=GrowthSettings(cells=(2, 4), element_steps=1000, repeats=1),
     demos=DemoSettings(
         methods=("gradsim", "random"),
@@ -63,7 +72,7 @@ _LAPTOP = PhysicsSettings(
         shapes=("box", "tetrahedron", "cross"),
         seeds=2,
         other_seeds=1,
-        variants=("default", "ideal", "frictionless", "inelastic"),
+        variants=("default", "ideal", "flat", "frictionless", "inelastic"),
     ),
     # 24: the fewest that are stable for the stiffest first guess
     lame=LameSettings(substeps=24, variants=("default", "ideal")),
@@ -75,7 +84,9 @@ _LAPTOP = PhysicsSettings(
     convnet=ConvnetSettings(
         trunk="small", size=32, mass_videos=1000, contact_videos=300, epochs=20, batch=32
     ),
-    landscape=LandscapeSettings(masses=50, per_octave=3, beam_size=64),
+    landscape=LandscapeSettings(
+        masses=50, per_octave=3, beam_size=64, drop_masses=17, drop_restitutions=7, drop_size=64
+    ),
     demos=DemoSettings(
         search=SearchSettings(iterations=30, lr=0.05, finish=8),
         smoke=SmokeSettings(size=64, steps=40, iterations=60),
@@ -89,7 +100,17 @@ _PAPER = PhysicsSettings(
         seeds=14, other_seeds=5, variants=("default", "ideal", "noise", "fine", "raytraced")
     ),
     rigid_contact=ContactSettings(
-        variants=("default", "ideal", "noise", "fine", "raytraced", "far", "frictionless", "inelastic")
+        variants=(
+            "default",
+            "ideal",
+            "noise",
+            "fine",
+            "raytraced",
+            "flat",
+            "far",
+            "frictionless",
+            "inelastic",
+        )
     ),
     lame=LameSettings(
         instances=10,
