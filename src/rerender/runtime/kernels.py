@@ -109,3 +109,13 @@ def launch(kernel: Any, size: Any, inputs: list[Any], *, device: str, adjoint: b
     """
     adjoints: list[Any] = [None] * len(inputs) if adjoint else []
     wp.launch(kernel, dim=size, inputs=inputs, adj_inputs=adjoints, device=device, adjoint=adjoint)
+
+
+def strided(tensor: torch.Tensor) -> Any:
+    """Return any tensor as a Warp array of its own type, not copied; for kernels of tiles, which know strides."""
+    return wp.from_torch(tensor.detach(), requires_grad=False)
+
+
+def launch_tiled(kernel: Any, blocks: int, inputs: list[Any], *, device: str, threads: int) -> None:
+    """Run a kernel of tiles, so many blocks of threads; on a CPU a block is one thread."""
+    wp.launch_tiled(kernel, dim=[blocks], inputs=inputs, device=device, block_dim=threads)

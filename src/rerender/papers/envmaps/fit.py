@@ -112,7 +112,7 @@ class FitProblem:
             raise UserError(f"representation '{spec.id}' is not fitted", "Use it as it is.")
         self.radiance, self.spec, self.settings = radiance, spec, spec.fit
         self.normaliser = Normaliser.of(radiance, spec.normaliser)
-        self.grid = SirenGrid(spec.network, *radiance.shape[:2], device=device)
+        self.grid = SirenGrid(spec.network, *radiance.shape[:2], device=device, kernels=spec.fit.kernels)
         self.loss = FitLoss(radiance, self.normaliser, spec.fit, device=device)
         self.batches = _Batches(self, spec.fit.batch, device) if spec.fit.batch else None
         self.weights = initial_weights(spec.network, seed).to(device).requires_grad_()
@@ -187,7 +187,7 @@ class _Batches:
         size = min(size, texels)
         self.texels = TexelBatches(problem.radiance, size, int(problem.settings.batch_brightest * size))
         self.counts = torch.from_numpy(self.texels.counts).to(device)
-        self.network = SirenPoints(problem.spec.network, device=device)
+        self.network = SirenPoints(problem.spec.network, device=device, kernels=problem.settings.kernels)
         rows, columns = (torch.as_tensor(axis) for axis in (problem.grid.rows, problem.grid.columns))
         places = torch.stack([columns.expand(len(rows), -1), rows[:, None].expand(-1, len(columns))])
         self.places = places.reshape(2, -1).float().to(device)

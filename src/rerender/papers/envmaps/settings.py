@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -24,6 +24,7 @@ from rerender.papers.envmaps.specs import (
     REPRESENTATIONS,
     InversionMode,
     InversionSettings,
+    Kernels,
     ObjectiveSettings,
     Ramp,
     RepresentationSpec,
@@ -103,6 +104,11 @@ class FitPreset(Frozen):
     batch: Count | None = Field(
         None,
         description="texels of a step, one from each of as many patches of the map; null: all of them, as the paper has it",
+    )
+    kernels: Kernels = Field(
+        "torch",
+        description="what computes a step of the fit: torch; fused: all layers in one kernel each way; "
+        "auto: fused on CUDA, torch on a CPU. Try benchmarks/siren_fused.py on your GPU first",
     )
     max_refits: Annotated[int, Field(ge=0, le=6)] = Field(
         0,
@@ -355,10 +361,10 @@ class EnvmapsSettings(Frozen):
             "logpix": self.inversion.lr_logpix,
             "network": self.inversion.lr_network,
         }
-        changes: dict[str, dict[str, float | None]] = {
+        changes: dict[str, dict[str, Any]] = {
             "network": {"width": fit.width, "hidden_layers": fit.hidden_layers, "w0": fit.w0},
             "normaliser": {"eps": fit.eps, "headroom": fit.headroom},
-            "fit": {"iterations": fit.iterations, "lr": fit.lr, "batch": fit.batch},
+            "fit": {"iterations": fit.iterations, "lr": fit.lr, "batch": fit.batch, "kernels": fit.kernels},
         }
         if spec.fit is not None and spec.fit.lam_hdr:
             changes["fit"]["lam_hdr"] = fit.lam_hdr

@@ -26,10 +26,10 @@ import torch
 from torch import Tensor
 
 from rerender.papers.envmaps.bandlimit import chebyshev_nodes, interpolation_matrix, node_count
-from rerender.papers.envmaps.siren_block import CHANNELS, ENTRIES, Block, Layers, cosine, sine
-from rerender.papers.envmaps.specs import NetworkSettings
+from rerender.papers.envmaps.siren_block import CHANNELS, AnyBlock, Layers, cosine, entries, make_block, sine
+from rerender.papers.envmaps.specs import Kernels, NetworkSettings
 
-CHUNK = 8192  # texels that are interpolated from the nodes at a time
+CHUNK = {"cpu": 8192, "cuda": 65536}  # texels that are interpolated from the nodes at a time
 _TOLERANCE = {torch.float32: 2e-7, torch.float64: 1e-13}  # of the interpolated sines; about their rounding
 _ROUND = 16  # nodes come in multiples of this: products with 31 columns take twice the time of those with 32
 _WORTH_IT = 0.75  # nodes per grid point of an axis above which interpolation costs more than it saves
@@ -112,8 +112,8 @@ class ScaledWeights:
 class SirenGrid:
     """A network on the grid of a map of `height` x `width` texels, with the buffers of its passes.
 
-    Works on `chunk` texels at a time, in blocks of `block` texels (by default what the cache holds); both are
-    rounded to whole rows. One object serves one network at a time: it is not for use from several threads.
+    Works on `chunk` texels at a time, in blocks of `block` texels (by default what suits the device); both are
+    rounded to whole rows. `kernels` says what makes the passes through a block. One object serves one network at a time: it is not for use from several threads.
     """
 
     def __init__(
@@ -124,19 +124,21 @@ class SirenGrid:
         *,
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
-        chunk: int = CHUNK,
+        chunk: int | None = None,
         block: int | None = None,
+        kernels: Kernels = "torch",
     ) -> None:
-        self.settings, self.height, self.width = settings, height, width
-        self.kind: dict[str, Any] = {"dtype": dtype, "device": torch.device(device)}
+        self.settings, self.height, self.width, self.kernels = settings, height, width, kernels
+        on = torch.device(device)
+        self.kind: dict[str, Any] = {"dtype": dtype, "device": on}
         self.rows = np.linspace(-1.0, 1.0, height) if height > 1 else np.array([-1.0])
         self.columns = np.linspace(-1.0, 1.0, width) if width > 1 else np.array([-1.0])
-        self.chunks = _parts(0, height, chunk // width)
-        self.block_rows = (block or ENTRIES // settings.width) // width
+        self.chunks = _parts(0, height, (chunk or CHUNK[on.type]) // width)
+        self.block_rows = (block or entries(on) // settings.width) // width
         self.scaled = ScaledWeights(settings, self.kind)
         self.layers = self.scaled.layers
         self._memory: dict[str, Tensor] = {}
-        self._blocks: dict[tuple[int, int], Block] = {}
+        self._blocks: dict[tuple[int, int], AnyBlock] = {}
         self._passes = 0
 
     # -- the two ways to use it
@@ -300,7 +302,7 @@ class SirenGrid:
             self._memory[name] = torch.empty(size, **self.kind)
         return self._memory[name][:size].view(shape)
 
-    def _blocks_of(self, chunk: slice, origin: int) -> Iterator[tuple[slice, Block]]:
+    def _blocks_of(self, chunk: slice, origin: int) -> Iterator[tuple[slice, AnyBlock]]:
         """Yield a chunk's blocks: their texels within the chunk, and the buffers.
 
         Those are of the rows counted from `origin`: 0 gives every row its own, the chunk's start shares them.
@@ -310,7 +312,9 @@ class SirenGrid:
             key = (rows.start - origin, stop - start)
             if key not in self._blocks:
                 spare = [self._scratch(f"spare {k}", self.settings.width, stop - start) for k in range(2)]
-                self._blocks[key] = Block(self.layers, stop - start, self.settings.output, self.kind, spare)
+                self._blocks[key] = make_block(
+                    self.kernels, self.layers, stop - start, self.settings.output, self.kind, spare
+                )
             yield slice(start, stop), self._blocks[key]
 
 

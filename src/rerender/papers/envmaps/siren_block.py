@@ -9,19 +9,53 @@ shared cache, so that memory does not matter; smaller ones bring nothing, as mat
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from rerender.papers.envmaps.specs import Output
+from rerender.papers.envmaps.specs import Kernels, Output
 
 CHANNELS = 3
 ENTRIES = 1 << 19  # of one array of a block: two megabytes in single precision
+ENTRIES_ON_CUDA = 1 << 24  # a GPU wants few launches: the paper's map and network are one block
 
 Layers = Sequence[tuple[Tensor, Tensor]]
 """(weight, bias) of every layer, or gradients by them."""
+
+
+class AnyBlock(Protocol):
+    """What takes a block of texels through the layers: `Block`, or `siren_fused.FusedBlock`."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Return the outputs, shape (3, texels), from the second layer's arguments, shape (features, texels)."""
+        ...
+
+    def backward(self, z: Tensor, slopes: Tensor, gradients: Layers, out: Tensor) -> None:
+        """Add to the gradients of all layers but the first two, and write that by `z` to `out`."""
+        ...
+
+
+def make_block(
+    kernels: Kernels,
+    layers: Layers,
+    texels: int,
+    output: Output,
+    kind: Mapping[str, Any],
+    spare: Sequence[Tensor],
+) -> AnyBlock:
+    """Return a block of the kernels that are asked for; `auto` is the fused ones on CUDA."""
+    if kernels == "fused" or (kernels == "auto" and kind["device"].type == "cuda"):
+        from rerender.papers.envmaps.siren_fused import FusedBlock  # Warp loads only where it is used
+
+        return FusedBlock(layers, texels, output, kind)
+    return Block(layers, texels, output, kind, spare)
+
+
+def entries(device: torch.device) -> int:
+    """Return how many entries one array of a block may have on a device."""
+    return ENTRIES_ON_CUDA if device.type == "cuda" else ENTRIES
 
 
 class Block:

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from rerender.papers.envmaps.siren import LocalLoss, ScaledWeights
-from rerender.papers.envmaps.siren_block import CHANNELS, ENTRIES, Block, cosine, sine
-from rerender.papers.envmaps.specs import NetworkSettings
+from rerender.papers.envmaps.siren_block import CHANNELS, AnyBlock, cosine, entries, make_block, sine
+from rerender.papers.envmaps.specs import Kernels, NetworkSettings
 
 
 class SirenPoints:
@@ -28,11 +28,13 @@ class SirenPoints:
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
         block: int | None = None,
+        kernels: Kernels = "torch",
     ) -> None:
-        self.settings, self.block = settings, block or max(1, ENTRIES // settings.width)
-        self.kind: dict[str, Any] = {"dtype": dtype, "device": torch.device(device)}
+        self.settings, self.kernels, on = settings, kernels, torch.device(device)
+        self.block = block or max(1, entries(on) // settings.width)
+        self.kind: dict[str, Any] = {"dtype": dtype, "device": on}
         self.scaled = ScaledWeights(settings, self.kind)
-        self._buffers: dict[int, tuple[Block, list[Tensor]]] = {}
+        self._buffers: dict[int, tuple[AnyBlock, list[Tensor]]] = {}
 
     @torch.no_grad()
     def loss_and_gradient(
@@ -67,11 +69,11 @@ class SirenPoints:
         gradient.mul_(self.scaled.scale)
         return total
 
-    def _memory(self, points: int) -> tuple[Block, list[Tensor]]:
+    def _memory(self, points: int) -> tuple[AnyBlock, list[Tensor]]:
         """Return the buffers of a block of that size: a fit has one or two sizes."""
         if points not in self._buffers:
             s = self.settings
             own = [torch.empty(s.width, points, **self.kind) for _ in range(5)]
-            block = Block(self.scaled.layers, points, s.output, self.kind, own[3:])
+            block = make_block(self.kernels, self.scaled.layers, points, s.output, self.kind, own[3:])
             self._buffers[points] = (block, own[:3])
         return self._buffers[points]

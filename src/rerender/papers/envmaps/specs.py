@@ -21,6 +21,7 @@ Output = Literal["sigmoid", "linear"]
 ToneCurve = Literal["srgb", "linear", "reinhard"]
 LuminanceMode = Literal["squared", "absolute"]
 InversionMode = Literal["paper_like", "stabilised"]
+Kernels = Literal["torch", "auto", "fused"]
 
 
 class NetworkSettings(Frozen):
@@ -70,6 +71,10 @@ class FitSettings(Frozen):
     )
     batch_brightest: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.125, description="share of a batch that is the map's brightest texels, in every step"
+    )
+    kernels: Kernels = Field(
+        "torch",
+        description="what computes a step: torch, the fused kernels, or auto, the latter on CUDA alone",
     )
 
     @model_validator(mode="after")
