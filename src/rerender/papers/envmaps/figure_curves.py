@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rerender.papers.envmaps.figure_files import Shown
 from rerender.papers.envmaps.tables import MODE_TITLES
@@ -17,6 +17,9 @@ SHOWN: tuple[tuple[str, str, bool], ...] = (
     ("psnr", "PSNR of the rendering [dB]", False),
     ("luminance", "luminance term (Eq. 8)", True),
 )
+
+SMOOTHED = 15
+"""Steps of the running median: at a constant rate, terms jump by orders from step to step."""
 
 
 def draw_curves(shown: Shown) -> tuple[Figure, pl.DataFrame]:
@@ -37,8 +40,8 @@ def draw_curves(shown: Shown) -> tuple[Figure, pl.DataFrame]:
         .sort("mode", "representation", "iteration")
     )
     note = shown.note(
-        f"{shown.names.scene(shown.files.runs[0].scene)}. Means over skies and seeds. The luminance term is the squared relative "
-        "change of the map's total luminance."
+        f"{shown.names.scene(shown.files.runs[0].scene)}. Means over skies and seeds (faint), and their running median over {SMOOTHED} "
+        "steps. The luminance term is the squared relative change of the map's total luminance."
     )
     height = 2.1
     head = 0.4
@@ -49,12 +52,10 @@ def draw_curves(shown: Shown) -> tuple[Figure, pl.DataFrame]:
             for name in dict.fromkeys(cell.representation for cell in shown.expected):
                 part = means.filter((pl.col("mode") == mode) & (pl.col("representation") == name))
                 if part.height:
-                    options: dict[str, Any] = {
-                        "lw": 1.0,
-                        "color": style.model_colour(name),
-                        "label": shown.names.model(name),
-                    }
-                    axes.plot(part["iteration"], part[column], **options)
+                    colour, steps = style.model_colour(name), part["iteration"]
+                    smooth = part[column].rolling_median(SMOOTHED, min_samples=1, center=True)
+                    axes.plot(steps, part[column], lw=0.5, alpha=0.25, color=colour)
+                    axes.plot(steps, smooth, lw=1.1, color=colour, label=shown.names.model(name))
             if logarithmic:
                 axes.set_yscale("log")
                 axes.set_ylim(bottom=1e-7)

@@ -39,7 +39,7 @@ def draw_range(shown: Shown) -> tuple[Figure, pl.DataFrame]:
     edges = np.linspace(truth.min() - 0.5, truth.max() + 0.5, BINS + 1)
     names = [name for name in RANGE_ROWS if name in fits]
     note = shown.note(
-        "Grey: the initial map; lines: what the fitted network decodes to. Luminance of the upper half's texels; values beyond the "
+        f"{shown.names.envmap(shown.settings.skies.all[0])}. Grey: the initial map; lines: what the fitted network decodes to. Luminance of the upper half's texels; values beyond the "
         "axis are counted in its last bins. Peak: largest radiance of the decoded map over that of the initial one."
     )
     height = 2.3

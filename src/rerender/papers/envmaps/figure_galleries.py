@@ -93,7 +93,7 @@ def _draw_tile(
     block: str,
     records: list[dict[str, Any]],
 ) -> None:
-    title = "\n".join(textwrap.wrap(tile.title, max(12, int(width * 18)))[:2])
+    title = "\n".join(lines_of(tile.title, max(12, int(width * 18))))
     text_at(figure, left + width / 2, top + HEAD - 0.04, title, fontsize=6.5, ha="center", va="bottom")
     y = top + HEAD
     for kind, image in (("map", tile.map), ("rendering", tile.rendering)):
@@ -110,6 +110,14 @@ def _draw_tile(
     text_at(
         figure, left + width / 2, y + 0.02, tile.caption, fontsize=6, ha="center", va="top", color="#444444"
     )
+
+
+def lines_of(title: str, most: int) -> list[str]:
+    """Return a tile's title in at most two lines of `most` characters; a bracket is kept together where it fits."""
+    name, bracket, rest = title.partition(" (")
+    if len(title) > most and bracket and max(len(name), len(rest) + 1) <= most:
+        return [name, f"({rest}"]
+    return textwrap.wrap(title, most)[:2]
 
 
 # ---------------------------------------------------------------- from runs to tiles
@@ -170,13 +178,10 @@ def _part(shown: Shown, scene: str) -> Sequence[str]:
 
 def draw_rows(shown: Shown) -> tuple[Figure, pl.DataFrame]:
     """Figures 6, 7 and 10: start and truth, then every representation of the scene's table, for each way to optimise."""
-    blocks, told = [], set()
+    blocks = []
     for run, tree in shown.opened():
-        start = start_tiles(tree, run, shown) if run.scene not in told else []
-        told.add(run.scene)
-        blocks.append(
-            Block(_heading(run, shown), (*start, *run_tiles(tree, run, shown, _part(shown, run.scene))))
-        )
+        tiles = (*start_tiles(tree, run, shown), *run_tiles(tree, run, shown, _part(shown, run.scene)))
+        blocks.append(Block(_heading(run, shown), tiles))
     widest = max(len(block.tiles) for block in blocks)
     return draw_blocks(blocks, even_columns(widest), _note(shown))
 

@@ -91,6 +91,8 @@ def draw_overview(shown: Shown) -> tuple[Figure, pl.DataFrame]:
     # right: what comes out
     right = 6.2
     found_height = canvas.show("found", picture(found["map"]), right, upper, MAP_WIDTH, r"found sky $E^*$")
+    canvas.arrow((5.1, upper + sky / 2), (right, upper + sky / 2))
+    canvas.say("after the search", (5.1 + right) / 2, upper + sky / 2 - 0.06, va="bottom")
     canvas.arrow((right + MAP_WIDTH / 2, upper + found_height), (right + MAP_WIDTH / 2, below - 0.2))
     place = right + (MAP_WIDTH - SIDE) / 2
     canvas.show("rendering", picture(found["rendering"]), place, below, SIDE, r"new picture $R(E^*)$")
