@@ -4,7 +4,7 @@
 
 A step is encoding, two hidden layers of 32, loss, all gradients, and Adam. The plain grid is the definition of the
 encoding in torch operations, differentiated by autograd. In the second table the loss is on the pictures of two views
-of the cow, shaded by split-sum, by Mitsuba at the same pixels (deferred, 8 and 32 samples), or by Mitsuba on textures into which
+of the cow, shaded by split-sum, by the same in torch operations with autograd, by Mitsuba at the same pixels (deferred, 8 and 32 samples), or by Mitsuba on textures into which
 the network is baked in every step. Times are process CPU seconds of one thread, medians after a warm-up; ratios are
 within this run.
 """
@@ -27,6 +27,7 @@ from rerender.catalogue.material_objects import true_materials
 from rerender.catalogue.resolve import asset_settings
 from rerender.core.cameras import random_cameras
 from rerender.core.meshes import Mesh, bounding_box
+from rerender.rendering import split_sum_twin
 from rerender.rendering.baked_shading import BakedShader
 from rerender.rendering.bitmaps import read_image
 from rerender.rendering.deferred_shading import DeferredShader
@@ -135,6 +136,16 @@ def shadings(mesh: Mesh, size: int, repeats: int) -> dict[str, dict[str, float]]
 
         return loss
 
+    def in_torch(model: torch.nn.Module) -> Step:
+        def loss(step: int) -> Tensor:
+            *values, normal = maps(model, gbuffer)
+            found = split_sum_twin.shade(
+                gbuffer, *values, split_sum_twin.world_normals(gbuffer, normal), light
+            )
+            return (found - target).square().mean()
+
+        return loss
+
     def by_mitsuba(spp: int) -> Callable[[torch.nn.Module], Step]:
         def made(model: torch.nn.Module) -> Step:
             def loss(step: int) -> Tensor:
@@ -166,6 +177,7 @@ def shadings(mesh: Mesh, size: int, repeats: int) -> dict[str, dict[str, float]]
 
     kinds = {
         "split-sum": by_split_sum,
+        "split-sum in torch operations": in_torch,
         "Mitsuba at the pixels, 8 spp": by_mitsuba(8),
         "Mitsuba at the pixels, 32 spp": by_mitsuba(32),
         "Mitsuba on baked textures, 8 spp": by_textures(8),

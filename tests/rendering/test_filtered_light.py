@@ -12,7 +12,8 @@ from rerender.core.errors import UserError
 from rerender.core.files import load_tree, save_tree
 from rerender.core.images import latlong_directions
 from rerender.core.latlong import solid_angles
-from rerender.rendering.filtered_light import ROUGHNESSES, LearnedLight, LightLevels, level_index
+from rerender.rendering.filtered_light import ROUGHNESSES, LearnedLight, LightLevels
+from rerender.rendering.split_sum_twin import diffuse_at, level_index, specular_at
 
 ROWS = 8
 
@@ -45,9 +46,9 @@ def test_levels_are_the_sums_of_their_definition() -> None:
     radiance = sky()
     levels = LightLevels.from_latlong(radiance)
     for index, roughness in enumerate(ROUGHNESSES):
-        found = levels.specular[0, :, index, :, 1:-1].permute(1, 2, 0).numpy()
+        found = levels.specular[index, :, 1:-1].numpy()
         np.testing.assert_allclose(found, by_hand(radiance, roughness), rtol=1e-5, atol=1e-6)
-    found = levels.diffuse[0, :, :, 1:-1].permute(1, 2, 0).numpy()
+    found = levels.diffuse[:, 1:-1].numpy()
     np.testing.assert_allclose(found, by_hand(radiance, None), rtol=1e-5, atol=1e-6)
 
 
@@ -56,7 +57,7 @@ def test_a_constant_light_stays_constant_everywhere() -> None:
     axes = torch.eye(3, dtype=torch.float64)
     towards = torch.cat([directions(200), axes, -axes])
     roughness = torch.linspace(0.0, 1.0, len(towards), dtype=torch.float64)[:, None]
-    for found in (levels.diffuse_at(towards), levels.specular_at(towards, roughness)):
+    for found in (diffuse_at(levels, towards), specular_at(levels, towards, roughness)):
         assert (found - 0.7).abs().max() < 1e-6
 
 
@@ -66,18 +67,18 @@ def test_texels_are_found_in_their_directions() -> None:
     towards = torch.from_numpy(latlong_directions(ROWS, 2 * ROWS).reshape(-1, 3))
     for index, roughness in ((0, 0.08), (0, 0.001), (4, 0.5), (5, 1.0)):
         rough = torch.full((len(towards), 1), roughness, dtype=torch.float64)
-        expected = levels.specular[0, :, index, :, 1:-1].flatten(1).T
-        assert (levels.specular_at(towards, rough) - expected).abs().max() < 1e-9
-    assert (levels.diffuse_at(towards) - levels.diffuse[0, :, :, 1:-1].flatten(1).T).abs().max() < 1e-9
+        expected = levels.specular[index, :, 1:-1].flatten(0, 1)
+        assert (specular_at(levels, towards, rough) - expected).abs().max() < 1e-9
+    assert (diffuse_at(levels, towards) - levels.diffuse[:, 1:-1].flatten(0, 1)).abs().max() < 1e-9
     # the sharpest lobe is narrower than a texel of this map, but for GGX's tails
-    assert (levels.specular[0, :, 0, :, 1:-1].permute(1, 2, 0) - light.base).abs().max() < 0.02
+    assert (levels.specular[0, :, 1:-1] - light.base).abs().max() < 0.02
 
 
 def test_look_ups_do_not_jump_across_the_seam() -> None:
     levels = LightLevels.from_latlong(sky()).to("cpu", torch.float64)
     angles = torch.tensor([-1e-7, 1e-7], dtype=torch.float64)
     towards = torch.stack([angles.sin(), 0.0 * angles, -angles.cos()], dim=1)
-    pair = levels.specular_at(towards, torch.full((2, 1), 0.1, dtype=torch.float64))
+    pair = specular_at(levels, towards, torch.full((2, 1), 0.1, dtype=torch.float64))
     assert (pair[0] - pair[1]).abs().max() < 1e-5
 
 
@@ -94,12 +95,12 @@ def test_slopes_are_finite_differences_and_finite_at_the_poles() -> None:
 
     def look(base: torch.Tensor, along: torch.Tensor, rough: torch.Tensor) -> torch.Tensor:
         levels = torch.func.functional_call(light, {"base": base}, (), strict=False)
-        return torch.cat([levels.specular_at(along, rough), levels.diffuse_at(along)])
+        return torch.cat([specular_at(levels, along, rough), diffuse_at(levels, along)])
 
     light.forward = light.levels  # type: ignore[method-assign]
     assert torch.autograd.gradcheck(look, (light.base, towards, roughness), eps=1e-7, atol=1e-5)
     up = torch.tensor([[0.0, 1.0, 0.0], [0.0, -1.0, 0.0]], dtype=torch.float64, requires_grad=True)
-    light.levels().specular_at(up, torch.full((2, 1), 0.2, dtype=torch.float64)).sum().backward()
+    specular_at(light.levels(), up, torch.full((2, 1), 0.2, dtype=torch.float64)).sum().backward()
     assert up.grad is not None and torch.isfinite(up.grad).all()
 
 

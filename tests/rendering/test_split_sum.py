@@ -8,7 +8,7 @@ import torch
 from tests.rendering.worlds import uv_sphere
 
 from rerender.core.cameras import turntable_cameras
-from rerender.rendering.environment_brdf import look_up, table_tensor
+from rerender.rendering import split_sum_twin as twin
 from rerender.rendering.filtered_light import LearnedLight, LightLevels
 from rerender.rendering.gbuffers import GBuffer, trace
 from rerender.rendering.split_sum import shade, world_normals
@@ -44,7 +44,7 @@ def test_a_white_furnace_shows_the_albedo_of_the_surface(sphere: GBuffer) -> Non
     cosine = (normals * sphere.toward).sum(-1, keepdim=True).clamp_min(1e-4)
     for roughness, metallic in ((0.3, 0.0), (0.7, 1.0), (0.1, 0.4)):
         rough, metal = columns(n, roughness, metallic)
-        scale, bias = look_up(table_tensor(torch.float64, torch.device("cpu")), cosine, rough).T[:, :, None]
+        scale, bias = twin.environment_brdf_at(cosine, rough).T[:, :, None]
         f0 = 0.04 * (1.0 - metallic) + albedo * metallic
         expected = 2.0 * (albedo * (1.0 - metallic) + f0 * scale + bias)
         colour = shade(sphere, albedo, rough, metal, normals, constant(2.0))
@@ -73,7 +73,7 @@ def test_a_rough_white_surface_shows_the_irradiance(sphere: GBuffer) -> None:
     bright, dark = (
         shade(sphere, torch.full((n, 3), value, dtype=torch.float64), *args) for value in (0.8, 0.3)
     )
-    torch.testing.assert_close((bright - dark) / 0.5, light.diffuse_at(sphere.normals))
+    torch.testing.assert_close((bright - dark) / 0.5, twin.diffuse_at(light, sphere.normals))
 
 
 def test_every_argument_has_the_slope_of_finite_differences(sphere: GBuffer) -> None:
@@ -101,6 +101,36 @@ def test_every_argument_has_the_slope_of_finite_differences(sphere: GBuffer) -> 
     tangent = torch.cat([draw(2, -0.3, 0.3), draw(1, 0.4, 1.0)], dim=-1).detach().requires_grad_()
     arguments = (draw(3), draw(1), draw(1), draw(1), tangent, light.base)
     assert torch.autograd.gradcheck(colour, arguments, eps=1e-7, atol=2e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_kernels_have_the_values_and_slopes_of_the_same_formulas_in_torch(
+    sphere: GBuffer, dtype: torch.dtype
+) -> None:
+    """All pixels of the sphere, grazing ones too, seen from both sides; roughness on every level, normals on either side of the bend."""
+    front = sphere.to("cpu", dtype)
+    behind = GBuffer(**{**front.__dict__, "geometric": -front.geometric})
+    rng = torch.Generator().manual_seed(5)
+
+    def draw(width: int, low: float = 0.0) -> torch.Tensor:
+        drawn = torch.rand(len(front), width, generator=rng, dtype=torch.float64)
+        return (low + (1.0 - low) * drawn).to(dtype).requires_grad_()
+
+    found_normals = torch.cat([draw(2, -1.0), draw(1, -0.2)], dim=1).detach().requires_grad_()
+    leaves = (draw(3), draw(1), draw(1), found_normals)
+    levels = sky().to("cpu", dtype)
+    light = LightLevels(levels.specular.requires_grad_(), levels.diffuse.requires_grad_())
+    weights = draw(3).detach()
+    for surface in (front, behind):
+        results = []
+        for shading, normals in ((shade, world_normals), (twin.shade, twin.world_normals)):
+            colour = shading(surface, *leaves[:3], normals(surface, leaves[3]), light)
+            wanted = (*leaves, light.specular, light.diffuse)
+            results.append((colour, *torch.autograd.grad((weights * colour).sum(), wanted)))
+        close = 1e-12 if dtype == torch.float64 else 2e-5
+        for ours, theirs in zip(*results, strict=True):
+            assert theirs.abs().max() > 0.01
+            assert (ours - theirs).norm() < close * theirs.norm()
 
 
 def test_a_flat_normal_map_gives_the_smooth_normals(sphere: GBuffer) -> None:

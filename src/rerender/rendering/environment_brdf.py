@@ -21,20 +21,10 @@ def environment_brdf_table(resolution: int = RESOLUTION, samples: int = SAMPLES)
     return np.stack([_row(float(roughness), centres, samples) for roughness in centres])
 
 
-def look_up(table: torch.Tensor, n_dot_v: torch.Tensor, roughness: torch.Tensor) -> torch.Tensor:
-    """Interpolate a table (1, 2, R, R) at n.v and roughness, each (N, 1): A and B, (N, 2). Differentiable in both."""
-    place = torch.cat([n_dot_v, roughness], dim=-1) * 2.0 - 1.0
-    found = torch.nn.functional.grid_sample(
-        table, place[None, :, None], mode="bilinear", padding_mode="border", align_corners=False
-    )
-    return found[0, :, :, 0].T
-
-
 @functools.cache
 def table_tensor(dtype: torch.dtype, device: torch.device) -> torch.Tensor:
-    """Return the table for `look_up`, (1, 2, R, R); made once a process."""
-    table = torch.from_numpy(environment_brdf_table()).to(device, dtype)
-    return table.permute(2, 0, 1)[None].contiguous()
+    """Return the table as a tensor; made once a process."""
+    return torch.from_numpy(environment_brdf_table()).to(device, dtype)
 
 
 def _row(roughness: float, n_dot_v: np.ndarray, samples: int) -> np.ndarray:

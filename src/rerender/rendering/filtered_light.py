@@ -10,7 +10,6 @@ Maps are (H, 2 H, 3), linear radiance, y up, as in `core.latlong`. Directions ar
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +27,7 @@ LEARNED_ROWS = 256
 
 @dataclass(frozen=True, eq=False)
 class LightLevels:
-    """What shading looks up: `specular` (1, 3, 6, H, W + 2) by roughness, `diffuse` (1, 3, H, W + 2), the mean radiance
+    """What shading looks up: `specular` (6, H, W + 2, 3) by roughness, `diffuse` (H, W + 2, 3), the mean radiance
     around a normal weighted by the cosine (irradiance over pi). The first and last columns repeat those across the seam.
     """
 
@@ -51,18 +50,6 @@ class LightLevels:
             for first in range(0, height, step)
         ]
         return _levels(torch.cat(parts, dim=1).clamp_min(0.0).float())
-
-    def specular_at(self, directions: torch.Tensor, roughness: torch.Tensor) -> torch.Tensor:
-        """Return the radiance (N, 3) of lobes along `directions` (N, 3) of `roughness` (N, 1)."""
-        x, y = _place(directions, self.specular.shape[-1] - 2)
-        depth = (level_index(roughness) + 0.5) / len(ROUGHNESSES) * 2.0 - 1.0
-        place = torch.cat([x, y, depth], dim=-1)[None, :, None, None]
-        return _sample(self.specular, place)[0, :, :, 0, 0].T
-
-    def diffuse_at(self, normals: torch.Tensor) -> torch.Tensor:
-        """Return irradiance over pi (N, 3) at `normals` (N, 3)."""
-        place = torch.cat(_place(normals, self.diffuse.shape[-1] - 2), dim=-1)[None, :, None]
-        return _sample(self.diffuse, place)[0, :, :, 0].T
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> LightLevels:
         """Return the levels on another device or in another precision."""
@@ -116,15 +103,6 @@ class LearnedLight(torch.nn.Module):
         return balance
 
 
-def level_index(roughness: torch.Tensor) -> torch.Tensor:
-    """Return where between the levels a roughness lies, 0 to 5 (nvdiffrec's map: linear up to 0.5, then one step)."""
-    low, high = ROUGHNESSES[0], ROUGHNESSES[-2]
-    last = len(ROUGHNESSES) - 2
-    smooth = last * (roughness.clamp(low, high) - low) / (high - low)
-    index: torch.Tensor = smooth + (roughness - high).clamp(0.0, 1.0 - high) / (1.0 - high)
-    return index
-
-
 def _checked(radiance: np.ndarray, name: str) -> np.ndarray:
     radiance = np.asarray(radiance)
     if radiance.ndim != 3 or radiance.shape[1] != 2 * radiance.shape[0]:
@@ -175,22 +153,5 @@ def _apply(filters: torch.Tensor, spectrum: torch.Tensor, width: int) -> torch.T
 
 def _levels(maps: torch.Tensor) -> LightLevels:
     """Lay filtered maps (7, H, W, 3) out for look-ups."""
-    ready = torch.cat([maps[:, :, -1:], maps, maps[:, :, :1]], dim=2).permute(3, 0, 1, 2)[None].contiguous()
-    return LightLevels(ready[:, :, :-1].contiguous(), ready[:, :, -1].contiguous())
-
-
-def _place(directions: torch.Tensor, width: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return where directions are on a padded map, each (N, 1) in [-1, 1]. Finite slopes at the poles."""
-    x, y, z = (directions[..., axis : axis + 1] for axis in range(3))
-    ring2 = x**2 + z**2
-    pole = ring2 < 1e-12
-    turn = torch.atan2(torch.where(pole, 0.0, x), torch.where(pole, 1.0, -z)) / (2.0 * math.pi)
-    polar = torch.atan2(ring2.clamp_min(1e-12).sqrt(), y) / math.pi
-    across = ((turn - turn.detach().floor()) * width + 1.0) / (width + 2.0)
-    return 2.0 * across - 1.0, 2.0 * polar - 1.0
-
-
-def _sample(maps: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
-    return torch.nn.functional.grid_sample(
-        maps, place, mode="bilinear", padding_mode="border", align_corners=False
-    )
+    ready = torch.cat([maps[:, :, -1:], maps, maps[:, :, :1]], dim=2)
+    return LightLevels(ready[:-1], ready[-1])

@@ -19,6 +19,7 @@ from rerender.rendering.hash_grid_kernels import hash_grid_kernels
 from rerender.runtime.device import tinycudann_problem
 from rerender.runtime.kernels import device_name, launch, precision, shared
 
+RUN = 256
 INITIAL = 1e-4
 """Features start uniform in [-INITIAL, INITIAL]."""
 
@@ -183,10 +184,12 @@ class _Encode(torch.autograd.Function):
         ctx.save_for_backward(points, table, scales, layout)
         levels, features = len(scales), table.shape[1]
         result = points.new_empty(len(points), levels, features)
-        kernels, size = hash_grid_kernels(table.dtype, features), (levels, len(points))
+        kernels, run = hash_grid_kernels(table.dtype, features), _run(points)
+        size = (levels, -(-len(points) // run))
         inputs = [
             *_wrapped(points, kernels, table),
             *_levels(scales, layout, kernels),
+            run,
             shared(result, kernels.row),
         ]
         launch(kernels.gather, size, inputs, device=device_name(table))
@@ -196,19 +199,24 @@ class _Encode(torch.autograd.Function):
     def backward(ctx: Any, grad: torch.Tensor) -> Any:
         points, table, scales, layout = ctx.saved_tensors
         levels, features = len(scales), table.shape[1]
-        kernels, size = hash_grid_kernels(table.dtype, features), (levels, len(points))
+        kernels, run = hash_grid_kernels(table.dtype, features), _run(points)
         incoming = shared(grad.reshape(len(points), levels, features).contiguous(), kernels.row)
         levelled, device = _levels(scales, layout, kernels), device_name(table)
         to_points = to_table = None
         if ctx.needs_input_grad[1]:
             to_table = torch.zeros_like(table)
-            inputs = [*_wrapped(points, kernels), *levelled, incoming, shared(to_table, kernels.row)]
-            launch(kernels.scatter, size, inputs, device=device)
+            inputs = [*_wrapped(points, kernels), *levelled, run, incoming, shared(to_table, kernels.row)]
+            launch(kernels.scatter, (levels, -(-len(points) // run)), inputs, device=device)
         if ctx.needs_input_grad[0]:
             to_points = torch.zeros_like(points)
             inputs = [*_wrapped(points, kernels, table), *levelled, incoming, *_wrapped(to_points, kernels)]
-            launch(kernels.push, size, inputs, device=device)
+            launch(kernels.push, (levels, len(points)), inputs, device=device)
         return to_points, to_table, None, None
+
+
+def _run(points: torch.Tensor) -> int:
+    """Return how many points a thread of `gather` and `scatter` takes."""
+    return RUN if points.device.type == "cpu" else 1
 
 
 def _wrapped(points: torch.Tensor, kernels: Any, table: torch.Tensor | None = None) -> list[Any]:

@@ -1,7 +1,8 @@
 """Kernels of the multiresolution hash grid (Müller et al. 2022, section 3): look-up, and the adjoints by table and by place.
 
-A launch is over (levels, points), so that one level's rows stay in the cache. Indices are made afresh in every pass: that
-costs less than to read them back. On a CPU the adjoint adds in a fixed order, so results repeat bit by bit.
+A launch is over (levels, runs of `run` points), so that one level's rows stay in the cache; on a CPU a thread has many points,
+which share its start. Indices are made afresh in every pass: that costs less than to read them back. On a CPU the adjoint adds
+in a fixed order, so results repeat bit by bit.
 """
 
 # no postponed annotations: Warp reads them as types
@@ -36,21 +37,32 @@ def hash_grid_kernels(dtype: torch.dtype, features: int) -> SimpleNamespace:
         )
 
     @wp.func
-    def slot(at: vec3, corner: int, level: layout) -> int:
-        """Return the row of a corner of the cell around a place; bits 0, 1, 2 of `corner` say which."""
+    def dense(at: vec3, corner: int, level: layout) -> int:
+        """Return the row of a corner of the cell around a place in a table of all vertices; bits 0, 1, 2 of `corner` say which."""
         x, y, z = (
             int(at[0]) + (corner & 1),
             int(at[1]) + ((corner >> 1) & 1),
             int(at[2]) + ((corner >> 2) & 1),
         )
-        size, side = level[1], level[2]
-        if level[3] != 0:  # dense
-            index = x + side * (y + side * z)
-            if index >= size:  # beyond the last vertex; less than twice the size, so this is the modulo
-                index -= size
-            return level[0] + index
-        key = wp.uint32(x) ^ (wp.uint32(y) * prime_y) ^ (wp.uint32(z) * prime_z)
-        return level[0] + int(key & wp.uint32(size - 1))  # a power of two
+        index = x + level[2] * (y + level[2] * z)
+        if index >= level[1]:  # beyond the last vertex; less than twice the size, so this is the modulo
+            index -= level[1]
+        return level[0] + index
+
+    @wp.func
+    def hashed(at: vec3, corner: int, level: layout) -> int:
+        """Return the same in a hash table, whose size is a power of two."""
+        x = wp.uint32(int(at[0])) + wp.uint32(corner & 1)
+        y = wp.uint32(int(at[1])) * prime_y + wp.uint32((corner >> 1) & 1) * prime_y
+        z = wp.uint32(int(at[2])) * prime_z + wp.uint32((corner >> 2) & 1) * prime_z
+        return level[0] + int((x ^ y ^ z) & wp.uint32(level[1] - 1))
+
+    @wp.func
+    def slot(at: vec3, corner: int, level: layout) -> int:
+        """Return the row of a corner in either kind of table."""
+        if level[3] != 0:
+            return dense(at, corner, level)
+        return hashed(at, corner, level)
 
     @wp.func
     def inside(at: vec3) -> vec3:
@@ -69,39 +81,56 @@ def hash_grid_kernels(dtype: torch.dtype, features: int) -> SimpleNamespace:
             fz = one - fz
         return vec3(fx, fy, fz)
 
+    @wp.func
+    def weight(part: vec3, corner: int) -> real:
+        """Return a corner's weight."""
+        share = shares(part, corner)
+        return share[0] * (share[1] * share[2])
+
     @wp.kernel(enable_backward=False)
     def gather(
         points: wp.array(dtype=vec3),
         table: wp.array(dtype=row),
         scales: wp.array(dtype=real),
         levels: wp.array(dtype=layout),
+        run: int,
         result: wp.array2d(dtype=row),
     ) -> None:
-        level, index = wp.tid()
-        at, rows = place(points[index], scales[level]), levels[level]
-        part = inside(at)
-        total = row()
-        for corner in range(8):
-            share = shares(part, corner)
-            total += (share[0] * share[1] * share[2]) * table[slot(at, corner, rows)]
-        result[index, level] = total
+        level, first = wp.tid()
+        scale, rows = scales[level], levels[level]
+        for index in range(first * run, wp.min((first + 1) * run, points.shape[0])):
+            at = place(points[index], scale)
+            part = inside(at)
+            total = row()
+            if rows[3] != 0:
+                for corner in range(8):
+                    total += weight(part, corner) * table[dense(at, corner, rows)]
+            else:
+                for corner in range(8):
+                    total += weight(part, corner) * table[hashed(at, corner, rows)]
+            result[index, level] = total
 
     @wp.kernel(enable_backward=False)
     def scatter(
         points: wp.array(dtype=vec3),
         scales: wp.array(dtype=real),
         levels: wp.array(dtype=layout),
+        run: int,
         grad: wp.array2d(dtype=row),
         table_grad: wp.array(dtype=row),
     ) -> None:
-        level, index = wp.tid()
-        at, rows = place(points[index], scales[level]), levels[level]
-        part = inside(at)
-        incoming = grad[index, level]
-        for corner in range(8):
-            share = shares(part, corner)
-            weighted = (share[0] * share[1] * share[2]) * incoming
-            wp.atomic_add(table_grad, slot(at, corner, rows), weighted)
+        level, first = wp.tid()
+        scale, rows = scales[level], levels[level]
+        for index in range(first * run, wp.min((first + 1) * run, points.shape[0])):
+            at = place(points[index], scale)
+            part = inside(at)
+            incoming = grad[index, level]
+            if rows[3] != 0:
+                for corner in range(8):
+                    wp.atomic_add(table_grad, dense(at, corner, rows), weight(part, corner) * incoming)
+            else:
+                for corner in range(8):
+                    wp.atomic_add(table_grad, hashed(at, corner, rows), weight(part, corner) * incoming)
 
     @wp.kernel(enable_backward=False)
     def push(

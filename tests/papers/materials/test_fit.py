@@ -19,6 +19,7 @@ from rerender.papers.materials.methods import METHODS, Method
 from rerender.papers.materials.normals import NormalError
 from rerender.papers.materials.settings import RegulariserSettings, StageSettings
 from rerender.papers.materials.sources import FieldSource, TextureSource
+from rerender.rendering import split_sum_twin as twin
 from rerender.rendering.filtered_light import LearnedLight
 from rerender.runtime.signals import Interrupted
 
@@ -115,7 +116,7 @@ def test_every_view_comes_once_before_any_comes_again() -> None:
 def test_true_normals_are_the_surface_s_own() -> None:
     of, other = problem("two_true_normals"), problem("two")
     batch = of.views.batch([0])
-    maps = of.source.maps(batch)
+    maps, _ = of.source.maps(batch)
     maps["normal"] = maps["normal"] + torch.tensor([0.5, 0.0, 0.0])
     plain = of.shade(batch, maps, 0)
     maps["normal"] = maps["normal"] - torch.tensor([0.9, 0.0, 0.0])
@@ -173,12 +174,15 @@ def test_thinned_views_keep_their_targets() -> None:
 
 
 @pytest.mark.parametrize("stage", ["coarse", "fine"])
-def test_a_step_keeps_to_one_device(stage: str) -> None:
+def test_a_step_keeps_to_one_device(stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """On the device `meta`, where tensors have shapes and no numbers, torch refuses what would fail on a GPU: a tensor of the CPU."""
     device, how = "meta", METHODS["two_isolated"]
     taken = capture().to(device)
     field = MaterialField(how.branches, GRID, (taken.box[0], taken.box[1]), 1, device)
-    for branch in field.branches:  # the grid's kernels need numbers; a matrix of their shape does not
+    # kernels need numbers: in their place a matrix of the grid's shape, and the same formulas in torch
+    monkeypatch.setattr("rerender.papers.materials.fit.shade", twin.shade)
+    monkeypatch.setattr("rerender.papers.materials.fit.world_normals", twin.world_normals)
+    for branch in field.branches:
         branch.grid = torch.nn.Linear(3, branch.grid.width, bias=False, device=device)
     textures = {"albedo": torch.rand(8, 8, 3), "normal": torch.rand(8, 8, 3)}
     textures |= {"roughness": torch.rand(8, 8, 1), "metallic": torch.rand(8, 8, 1)}

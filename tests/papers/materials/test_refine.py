@@ -80,9 +80,10 @@ def test_reflectance_has_no_neighbours_in_the_fine_stage() -> None:
     source = TextureSource(textures, METHODS["two"])  # type: ignore[arg-type]
     batch = taken.train.batch([0])
     generator = torch.Generator().manual_seed(0)
-    maps = source.maps(batch)
-    assert source.pairs(batch, maps, 1, 0.25, generator) is None
-    pair = source.pairs(batch, maps, 0, 0.25, generator)
+    assert source.near(batch, 1, 0.25, generator) is None
+    near = source.near(batch, 0, 0.25, generator)
+    maps, (pair, none) = source.maps(batch, [near, None])
+    assert none is None
     assert pair is not None and pair[0].shape == (-(-len(batch.surface) // 4), 3)
     assert source.bounds("roughness") == (0.001, 1.0)
     assert {number for _, number, _ in source.tensors().values()} == {0, 1}

@@ -43,6 +43,7 @@ from rerender.provenance.stack import stack_fingerprint
 from rerender.rendering.filtered_light import LearnedLight, LightLevels
 from rerender.reporting.jobfiles import JobFiles
 from rerender.reporting.rows import MetricRow, RowContext, write_rows
+from rerender.runtime.memory import keep_freed_memory
 
 WINDOWS = 10
 """Windows of a fit over which losses are averaged; the last state is what is judged, as in the paper."""
@@ -103,6 +104,7 @@ def run_fits(
     """Run, or carry on, a job and write its files to `folder` (see docs/files.md)."""
     watch = Stopwatch.start()
     torch.set_num_threads(request.threads)
+    keep_freed_memory()
     inputs = {"capture": request.capture}
     identity = run_id(parameters(request), code.fingerprint, hash_files(inputs), stack)
     capture = taken(request).to(request.device)

@@ -23,7 +23,7 @@ from rerender.papers.materials.methods import Branch, Channel, Method
 from rerender.papers.materials.normals import NormalError
 from rerender.papers.materials.schedules import StageSchedule, ramp
 from rerender.papers.materials.settings import RegulariserSettings, StageSettings
-from rerender.papers.materials.views import Batch, Views
+from rerender.papers.materials.views import Batch, Near, Pair, Views
 from rerender.rendering.filtered_light import LearnedLight, LightLevels
 from rerender.rendering.gbuffers import GBuffer
 from rerender.rendering.split_sum import shade, world_normals
@@ -44,14 +44,12 @@ class Source(Protocol):
         """Return the lowest and highest value of a leaf."""
         ...
 
-    def maps(self, batch: Batch) -> Maps:
-        """Return all channels at the covered pixels of a batch."""
+    def near(self, batch: Batch, number: int, share: float, generator: torch.Generator) -> Near | None:
+        """Draw what smoothness compares for a branch, at a random share of the points; None where it is not asked for."""
         ...
 
-    def pairs(
-        self, batch: Batch, maps: Maps, number: int, share: float, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor] | None:
-        """Return what smoothness compares for a branch, at a random share of the points; None where it is not asked for."""
+    def maps(self, batch: Batch, near: Sequence[Near | None] = ()) -> tuple[Maps, list[Pair | None]]:
+        """Return all channels at the covered pixels of a batch, and for every branch what smoothness compares."""
         ...
 
 
@@ -111,13 +109,20 @@ class MaterialFit:
         self, batch: Batch, iteration: int, generator: torch.Generator
     ) -> tuple[list[Tensor], list[Tensor]]:
         """Return every branch's image loss, and its regularisers."""
-        maps = self.source.maps(batch)
+        branches, share = self.method.branches, self.weights.share
+        near = [
+            self.source.near(batch, number, share, generator)
+            if self.smooths(branch, iteration) > 0.0
+            else None
+            for number, branch in enumerate(branches)
+        ]
+        maps, pairs = self.source.maps(batch, near)
         image = self.shade(batch, maps, iteration)
         losses, smooth = [], []
-        for number, branch in enumerate(self.method.branches):
+        for branch, pair in zip(branches, pairs, strict=True):
             mix = branch.coarse if self.stage == "coarse" else branch.fine
             losses.append(mixed(dict(mix), image, batch.target, batch.pixels))
-            smooth.append(self.smoothness(batch, maps, number, branch, iteration, generator))
+            smooth.append(self.smoothness(batch, maps, branch, pair, iteration))
         if self.learned is not None:
             smooth[0] = smooth[0] + self.weights.white_balance * self.learned.white_balance()
         return losses, smooth
@@ -143,26 +148,23 @@ class MaterialFit:
         late = self.stage == "coarse" and iteration < self.method.normals_from * self.settings.steps
         return self.method.normals == "learned" and not late
 
+    def smooths(self, branch: Branch, iteration: int) -> float:
+        """Return the weight of a branch's smoothness at an iteration."""
+        is_first = "albedo" in branch.channels
+        weight = self.weights.albedo if is_first else self.weights.reflectance
+        return ramp(iteration, self.settings.steps) * weight
+
     def smoothness(
-        self,
-        batch: Batch,
-        maps: Maps,
-        number: int,
-        branch: Branch,
-        iteration: int,
-        generator: torch.Generator,
+        self, batch: Batch, maps: Maps, branch: Branch, pair: Pair | None, iteration: int
     ) -> Tensor:
         """Return a branch's regularisers: the smoothness of albedo or reflectance, and the mean occlusion."""
         total = torch.zeros((), device=batch.target.device)
-        factor = ramp(iteration, self.settings.steps)
-        is_first = "albedo" in branch.channels
-        weight = factor * (self.weights.albedo if is_first else self.weights.reflectance)
-        pair = self.source.pairs(batch, maps, number, self.weights.share, generator) if weight > 0 else None
         if pair is not None:
-            total = total + weight * unevenness(*pair, batch.pixels * self.weights.share)
+            uneven = unevenness(*pair, batch.pixels * self.weights.share)
+            total = total + self.smooths(branch, iteration) * uneven
         if "occlusion" in branch.channels:
             mean = maps["occlusion"].sum() / batch.pixels
-            total = total + factor * self.weights.occlusion * mean
+            total = total + ramp(iteration, self.settings.steps) * self.weights.occlusion * mean
         return total
 
     def backward(self, totals: Sequence[Tensor]) -> None:

@@ -53,6 +53,7 @@ from rerender.rendering.gbuffers import trace
 from rerender.rendering.texture_atlas import unwrapped
 from rerender.rendering.variants import start_variant
 from rerender.reporting.rows import MetricRow, RowContext, write_rows
+from rerender.runtime.memory import keep_freed_memory
 
 SEED = 1
 START_LIGHT = 0.5
@@ -150,6 +151,7 @@ def run_own(
     """Fit a capture by every method, or carry on, and write its files to `folder` (see docs/files.md)."""
     watch = Stopwatch.start()
     torch.set_num_threads(request.threads)
+    keep_freed_memory()
     backend = start_variant(request.variant, threads=request.threads)
     inputs = request.inputs()
     identity = run_id(request.parameters(), code.fingerprint, hash_files(inputs), stack)

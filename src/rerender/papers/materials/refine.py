@@ -42,6 +42,7 @@ from rerender.rendering.variants import start_variant
 from rerender.reporting.gltf import PbrMaps, write_glb
 from rerender.reporting.jobfiles import JobFiles
 from rerender.reporting.rows import MetricRow, RowContext, write_rows
+from rerender.runtime.memory import keep_freed_memory
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ def run_refinement(
     watch = Stopwatch.start()
     fit = request.fit
     torch.set_num_threads(fit.threads)
+    keep_freed_memory()
     backend = start_variant(request.variant, threads=fit.threads)
     inputs = {"capture": fit.capture, "scene": request.scene, "final": request.final}
     described = {**parameters(fit), "resolution": request.resolution}

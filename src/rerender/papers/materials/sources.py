@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from rerender.papers.materials.fields import RANGES, Maps, MaterialField
 from rerender.papers.materials.methods import Branch, Channel, Method
-from rerender.papers.materials.views import Batch
+from rerender.papers.materials.views import Batch, Near, Pair
 from rerender.rendering.gbuffers import GBuffer
 
 NEAR: Mapping[str, float] = {"albedo": 0.01, "reflectance": 0.003}
@@ -42,25 +42,36 @@ class FieldSource:
         """Return no bounds: outputs have them."""
         return None, None
 
-    def maps(self, batch: Batch) -> Maps:
-        """Return all channels at the covered pixels."""
-        found: Maps = self.field(batch.surface.positions)
-        return found
-
-    def pairs(
-        self, batch: Batch, maps: Maps, number: int, share: float, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
-        """Return a branch's values at a share of the points, and near them in space."""
+    def near(self, batch: Batch, number: int, share: float, generator: torch.Generator) -> Near:
+        """Draw a share of the points, and places near them in space."""
         chosen = draw(len(batch.surface), share, generator, batch.target.device)
-        branch = self.method.branches[number]
-        kind = "reflectance" if is_reflectance(branch) else "albedo"
+        kind = "reflectance" if is_reflectance(self.method.branches[number]) else "albedo"
         places = batch.surface.positions[chosen]
         step = NEAR[kind] * torch.randn(places.shape, generator=generator)
-        near = self.field.branch(number, places + step.to(places))
-        names = smoothed(branch)
-        return torch.cat([maps[name][chosen] for name in names], dim=1), torch.cat(
-            [near[name] for name in names], dim=1
-        )
+        return Near(chosen, places + step.to(places))
+
+    def maps(self, batch: Batch, near: Sequence[Near | None] = ()) -> tuple[Maps, list[Pair | None]]:
+        """Return all channels at the covered pixels, and each branch's values at the drawn ones and near them.
+
+        A network is asked once for both: its table has one gradient then, in place of two to be added.
+        """
+        places, count = batch.surface.positions, len(batch.surface)
+        maps: Maps = {}
+        pairs: list[Pair | None] = []
+        for number, branch in enumerate(self.method.branches):
+            also = near[number] if near else None
+            if also is None:
+                maps |= self.field.branch(number, places)
+                pairs.append(None)
+                continue
+            joined = self.field.branch(number, torch.cat([places, also.places]))
+            sizes = [count, len(also.places)]
+            found = {name: torch.split(value, sizes) for name, value in joined.items()}
+            maps |= {name: here for name, (here, _) in found.items()}
+            both = [found[name] for name in smoothed(branch)]
+            at = torch.cat([here[also.chosen] for here, _ in both], dim=1)
+            pairs.append((at, torch.cat([beside for _, beside in both], dim=1)))
+        return maps, pairs
 
 
 def smoothed(branch: Branch) -> tuple[Channel, ...]:
@@ -98,24 +109,28 @@ class TextureSource:
         low, high = RANGES[name]  # type: ignore[index]
         return min(low), max(high)
 
-    def maps(self, batch: Batch) -> Maps:
-        """Return all channels at the covered pixels."""
-        return self.at(batch.surface)
-
     def at(self, surface: GBuffer) -> Maps:
         """Return all channels at surface points, bilinearly."""
         return {name: bilinear(value, surface.uv) for name, value in self.textures.items()}
 
-    def pairs(
-        self, batch: Batch, maps: Maps, number: int, share: float, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor] | None:
-        """Return albedo at a share of the points, and near them on the texture; nothing for reflectance."""
+    def near(self, batch: Batch, number: int, share: float, generator: torch.Generator) -> Near | None:
+        """Draw a share of the points, and places near them on the texture; nothing for reflectance."""
         if is_reflectance(self.method.branches[number]):
             return None
         chosen = draw(len(batch.surface), share, generator, batch.target.device)
         uv = batch.surface.uv[chosen]
         step = NEAR_TEXTURE * torch.randn(uv.shape, generator=generator)
-        return maps["albedo"][chosen], bilinear(self.textures["albedo"], uv + step.to(uv))
+        return Near(chosen, uv + step.to(uv))
+
+    def maps(self, batch: Batch, near: Sequence[Near | None] = ()) -> tuple[Maps, list[Pair | None]]:
+        """Return all channels at the covered pixels, and albedo at the drawn ones and near them."""
+        maps = self.at(batch.surface)
+        pairs: list[Pair | None] = [None] * len(self.method.branches)
+        for number, also in enumerate(near):
+            if also is not None:
+                beside = bilinear(self.textures["albedo"], also.places)
+                pairs[number] = maps["albedo"][also.chosen], beside
+        return maps, pairs
 
 
 def bilinear(texture: Tensor, uv: Tensor) -> Tensor:

@@ -24,6 +24,18 @@ class Batch:
 
 
 @dataclass(frozen=True, eq=False)
+class Near:
+    """Some points of a batch, by index, and a place near each: in space (K, 3), or on a texture (K, 2)."""
+
+    chosen: Tensor
+    places: Tensor
+
+
+Pair = tuple[Tensor, Tensor]
+"""A material at some points and at places near them, each (K, channels)."""
+
+
+@dataclass(frozen=True, eq=False)
 class Views:
     """Surface points of all views, and target radiance (N, 3)."""
 
