@@ -15,8 +15,20 @@ from rerender.core.cameras import Camera, to_world
 from rerender.rendering.scenes import Film
 
 
+@dataclass(init=False, eq=False)
 class Pinholes:
-    """Poses and projections of some cameras as Dr.Jit arrays, one entry a view. Clipping planes are not applied."""
+    """Poses and projections of some cameras as Dr.Jit arrays, one entry a view. Clipping planes are not applied.
+
+    A data class, for Dr.Jit looks for arrays in the fields of those.
+    """
+
+    left: Any
+    up: Any
+    forward: Any
+    origin: Any
+    half: Any
+    width: int
+    height: int
 
     def __init__(self, cameras: Sequence[Camera], film: Film) -> None:
         import mitsuba as mi
@@ -25,7 +37,6 @@ class Pinholes:
             raise ValueError(f"only the box filter is supported, not {film.reconstruction_filter}")
         poses = np.stack([to_world(camera) for camera in cameras]).astype(np.float32)
         self.width, self.height = film.width, film.height
-        self.origins = [tuple(float(x) for x in pose[:3, 3]) for pose in poses]
         columns = [np.ascontiguousarray(poses[:, :3, k].T) for k in range(4)]
         self.left, self.up, self.forward, self.origin = (mi.Vector3f(column) for column in columns)
         half = np.tan(np.radians([camera.fov_deg for camera in cameras]) / 2.0)
@@ -110,8 +121,13 @@ def sample_gradients(gradient: Any, spp: int) -> Any:
     return dr.gather(mi.Color3f, pixels, pixel) / spp
 
 
-def pixel_samples(pinholes: Pinholes, views: Sequence[int], seed: int, spp: int) -> tuple[Any, Any]:
-    """Return one ray a sample, and the sampler; sample k of every pixel, then sample k + 1, so that fewer `spp` are a prefix."""
+def pixel_samples(
+    pinholes: Pinholes, views: Sequence[int] | Any, seed: int | Any, spp: int
+) -> tuple[Any, Any]:
+    """Return one ray a sample, and the sampler; sample k of every pixel, then sample k + 1, so that fewer `spp` are a prefix.
+
+    `views` and `seed` are numbers, or `mi.UInt32`.
+    """
     import drjit as dr
     import mitsuba as mi
 
@@ -124,10 +140,10 @@ def pixel_samples(pinholes: Pinholes, views: Sequence[int], seed: int, spp: int)
     row = inside // width
     within = sampler.next_2d()
     position = mi.Point2f((inside - row * width + within.x) / width, (row + within.y) / height)
-    return pinholes.select(dr.gather(mi.UInt32, mi.UInt32(list(views)), slot)).ray(position), sampler
+    return pinholes.select(dr.gather(mi.UInt32, mi.UInt32(views), slot)).ray(position), sampler
 
 
-def new_sampler(seed: int, spp: int, total: int) -> Any:
+def new_sampler(seed: int | Any, spp: int, total: int) -> Any:
     """Return an independent sampler for `total` lanes."""
     import mitsuba as mi
 
