@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from rerender.rendering.pinholes import Pinholes, new_sampler, pixel_means, pixel_samples, sample_gradients
+from rerender.rendering.pinholes import Pinholes, lane_sampler, pixel_means, pixel_samples, sample_gradients
 from rerender.rendering.recording import Recorded, owned, variable
 
 INTERIOR, BOUNDARY = 1, 2  # seed offsets of the adjoint's two parts
@@ -144,7 +144,7 @@ def _boundary(
     lane = dr.arange(mi.UInt32, count * len(views))
     slot = lane // count
     lens = pinholes.select(dr.gather(mi.UInt32, views, slot))
-    sampler = new_sampler(seed, 1, count * len(views))
+    sampler = lane_sampler(seed, lane)
 
     # stratified along the outline: edges of a view lie one after the other in its part of the table
     stratum = (mi.Float(lane - slot * count) + sampler.next_1d()) / count

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from rerender.rendering.pinholes import Pinholes, pixel_means, pixel_samples, sample_gradients
+from rerender.rendering.pinholes import Pinholes, first_samples, pixel_means, pixel_samples, sample_gradients
 from rerender.rendering.recording import Recorded, owned, variable
 
 
@@ -37,7 +37,8 @@ class PathViews:
         import drjit as dr
 
         arrays = (self.scene, self.integrator, self.pinholes, *variable(views, seed), paths, owned(gradient))
-        self._replay(arrays, (len(views), spp, dr.width(paths)))
+        spp_traced = dr.width(paths) // (len(views) * self.pinholes.height * self.pinholes.width)
+        self._replay(arrays, (len(views), spp, spp_traced))
         dr.eval()
 
 
@@ -62,16 +63,14 @@ def _replay(
     gradient: Any,
     count: int,
     spp: int,
-    path_count: int,
+    spp_traced: int,
 ) -> None:
-    """Carry the gradient of the images of `count` views to the scene; `paths` has `path_count` entries."""
+    """Carry the gradient of the images of `count` views to the scene; `paths` has `spp_traced` a pixel."""
     import drjit as dr
-    import mitsuba as mi
 
     with dr.suspend_grad():  # type: ignore[no-untyped-call]
         weight = sample_gradients(gradient, spp)
-        first = dr.arange(mi.UInt32, dr.width(weight))
-        known = dr.gather(type(paths), paths, first)
+        known = first_samples(paths, spp_traced, spp)
         _follow(scene, integrator, pinholes, views, seed, spp, dr.ADMode.Backward, weight, known)
 
 
