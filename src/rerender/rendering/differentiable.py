@@ -77,9 +77,9 @@ class Renderer:
 
         A view may come several times, for independent renders of it. `values` maps scene parameter keys to tensors (any shape of the right size); gradients flow back
         to those that require them. `spp` and `spp_grad` are samples per pixel of the primal and of the
-        adjoint pass. Each entry takes its own seed; a batched scene renders all
-        of its views in order, once or several times, with the seed of the first of them. A batched scene with
-        moving shapes renders any views, with the seed of the first.
+        adjoint pass. Each entry takes its own seed; a batched scene renders any views, all with the seed of the first. Only
+        one with an integrator or a filter that the batch sensor of Mitsuba has to serve renders all of its views in order,
+        once or several times.
 
         With `replay` the adjoint pass follows the very paths of the images, the first `spp_grad` of each pixel: cheaper and less
         noisy, but right only for losses that multiply an image's derivative by something independent of that
@@ -92,14 +92,15 @@ class Renderer:
         if unknown:
             raise KeyError(f"{unknown} not among the driven parameters {self.keys}")
         calls = list(zip(views, seeds, strict=True))
-        if self.batched and not replay:
+        by_sensor = self.batched and self.joint is None
+        if by_sensor:
             rounds = len(calls) // self.view_count
             if rounds < 1 or list(views) != list(range(self.view_count)) * rounds:
                 raise ValueError("a batched scene renders all of its views at once")
             calls = calls[:: self.view_count]
         flat = [values[key].reshape(-1).to(torch.float32) for key in keys]
         images = self._call(keys, flat, calls, spp, spp_grad or spp, replay)
-        if not self.batched or replay:
+        if not by_sensor:
             return images
         rounds, height, total = images.shape[:3]
         split = images.reshape(rounds, height, self.view_count, total // self.view_count, 3)
@@ -119,11 +120,11 @@ class Renderer:
         import mitsuba as mi
 
         parameters, scene = self.parameters, self.scene
-        joint = self.joint if replay or not self.batched else None
+        joint = self.joint
 
         def render_all(driven: Any) -> Any:
             if joint is not None:
-                return self._joint_views(joint, driven, calls, spp, spp_grad)
+                return self._joint_views(joint, driven, calls, spp, spp_grad, replay)
             images = [
                 mi.render(scene, driven, sensor=view, spp=spp, spp_grad=spp_grad, seed=seed)
                 for view, seed in calls
@@ -153,6 +154,7 @@ class Renderer:
         calls: Sequence[tuple[int, int]],
         spp: int,
         spp_grad: int,
+        replay: bool,
     ) -> Any:
         """Render the views of all calls in one kernel."""
         import drjit as dr
@@ -161,7 +163,7 @@ class Renderer:
         views, seed = tuple(view for view, _ in calls), calls[0][1]
         values = {} if driven is None else dict(driven)
         if isinstance(joint, PathViews):
-            flat = dr.custom(path_views.operation(), values, joint, views, seed, spp, spp_grad)
+            flat = dr.custom(path_views.operation(), values, joint, views, seed, spp, spp_grad, replay)
         else:
             samples = direct_views.ViewSamples(spp, spp_grad)
             flat = dr.custom(direct_views.operation(), values, joint, views, seed, samples)

@@ -17,6 +17,8 @@ from typing import Any
 from rerender.rendering.pinholes import Pinholes, first_samples, pixel_means, pixel_samples, sample_gradients
 from rerender.rendering.recording import Recorded, owned, variable
 
+OTHER_PATHS = 1  # seed offset of an adjoint with paths of its own
+
 
 class PathViews:
     """Images of any views of a scene, and their adjoint along the same paths."""
@@ -105,7 +107,7 @@ def _follow(
 
 @cache
 def operation() -> Any:
-    """Return the Dr.Jit operation whose value is `PathViews.trace` and whose adjoint is `PathViews.replay`."""
+    """Return the Dr.Jit operation whose value is `PathViews.trace` and whose adjoint is `PathViews.replay`, of the same or of other paths."""
     import drjit as dr
 
     class Images(dr.CustomOp):
@@ -117,13 +119,18 @@ def operation() -> Any:
             seed: int,
             spp: int,
             spp_grad: int,
+            same_paths: bool,
         ) -> Any:
-            self.call = (followed, views, seed, min(spp, spp_grad))
-            image, self.paths = followed.trace(views, seed, spp)
+            image, paths = followed.trace(views, seed, spp)
+            self.paths = paths if same_paths else None
+            self.call = (followed, views, seed, min(spp, spp_grad) if same_paths else spp_grad)
             return image
 
         def backward(self) -> None:
             followed, views, seed, spp = self.call
+            if self.paths is None:
+                seed += OTHER_PATHS
+                _, self.paths = followed.trace(views, seed, spp)
             followed.replay(views, seed, spp, self.paths, self.grad_out())
 
         def name(self) -> str:
