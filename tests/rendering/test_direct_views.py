@@ -76,11 +76,10 @@ def test_shading_alone_does_not_explain_the_gradient() -> None:
     from rerender.rendering import direct_views
 
     weights = torch.linspace(-1, 1, 24)[None, :, None, None]
-    renderer = Renderer(scene(batched=True), [POSITIONS])
-    whole = gradient(renderer, weights, 128, range(2))
+    whole = gradient(Renderer(scene(batched=True), [POSITIONS]), weights, 128, range(2))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(direct_views, "_boundary", lambda *_: None)
-        inside = gradient(renderer, weights, 128, range(2))
+        inside = gradient(Renderer(scene(batched=True), [POSITIONS]), weights, 128, range(2))
     assert np.linalg.norm(inside) < 0.8 * np.linalg.norm(whole)
 
 

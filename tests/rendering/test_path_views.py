@@ -10,7 +10,7 @@ import torch
 from tests.rendering.worlds import CAMERAS, grey, sphere_scene, textured
 
 from rerender.rendering.differentiable import Renderer
-from rerender.rendering.pinholes import Pinholes, pixel_samples
+from rerender.rendering.pinholes import Pinholes, first_samples, pixel_samples
 from rerender.rendering.scenes import Film
 from rerender.rendering.tonemap import reinhard_srgb
 
@@ -25,15 +25,43 @@ def grey_renderer(size: int = 16) -> Renderer:
     return Renderer(sphere_scene(bsdf=grey(), integrator=PRB, batched=True, size=size), [GREY])
 
 
-def test_images_are_those_of_the_batch_sensor() -> None:
-    renderer = Renderer(sphere_scene(bsdf=textured(PIXELS), integrator=PRB, batched=True, size=16), [COLOUR])
-    values = {COLOUR: torch.from_numpy(PIXELS)}
-    one, other = (
-        renderer.render(values, views=BOTH, seeds=(3, 4), spp=1024, replay=replay) for replay in (False, True)
-    )
-    assert other.shape == (2, 16, 16, 3)
-    assert float((one - other).abs().mean()) < 0.01
-    assert float((one - other).mean()) == pytest.approx(0.0, abs=1e-3)
+def by_batch_sensor(renderer: Renderer) -> Renderer:
+    """Make Mitsuba's batch sensor render the scene."""
+    renderer.joint = None
+    return renderer
+
+
+def test_images_and_gradients_are_those_of_the_batch_sensor() -> None:
+    described = sphere_scene(bsdf=textured(PIXELS), integrator=PRB, batched=True, size=16)
+    weights = torch.linspace(0.5, 1.5, 16)[None, None, :, None]
+
+    def mean(renderer: Renderer, replay: bool) -> tuple[torch.Tensor, torch.Tensor]:
+        leaf = torch.from_numpy(PIXELS).clone().requires_grad_(True)
+        images = renderer.render({COLOUR: leaf}, views=BOTH, seeds=(3, 4), spp=1024, replay=replay)
+        (images * weights).sum().backward()  # type: ignore[no-untyped-call]
+        assert leaf.grad is not None
+        return images.detach(), leaf.grad
+
+    theirs, slopes = mean(by_batch_sensor(Renderer(described, [COLOUR])), False)
+    for replay in (False, True):
+        images, found = mean(Renderer(described, [COLOUR]), replay)
+        assert images.shape == (2, 16, 16, 3)
+        assert float((images - theirs).abs().mean()) < 0.01
+        assert float((images - theirs).mean()) == pytest.approx(0.0, abs=1e-3)
+        assert float((found - slopes).norm() / slopes.norm()) < 0.02
+
+
+def test_without_replay_the_adjoint_has_paths_of_its_own() -> None:
+    renderer = grey_renderer()
+    images, gradients = [], []
+    for replay in (True, False):
+        leaf = torch.full((3,), 0.5, requires_grad=True)
+        images.append(renderer.render({GREY: leaf}, views=BOTH, seeds=(1, 1), spp=1, replay=replay))
+        images[-1].mean().backward()  # type: ignore[no-untyped-call]
+        assert leaf.grad is not None
+        gradients.append(leaf.grad)
+    assert torch.equal(images[0], images[1])
+    assert not torch.isclose(gradients[0], gradients[1], rtol=1e-4).any()
 
 
 def test_derivative_is_that_of_the_very_image() -> None:
@@ -59,10 +87,10 @@ def test_derivative_is_that_of_the_very_image() -> None:
 
 def test_fewer_samples_are_the_first_ones_of_each_pixel() -> None:
     pinholes = Pinholes(CAMERAS, Film(4, 3, "box"))
-    few, many = (np.array(pixel_samples(pinholes, (1, 0), 9, spp)[0].d) for spp in (2, 5))
-    assert few.shape == (3, 2 * 2 * 12)
-    assert np.array_equal(many[:, : few.shape[1]], few)
-    assert len(np.unique(many[0])) == many.shape[1]
+    few, many = (pixel_samples(pinholes, (1, 0), 9, spp)[0].d for spp in (2, 5))
+    assert np.array(few).shape == (3, 2 * 2 * 12)
+    assert np.array_equal(np.array(first_samples(many, 5, 2)), np.array(few))
+    assert len(np.unique(np.array(many)[0])) == 2 * 5 * 12
 
 
 def test_replaying_some_paths_gives_the_same_gradient_on_average() -> None:

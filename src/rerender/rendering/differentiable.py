@@ -15,7 +15,10 @@ import numpy as np
 import torch
 
 from rerender.rendering import direct_views, path_views
+from rerender.rendering.direct_views import DirectViews
+from rerender.rendering.path_views import PathViews
 from rerender.rendering.pinholes import Pinholes
+from rerender.rendering.recording import owned
 from rerender.rendering.scenes import Scene, build_scene
 
 SHAPE_INTEGRATOR = "direct_projective"
@@ -43,9 +46,9 @@ class Renderer:
             self.batched and scene.integrator["type"] == "prb" and scene.film.reconstruction_filter == "box"
         )
         joint = (scene.batched and shapes_move) or self.replayable
-        self.pinholes = Pinholes(scene.cameras, scene.film) if joint else None
         self.renders = 0
         self.scene = build_scene(replace(scene, batched=self.batched))
+        self.joint = _joint(self.scene, Pinholes(scene.cameras, scene.film), shapes_move) if joint else None
         self.parameters = mi.traverse(self.scene)
         self.keys = tuple(keys)
         missing = [key for key in self.keys if key not in self.parameters]
@@ -74,9 +77,9 @@ class Renderer:
 
         A view may come several times, for independent renders of it. `values` maps scene parameter keys to tensors (any shape of the right size); gradients flow back
         to those that require them. `spp` and `spp_grad` are samples per pixel of the primal and of the
-        adjoint pass. Each entry takes its own seed; a batched scene renders all
-        of its views in order, once or several times, with the seed of the first of them. A batched scene with
-        moving shapes renders any views, with the seed of the first.
+        adjoint pass. Each entry takes its own seed; a batched scene renders any views, all with the seed of the first. Only
+        one with an integrator or a filter that the batch sensor of Mitsuba has to serve renders all of its views in order,
+        once or several times.
 
         With `replay` the adjoint pass follows the very paths of the images, the first `spp_grad` of each pixel: cheaper and less
         noisy, but right only for losses that multiply an image's derivative by something independent of that
@@ -89,14 +92,15 @@ class Renderer:
         if unknown:
             raise KeyError(f"{unknown} not among the driven parameters {self.keys}")
         calls = list(zip(views, seeds, strict=True))
-        if self.batched and not replay:
+        by_sensor = self.batched and self.joint is None
+        if by_sensor:
             rounds = len(calls) // self.view_count
             if rounds < 1 or list(views) != list(range(self.view_count)) * rounds:
                 raise ValueError("a batched scene renders all of its views at once")
             calls = calls[:: self.view_count]
         flat = [values[key].reshape(-1).to(torch.float32) for key in keys]
         images = self._call(keys, flat, calls, spp, spp_grad or spp, replay)
-        if not self.batched or replay:
+        if not by_sensor:
             return images
         rounds, height, total = images.shape[:3]
         split = images.reshape(rounds, height, self.view_count, total // self.view_count, 3)
@@ -116,10 +120,11 @@ class Renderer:
         import mitsuba as mi
 
         parameters, scene = self.parameters, self.scene
+        joint = self.joint
 
         def render_all(driven: Any) -> Any:
-            if replay or (not self.batched and self.pinholes is not None):
-                return self._joint_views(driven, calls, spp, spp_grad, replay)
+            if joint is not None:
+                return self._joint_views(joint, driven, calls, spp, spp_grad, replay)
             images = [
                 mi.render(scene, driven, sensor=view, spp=spp, spp_grad=spp_grad, seed=seed)
                 for view, seed in calls
@@ -130,7 +135,9 @@ class Renderer:
         @dr.wrap(source="torch", target="drjit")
         def traced(*tensors: Any) -> Any:
             for key, tensor in zip(keys, tensors, strict=True):
-                parameters[key] = _as_parameter(parameters[key], tensor)
+                parameters[key] = _as_parameter(
+                    parameters[key], owned(tensor.array) if joint else tensor.array
+                )
             parameters.update()
             return render_all(parameters)
 
@@ -141,24 +148,26 @@ class Renderer:
         return radiance_tensor(render_all(None))
 
     def _joint_views(
-        self, driven: Any, calls: Sequence[tuple[int, int]], spp: int, spp_grad: int, replay: bool
+        self,
+        joint: DirectViews | PathViews,
+        driven: Any,
+        calls: Sequence[tuple[int, int]],
+        spp: int,
+        spp_grad: int,
+        replay: bool,
     ) -> Any:
         """Render the views of all calls in one kernel."""
         import drjit as dr
         import mitsuba as mi
 
-        assert self.pinholes is not None
         views, seed = tuple(view for view, _ in calls), calls[0][1]
-        arguments = (self.scene, self.scene.integrator(), self.pinholes, views, seed)
-        if replay:
-            values = {} if driven is None else dict(driven)
-            flat = dr.custom(path_views.operation(), values, *arguments, spp, spp_grad)  # type: ignore[call-arg]
-        elif driven is None:
-            flat = direct_views.render_views(*arguments, spp)
+        values = {} if driven is None else dict(driven)
+        if isinstance(joint, PathViews):
+            flat = dr.custom(path_views.operation(), values, joint, views, seed, spp, spp_grad, replay)
         else:
             samples = direct_views.ViewSamples(spp, spp_grad)
-            flat = dr.custom(direct_views.operation(), dict(driven), *arguments, samples)  # type: ignore[call-arg]
-        return mi.TensorXf(flat, (len(calls), self.pinholes.height, self.pinholes.width, 3))
+            flat = dr.custom(direct_views.operation(), values, joint, views, seed, samples)
+        return mi.TensorXf(flat, (len(calls), joint.pinholes.height, joint.pinholes.width, 3))
 
     def _guard(self, result: torch.Tensor) -> None:
         """Refuse gradients of a render that is no longer the last one."""
@@ -179,7 +188,7 @@ class Renderer:
 
         for key, value in values.items():
             flat = mi.Float(np.ascontiguousarray(value, np.float32).ravel())
-            self.parameters[key] = _as_parameter(self.parameters[key], mi.TensorXf(flat, (len(flat),)))
+            self.parameters[key] = _as_parameter(self.parameters[key], owned(flat))
         self.parameters.update()
 
 
@@ -188,13 +197,19 @@ def radiance_tensor(image: Any) -> torch.Tensor:
     return torch.from_numpy(np.array(image, dtype=np.float32, copy=True))
 
 
-def _as_parameter(current: Any, tensor: Any) -> Any:
-    """Give a flat tensor the type and shape of the scene parameter that it replaces."""
+def _joint(scene: Any, pinholes: Pinholes, shapes_move: bool) -> DirectViews | PathViews:
+    """Return what renders all views of a call in one kernel."""
+    kind = DirectViews if shapes_move else PathViews
+    return kind(scene, scene.integrator(), pinholes)
+
+
+def _as_parameter(current: Any, flat: Any) -> Any:
+    """Give a flat array the type and shape of the scene parameter that it replaces."""
     import drjit as dr
 
     kind = type(current)
     if dr.is_tensor_v(kind):
-        return kind(tensor.array, current.shape)
+        return kind(flat, current.shape)
     if dr.depth_v(kind) > 1:  # colours and vectors
-        return dr.unravel(kind, tensor.array)
-    return kind(tensor.array)
+        return dr.unravel(kind, flat)
+    return kind(flat)

@@ -21,7 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from rerender.rendering.pinholes import Pinholes, new_sampler, pixel_means, pixel_samples, sample_gradients
+from rerender.rendering.pinholes import Pinholes, lane_sampler, pixel_means, pixel_samples, sample_gradients
+from rerender.rendering.recording import Recorded, owned, variable
 
 INTERIOR, BOUNDARY = 1, 2  # seed offsets of the adjoint's two parts
 BOUNDARY_SHARE = 0.25
@@ -40,10 +41,37 @@ class ViewSamples:
         return max(16, int(BOUNDARY_SHARE * self.adjoint * pixels))
 
 
-def render_views(
-    scene: Any, integrator: Any, pinholes: Pinholes, views: Sequence[int], seed: int, spp: int
+class DirectViews:
+    """Images of any views of a scene, and their adjoint."""
+
+    def __init__(self, scene: Any, integrator: Any, pinholes: Pinholes) -> None:
+        self.scene, self.integrator, self.pinholes = scene, integrator, pinholes
+        self.origins = [tuple(float(x) for x in origin) for origin in np.array(pinholes.origin).T]
+        self._render = Recorded(_render)
+        self._backward = Recorded(_backward, primal=self._render)
+
+    def render(self, views: Sequence[int], seed: int, spp: int) -> Any:
+        """Return radiance as a flat `mi.Float` of (len(views), height, width, 3). Nothing is differentiated."""
+        arrays = (self.scene, self.integrator, self.pinholes, *variable(views, seed))
+        return self._render(arrays, (len(views), spp))
+
+    def backward(self, views: Sequence[int], seed: int, samples: ViewSamples, gradient: Any) -> None:
+        """Carry `gradient`, flat like the radiance, to the scene parameters whose gradients are enabled."""
+        import drjit as dr
+
+        shapes = self.scene.silhouette_shapes()
+        if len(shapes) > 1:
+            raise ValueError(f"one moving mesh is supported, there are {len(shapes)}")
+        edges = _visible_edges(shapes[0], [self.origins[view] for view in views]) if shapes else None
+        arrays = (self.scene, self.integrator, self.pinholes, *variable(views, seed), owned(gradient), edges)
+        self._backward(arrays, (len(views), edges.length if edges else 0, samples))
+        dr.eval()
+
+
+def _render(
+    scene: Any, integrator: Any, pinholes: Pinholes, views: Any, seed: Any, count: int, spp: int
 ) -> Any:
-    """Return radiance as a flat `mi.Float` of (len(views), height, width, 3). Nothing is differentiated."""
+    """Return the images of `count` views."""
     import drjit as dr
 
     with dr.suspend_grad():  # type: ignore[no-untyped-call]
@@ -51,36 +79,40 @@ def render_views(
         return pixel_means(_radiance(integrator, scene, sampler, rays, dr.ADMode.Primal), spp)
 
 
-def backward_views(
+def _backward(
     scene: Any,
     integrator: Any,
     pinholes: Pinholes,
-    views: Sequence[int],
-    seed: int,
-    samples: ViewSamples,
+    views: Any,
+    seed: Any,
     gradient: Any,
+    edges: _Edges | None,
+    count: int,
+    edge_count: int,
+    samples: ViewSamples,
 ) -> None:
-    """Carry `gradient`, flat like the radiance, to the scene parameters whose gradients are enabled."""
+    """Carry the gradient of the images of `count` views to the scene; `edges` has `edge_count` entries."""
     import drjit as dr
 
-    count = samples.edges(pinholes.width * pinholes.height)
     with dr.suspend_grad():  # type: ignore[no-untyped-call]
-        inside = _interior(scene, integrator, pinholes, views, seed + INTERIOR, samples.adjoint, gradient)
-        edge = _boundary(scene, integrator, pinholes, views, seed + BOUNDARY, count, gradient)
-    for part in (inside, edge):
-        if part is not None and dr.grad_enabled(part):
+        common = (scene, integrator, pinholes, views)
+        parts = [_interior(*common, seed + INTERIOR, samples.adjoint, gradient)]
+        if edges is not None:
+            number = samples.edges(pinholes.width * pinholes.height)
+            parts.append(_boundary(*common, seed + BOUNDARY, number, gradient, edges))
+    for part in parts:
+        if dr.grad_enabled(part):
             dr.set_grad(part, 1.0)
             dr.enqueue(dr.ADMode.Backward, part)
     dr.traverse(dr.ADMode.Backward)
-    dr.eval()
 
 
 def _interior(
     scene: Any,
     integrator: Any,
     pinholes: Pinholes,
-    views: Sequence[int],
-    seed: int,
+    views: Any,
+    seed: Any,
     spp: int,
     gradient: Any,
 ) -> Any:
@@ -98,31 +130,27 @@ def _boundary(
     scene: Any,
     integrator: Any,
     pinholes: Pinholes,
-    views: Sequence[int],
-    seed: int,
+    views: Any,
+    seed: Any,
     count: int,
     gradient: Any,
+    table: _Edges,
 ) -> Any:
     """Return the silhouettes' part, `count` samples a view, as a sum with the edges' motion attached."""
     import drjit as dr
     import mitsuba as mi
 
-    shapes = scene.silhouette_shapes()
-    if not shapes:
-        return None
-    if len(shapes) > 1:
-        raise ValueError(f"one moving mesh is supported, there are {len(shapes)}")
     width, height = pinholes.width, pinholes.height
-    table = _visible_edges(shapes[0], [pinholes.origins[view] for view in views])
     lane = dr.arange(mi.UInt32, count * len(views))
     slot = lane // count
-    lens = pinholes.select(dr.gather(mi.UInt32, mi.UInt32(list(views)), slot))
-    sampler = new_sampler(seed, 1, count * len(views))
+    lens = pinholes.select(dr.gather(mi.UInt32, views, slot))
+    sampler = lane_sampler(seed, lane)
 
     # stratified along the outline: edges of a view lie one after the other in its part of the table
     stratum = (mi.Float(lane - slot * count) + sampler.next_1d()) / count
     edge, share, along, valid = table.find(slot, stratum)
-    sample = shapes[0].sample_precomputed_silhouette(mi.Point3f(lens.origin), edge, along, valid)
+    (shape,) = scene.silhouette_shapes()
+    sample = shape.sample_precomputed_silhouette(mi.Point3f(lens.origin), edge, along, valid)
     density = sample.pdf * share
 
     where, depth = lens.project(sample.p)
@@ -210,10 +238,10 @@ def _visible_edges(shape: Any, origins: Sequence[tuple[float, ...]]) -> _Edges:
     length = max(1024, 1 << count.bit_length())
     rest, none = length - count, len(origins)
     return _Edges(
-        mi.UInt32(np.concatenate([*edges, np.zeros(rest)]).astype(np.uint32)),
-        mi.UInt32(np.concatenate([*views, np.full(rest, none)]).astype(np.uint32)),
-        mi.Float(np.concatenate([*shares, np.ones(rest)]).astype(np.float32)),
-        mi.Float(np.concatenate([*ends, np.full(rest, none + 1.0)]).astype(np.float32)),
+        owned(mi.UInt32(np.concatenate([*edges, np.zeros(rest)]).astype(np.uint32))),
+        owned(mi.UInt32(np.concatenate([*views, np.full(rest, none)]).astype(np.uint32))),
+        owned(mi.Float(np.concatenate([*shares, np.ones(rest)]).astype(np.float32))),
+        owned(mi.Float(np.concatenate([*ends, np.full(rest, none + 1.0)]).astype(np.float32))),
         length,
     )
 
@@ -239,27 +267,19 @@ def _radiance(integrator: Any, scene: Any, sampler: Any, ray: Any, mode: Any) ->
 
 @cache
 def operation() -> Any:
-    """Return the Dr.Jit operation whose value is `render_views` and whose adjoint is `backward_views`."""
+    """Return the Dr.Jit operation whose value is `DirectViews.render` and whose adjoint is `DirectViews.backward`."""
     import drjit as dr
 
-    class DirectViews(dr.CustomOp):
-        def eval(
-            self,
-            values: Any,
-            scene: Any,
-            integrator: Any,
-            pinholes: Pinholes,
-            views: Any,
-            seed: int,
-            samples: Any,
-        ) -> Any:
-            self.call = (scene, integrator, pinholes, views, seed, samples)
-            return render_views(scene, integrator, pinholes, views, seed, samples.primal)
+    class Images(dr.CustomOp):
+        def eval(self, values: Any, direct: DirectViews, views: Any, seed: int, samples: Any) -> Any:
+            self.call = (direct, views, seed, samples)
+            return direct.render(views, seed, samples.primal)
 
         def backward(self) -> None:
-            backward_views(*self.call, self.grad_out())
+            direct, views, seed, samples = self.call
+            direct.backward(views, seed, samples, self.grad_out())
 
         def name(self) -> str:
             return "direct views"
 
-    return DirectViews
+    return Images

@@ -14,13 +14,40 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from rerender.rendering.pinholes import Pinholes, pixel_means, pixel_samples, sample_gradients
+from rerender.rendering.pinholes import Pinholes, first_samples, pixel_means, pixel_samples, sample_gradients
+from rerender.rendering.recording import Recorded, owned, variable
+
+OTHER_PATHS = 1  # seed offset of an adjoint with paths of its own
 
 
-def trace(
-    scene: Any, integrator: Any, pinholes: Pinholes, views: Sequence[int], seed: int, spp: int
+class PathViews:
+    """Images of any views of a scene, and their adjoint along the same paths."""
+
+    def __init__(self, scene: Any, integrator: Any, pinholes: Pinholes) -> None:
+        self.scene, self.integrator, self.pinholes = scene, integrator, pinholes
+        self._trace = Recorded(_trace)
+        self._replay = Recorded(_replay, primal=self._trace)
+
+    def trace(self, views: Sequence[int], seed: int, spp: int) -> tuple[Any, Any]:
+        """Return radiance as a flat `mi.Float` of (len(views), height, width, 3), and that of every path."""
+        arrays = (self.scene, self.integrator, self.pinholes, *variable(views, seed))
+        found: tuple[Any, Any] = self._trace(arrays, (len(views), spp))
+        return found
+
+    def replay(self, views: Sequence[int], seed: int, spp: int, paths: Any, gradient: Any) -> None:
+        """Carry `gradient`, flat like the radiance, to the scene parameters along the first `spp` paths of each pixel."""
+        import drjit as dr
+
+        arrays = (self.scene, self.integrator, self.pinholes, *variable(views, seed), paths, owned(gradient))
+        spp_traced = dr.width(paths) // (len(views) * self.pinholes.height * self.pinholes.width)
+        self._replay(arrays, (len(views), spp, spp_traced))
+        dr.eval()
+
+
+def _trace(
+    scene: Any, integrator: Any, pinholes: Pinholes, views: Any, seed: Any, count: int, spp: int
 ) -> tuple[Any, Any]:
-    """Return radiance as a flat `mi.Float` of (len(views), height, width, 3), and that of every path."""
+    """Return the images of `count` views, and the radiance of every path."""
     import drjit as dr
 
     with dr.suspend_grad():  # type: ignore[no-untyped-call]
@@ -28,34 +55,33 @@ def trace(
         return pixel_means(paths, spp), paths
 
 
-def replay(
+def _replay(
     scene: Any,
     integrator: Any,
     pinholes: Pinholes,
-    views: Sequence[int],
-    seed: int,
-    spp: int,
+    views: Any,
+    seed: Any,
     paths: Any,
     gradient: Any,
+    count: int,
+    spp: int,
+    spp_traced: int,
 ) -> None:
-    """Carry `gradient`, flat like the radiance, to the scene parameters along the first `spp` paths of each pixel."""
+    """Carry the gradient of the images of `count` views to the scene; `paths` has `spp_traced` a pixel."""
     import drjit as dr
-    import mitsuba as mi
 
     with dr.suspend_grad():  # type: ignore[no-untyped-call]
         weight = sample_gradients(gradient, spp)
-        first = dr.arange(mi.UInt32, dr.width(weight))
-        known = dr.gather(type(paths), paths, first)
+        known = first_samples(paths, spp_traced, spp)
         _follow(scene, integrator, pinholes, views, seed, spp, dr.ADMode.Backward, weight, known)
-    dr.eval()
 
 
 def _follow(
     scene: Any,
     integrator: Any,
     pinholes: Pinholes,
-    views: Sequence[int],
-    seed: int,
+    views: Any,
+    seed: Any,
     spp: int,
     mode: Any,
     weight: Any = None,
@@ -81,29 +107,33 @@ def _follow(
 
 @cache
 def operation() -> Any:
-    """Return the Dr.Jit operation whose value is `trace` and whose adjoint is `replay`."""
+    """Return the Dr.Jit operation whose value is `PathViews.trace` and whose adjoint is `PathViews.replay`, of the same or of other paths."""
     import drjit as dr
 
-    class PathViews(dr.CustomOp):
+    class Images(dr.CustomOp):
         def eval(
             self,
             values: Any,  # the driven parameters: the scene reads them
-            scene: Any,
-            integrator: Any,
-            pinholes: Pinholes,
+            followed: PathViews,
             views: Any,
             seed: int,
             spp: int,
             spp_grad: int,
+            same_paths: bool,
         ) -> Any:
-            self.call = (scene, integrator, pinholes, views, seed, min(spp, spp_grad))
-            image, self.paths = trace(scene, integrator, pinholes, views, seed, spp)
+            image, paths = followed.trace(views, seed, spp)
+            self.paths = paths if same_paths else None
+            self.call = (followed, views, seed, min(spp, spp_grad) if same_paths else spp_grad)
             return image
 
         def backward(self) -> None:
-            replay(*self.call, self.paths, self.grad_out())
+            followed, views, seed, spp = self.call
+            if self.paths is None:
+                seed += OTHER_PATHS
+                _, self.paths = followed.trace(views, seed, spp)
+            followed.replay(views, seed, spp, self.paths, self.grad_out())
 
         def name(self) -> str:
             return "path views"
 
-    return PathViews
+    return Images
