@@ -53,6 +53,7 @@ _ABLATION = ("joint_summed", "two_isolated", "two_same_schedule", "two_same_loss
 _NORMALS = ("joint_true_normals", "two_true_normals")
 _LATE = ("joint_late_normals",)
 _EVERY = ("cow", "spots_ball", "grey_ball", "duck")
+_OTHER_SKIES = ("evening_road", "rustig_koppie", "wasteland_clouds")
 
 _LAPTOP = MaterialsSettings(
     captures={"spots_ball": _BALL, "grey_ball": _BALL},
@@ -94,6 +95,9 @@ _PAPER = MaterialsSettings(
         "learned": ExperimentSettings(scenes=("cow", "grey_ball"), lighting="learned", seeds=5),
         "perturbed": ExperimentSettings(scenes=("cow", "spots_ball"), normal_error=0.3, seeds=5),
         "mitsuba": ExperimentSettings(scenes=("cow", "spots_ball"), reference="mitsuba", seeds=5),
+        **{
+            sky: ExperimentSettings(scenes=("cow", "spots_ball"), envmap=sky, seeds=5) for sky in _OTHER_SKIES
+        },
         **_levels("cow", 3, fine=True),
     },
     pictures=PictureSettings(size=512, spp=256, frames=120),
