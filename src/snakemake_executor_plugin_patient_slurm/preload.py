@@ -39,14 +39,14 @@ class Server:
             self._channel = ours.makefile("rw", encoding="utf-8")
 
     def start(self, script: str, environment: Mapping[str, str], ahead: list[str]) -> int | None:
-        """Start a script, after the import of the libraries `ahead`; return its process, or None if that cannot be."""
+        """Start a script, after the import of the libraries `ahead`; return its process, or None if that cannot be.
+
+        An `OSError` says that the server has died, with nothing started.
+        """
         question = {"script": script, "environment": dict(environment), "ahead": ahead}
-        try:
-            self._channel.write(json.dumps(question) + "\n")
-            self._channel.flush()
-            return self._read().get("pid")
-        except OSError:
-            return None
+        self._channel.write(json.dumps(question) + "\n")
+        self._channel.flush()
+        return self._read().get("pid")
 
     def wait(self) -> tuple[int, list[str]]:
         """Return the exit code of the script, as a shell counts signals, and the libraries that it used."""
@@ -92,9 +92,13 @@ class Preloaded:
             server = idle.pop() if idle else None
             ahead = list(self._known)
         server = server or Server(libraries)
-        pid = server.start(script, {**libraries, **environment}, ahead)
+        try:
+            pid = server.start(script, {**libraries, **environment}, ahead)
+            if pid is None:
+                self._unfit.add(kind)
+        except OSError:  # killed while it was idle; the next script gets another one
+            pid = None
         if pid is None:
-            self._unfit.add(kind)
             server.close()
             yield None
             return

@@ -134,7 +134,14 @@ def dies(folder: Path) -> None:
             pass
         else:
             raise AssertionError("no error")
-    assert run(preloaded, write(folder, "b.py", "")) == 0
+    # killed while idle: the next script is started in the ordinary way, the one after it is forked again
+    note = write(folder, "b.py", f"import os; open('{folder}/parent', 'w').write(str(os.getppid()))")
+    assert run(preloaded, note) == 0
+    os.kill(int((folder / "parent").read_text()), signal.SIGKILL)
+    time.sleep(0.2)
+    with preloaded.running(note, thread_variables(1), {}) as process:
+        assert process is None
+    assert run(preloaded, note) == 0
 
 
 def test_exit_codes_signals_and_environment(tmp_path: Path) -> None:
