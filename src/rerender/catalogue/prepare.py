@@ -269,7 +269,8 @@ def prepare_upper_half(
     path = _path(resolved)
     pixels = upper_of_file(read_image(path), path, height)
     note = f"upper half, {height} rows"
-    return PreparedImage(pixels, _provenance(asset_id, resolved, assets, "original", [note]))
+    # the paper names none of its maps, so no file can be said to be one of them
+    return PreparedImage(pixels, _provenance(asset_id, resolved, assets, "mirror", [note]))
 
 
 def upper_of_file(full: np.ndarray, name: Path | str, height: int) -> np.ndarray:
