@@ -7,7 +7,7 @@
 * which rules make a file, however many jobs read it.
 
 It also compares the paths of outputs, when it looks for one inside of another job's directory, without asking the
-system for the working directory each time. Nothing is remembered that can change within a call, and no answer differs. Versions
+system for the working directory each time, and imports no library for notebooks to see that a script is Python. Nothing is remembered that can change within a call, and no answer differs. Versions
 of Snakemake that this was not tested with stay as they are. `docs/performance.md` has what it saves.
 """
 
@@ -43,6 +43,7 @@ def install() -> bool:
         common.get_function_params = rules.get_function_params = parameters_once(common.get_function_params)
         sourcecache.parse_uri = functools.cache(sourcecache.parse_uri)
         script.get_source = source_once(script.get_source)
+        script.get_language = language_of_suffix(script.get_language)
         OutputIndex.match_producers = producers_once(OutputIndex.match_producers)
         DAG.check_directory_outputs = check_directory_outputs
     return True
@@ -74,7 +75,9 @@ def source_once(ask: Callable[..., Any]) -> Callable[..., Any]:
     known: dict[Any, Any] = {}
 
     @functools.wraps(ask)
-    def source(path: Any, sourcecache: Any, basedir: Any = None, wildcards: Any = None, params: Any = None) -> Any:
+    def source(
+        path: Any, sourcecache: Any, basedir: Any = None, wildcards: Any = None, params: Any = None
+    ) -> Any:
         if "{" in str(path):
             return ask(path, sourcecache, basedir, wildcards, params)
         key = (type(path), str(path), type(basedir), str(basedir), sourcecache.runtime_cache_path)
@@ -83,6 +86,16 @@ def source_once(ask: Callable[..., Any]) -> Callable[..., Any]:
         return known[key]
 
     return source
+
+
+def language_of_suffix(ask: Callable[[Any, str], str]) -> Callable[[Any, str], str]:
+    """Know Python by its suffix, without the import of the library for notebooks."""
+
+    @functools.wraps(ask)
+    def language(source_file: Any, source: str) -> str:
+        return "python" if source_file.get_filename().endswith(".py") else ask(source_file, source)
+
+    return language
 
 
 def producers_once(ask: Callable[[Any, str], set[Any]]) -> Callable[[Any, str], set[Any]]:
