@@ -7,14 +7,16 @@
 * which rules make a file, however many jobs read it.
 
 It also compares the paths of outputs, when it looks for one inside of another job's directory, without asking the
-system for the working directory each time, and sees that a script is Python without the library for notebooks. Nothing
-is remembered that can change within a call, and no answer differs. A Snakemake that this was not tested with stays as
-it is; so does a tested one with `--config fast_planning=false`. `docs/performance.md` has what it saves.
+system for the working directory each time, sees that a script is Python without the library for notebooks, and has
+Python look for garbage less often. Nothing is remembered that can change within a call, and no answer differs. A
+Snakemake that this was not tested with stays as it is; so does a tested one with `--config fast_planning=false`.
+`docs/performance.md` has what it saves.
 """
 
 from __future__ import annotations
 
 import functools
+import gc
 import os
 from collections.abc import Callable, Mapping
 from itertools import pairwise
@@ -23,6 +25,9 @@ from types import FunctionType, MethodType
 from typing import Any
 
 from snakemake_executor_plugin_patient_slurm.versions import TESTED
+
+GARBAGE = 50_000
+"""New objects between two searches for garbage (Python: 700): a graph of jobs is large, and little of it is ever garbage."""
 
 
 def install() -> bool:
@@ -36,6 +41,7 @@ def install() -> bool:
     from snakemake.output_index import OutputIndex
 
     if not hasattr(common.get_function_params, "__wrapped__"):
+        gc.set_threshold(max(GARBAGE, gc.get_threshold()[0]), *gc.get_threshold()[1:])
         common.get_function_params = rules.get_function_params = parameters_once(common.get_function_params)
         sourcecache.parse_uri = functools.cache(sourcecache.parse_uri)
         script.get_source = source_once(script.get_source)
