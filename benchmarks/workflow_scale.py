@@ -1,8 +1,9 @@
 """What planning costs as the paper tier grows: dry run, and a run with nothing to do, in CPU seconds and memory.
 
-    python benchmarks/workflow_scale.py [--factors 1 10 100]
+    python benchmarks/workflow_scale.py [--factors 1 10 100] [--plain]
 
-The seeds of every experiment are multiplied. Nothing is computed: for the run with nothing to do, empty outputs are made
+The seeds of every experiment of all papers are multiplied. Where a paper has all seeds in one job or none at all, its rooms
+(`viewpoints`) and experiments (`materials`) are. `--plain` plans as Snakemake comes (`fast_planning: false`). Nothing is computed: for the run with nothing to do, empty outputs are made
 and recorded by `snakemake --touch`. Budget at 10,000 jobs: 13 CPU s and 350 MB dry, 9 CPU s with nothing to do; the
 costs per job are printed to compare with it. Writes benchmarks/out/workflow_scale.json.
 """
@@ -19,12 +20,16 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "benchmarks/out/workflow_scale.json"
 PARTS = ("Snakefile", "config", "profiles", "src", "workflow")
 TARGET = "all"
-SEEDS = 5
+SETTINGS = Path("config/tiers/paper.yaml")
+REPEATED = ("seeds", "other_seeds")
 
 
 def run(folder: Path, *arguments: str) -> tuple[float, float, str]:
@@ -41,11 +46,34 @@ def run(folder: Path, *arguments: str) -> tuple[float, float, str]:
     return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, said
 
 
-def measure(folder: Path, factor: int) -> dict[str, float]:
+def multiply(value: Any, factor: int) -> Any:
+    """Return settings with `factor` times the seeds."""
+    if isinstance(value, dict):
+        return {
+            key: one * factor if key in REPEATED and isinstance(one, int) else multiply(one, factor)
+            for key, one in value.items()
+        }
+    return [multiply(one, factor) for one in value] if isinstance(value, list) else value
+
+
+def enlarge(tier: dict[str, Any], factor: int) -> dict[str, Any]:
+    """Return a tier with `factor` times the runs of every paper."""
+    tier = multiply(tier, factor)
+    for part in ("scenes", "views", "words"):
+        tier["viewpoints"][part]["rooms"] *= factor
+    known = tier["materials"]["experiments"]
+    copies = {f"{name}_{i}": one for i in range(2, factor + 1) for name, one in known.items()}
+    tier["materials"]["experiments"] = {**known, **copies}
+    return tier
+
+
+def measure(folder: Path, factor: int, plain: bool) -> dict[str, float]:
     """Measure one size."""
-    seeds = SEEDS * factor
-    grid = f"{{paper: {{metamers: {{geometry: {{seeds: {seeds}}}, material: {{seeds: {seeds}}}}}, envmaps: {{seeds: {seeds}}}}}}}"
-    config = ("--config", "tier=paper", f"tiers={grid}")
+    settings = folder / SETTINGS
+    settings.write_text(
+        yaml.safe_dump(enlarge(yaml.safe_load(settings.read_text()), factor), sort_keys=False)
+    )
+    config = ("--config", "tier=paper", f"fast_planning={str(not plain).lower()}")
     dry, memory, said = run(folder, "-n", "--quiet", "rules", *config, "--", TARGET)
     jobs = int(re.search(r"^total +(\d+)", said, re.M)[1])
     make_outputs(folder, config)
@@ -81,9 +109,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--factors", type=int, nargs="+", default=[1, 10])
-    factors = parser.parse_args().factors
+    parser.add_argument("--plain", action="store_true")
+    arguments = parser.parse_args()
     found = {}
-    for factor in factors:
+    for factor in arguments.factors:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             for part in PARTS:
@@ -93,7 +122,7 @@ def main() -> None:
                     shutil.copy(ROOT / part, folder / part)
             run(folder, "--list-rules")  # fills the cache of code fingerprints
             began = time.monotonic()
-            found[str(factor)] = one = measure(folder, factor)
+            found[str(factor)] = one = measure(folder, factor, arguments.plain)
             print(
                 f"{factor:>4} x: {one['jobs']:>6.0f} jobs; dry {one['dry_cpu_s']:>6.1f} CPU s, {one['dry_mb']:>4.0f} MB; "
                 f"nothing to do {one['idle_cpu_s']:>6.1f} CPU s, {one['idle_mb']:>4.0f} MB "

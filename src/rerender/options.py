@@ -54,6 +54,11 @@ class Config(Frozen):
         description="start local jobs from processes that have PyTorch and other libraries loaded (Linux); "
         "false: every job starts Python anew",
     )
+    fast_planning: bool = Field(
+        True,
+        description="remember what Snakemake asks again for every job of a rule (docs/performance.md); false: plan as "
+        "Snakemake comes",
+    )
     assets: AssetSettings = Field(default_factory=AssetSettings, description="where assets come from")
     tiers: dict[TierName, dict[str, Any]] = Field(
         default_factory=dict,

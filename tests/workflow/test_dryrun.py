@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -271,3 +272,16 @@ def test_an_envmaps_run_outside_the_grid_names_what_there_is(workspace: Workspac
     target = "results/smoke/envmaps/runs/shift/hors/sky_00/paper_like/s1/final.npz"
     said = workspace.snakemake("-n", target, "--config", "tier=smoke", code=None)
     assert "Did you mean 'horse'?" in said
+
+
+def test_what_is_remembered_while_planning_changes_no_plan(workspace: Workspace) -> None:
+    plans = []
+    for fast in ("true", "false"):
+        said = workspace.snakemake("-n", "metamers", "--config", "tier=smoke", f"fast_planning={fast}")
+        lines = said[said.index("Building DAG") :].splitlines()
+        # times, numbers of jobs and the order of files in a reason differ from call to call
+        kept = [line for line in lines if not line.startswith("[") and "jobid:" not in line]
+        words = (re.split(r"[\s,;]+", re.sub(r"^Job \d+", "Job", line)) for line in kept)
+        plans.append(sorted(map(sorted, words)))
+    assert plans[0] == plans[1]
+    assert sum("Reason:" in line for line in plans[0]) > 20

@@ -16,7 +16,7 @@ from rerender.workflow import (
 from rerender.workflow.session import Session
 from rerender.workflow.targets import check_targets, check_writable, requested
 from snakemake.exceptions import WorkflowError
-from snakemake_executor_plugin_patient_slurm import preload
+from snakemake_executor_plugin_patient_slurm import planning, preload
 
 try:
     SESSION = Session(config)
@@ -34,6 +34,9 @@ except UserError as error:
 
 if SESSION.config.preload and not workflow.remote_exec:
     preload.install()  # nothing is started before the first script runs
+
+if SESSION.config.fast_planning:
+    planning.install()
 
 TIER = SESSION.config.tier
 VARIANT = SESSION.config.variant

@@ -249,10 +249,24 @@ def run_inputs(session: Session, tier: str, wildcards: Mapping[str, str]) -> dic
 
 def run_params(session: Session, tier: str, wildcards: Mapping[str, str]) -> dict[str, Any]:
     """Return what a job needs besides its files. `inversions` are its settings by mode."""
-    settings, run = session.envmaps(tier), job(session, tier, wildcards)
+    run = job(session, tier, wildcards)
+    return _run_params(session, tier, run.experiment, run.scene, run.mode, run.representations)
+
+
+@remembered
+def _run_params(
+    session: Session,
+    tier: str,
+    experiment: str,
+    place: str,
+    mode: InversionMode,
+    representations: tuple[str, ...],
+) -> dict[str, Any]:
+    """Return the same for all skies and seeds."""
+    settings = session.envmaps(tier)
     part = settings.mitsuba
     assert isinstance(part, MitsubaPart)
-    edit = edit_of(settings, run.experiment)
+    edit = edit_of(settings, experiment)
     if edit is None:
         own, used = modes(session, tier), modes(session, session.config.tier)
         if own != used:  # the rule's outputs are those of the tier in use
@@ -260,21 +274,21 @@ def run_params(session: Session, tier: str, wildcards: Mapping[str, str]) -> dic
                 f"tier {tier} searches in other modes ({', '.join(own)}) than the tier in use ({', '.join(used)})",
                 f"Add --config tier={tier}",
             )
-        inversions = {mode: settings.inversion_settings(mode) for mode in own}
+        inversions = {one: settings.inversion_settings(one) for one in own}
     else:
-        kept = run.experiment.removeprefix(ABLATION) if run.experiment.startswith(ABLATION) else None
-        inversions = {run.mode: settings.edit_settings(edit, kept)}
+        kept = experiment.removeprefix(ABLATION) if experiment.startswith(ABLATION) else None
+        inversions = {mode: settings.edit_settings(edit, kept)}
     return {
-        "place": place_value(run.scene),
-        "specs": [spec_value(settings.representation(name)) for name in run.representations],
-        "inversions": {mode: inversion.model_dump() for mode, inversion in inversions.items()},
+        "place": place_value(place),
+        "specs": [spec_value(settings.representation(name)) for name in representations],
+        "inversions": {name: inversion.model_dump() for name, inversion in inversions.items()},
         "edit": edit and edit.model_dump(exclude={"title"}),
         "columns": settings.columns,
         "image_size": settings.render.image_size,
         "floor_level": settings.render.floor_level,
         "spp": settings.render.spp,
         "spp_grad": settings.render.spp_grad,
-        "target_spp": part.spp if run.experiment == "shift_mitsuba" else None,
+        "target_spp": part.spp if experiment == "shift_mitsuba" else None,
     }
 
 

@@ -147,10 +147,22 @@ def jobs(session: Session, tier: str) -> tuple[Job, ...]:
     return grid.jobs(session.materials(tier))
 
 
+@remembered
+def jobs_by_path(session: Session, tier: str) -> dict[str, Job]:
+    """Return the jobs of a tier by their folder below `runs/`."""
+    return {one.path: one for one in jobs(session, tier)}
+
+
+@remembered
+def captures_by_path(session: Session, tier: str) -> dict[str, Capture]:
+    """Return the captures of a tier by their place below `captures/`."""
+    return {one.path: one for one in grid.captures(session.materials(tier))}
+
+
 def job(session: Session, tier: str, wildcards: Mapping[str, str]) -> Job:
     """Return the job that a run's wildcards name. Raises `UserError` for one outside the grid."""
     found = Job(wildcards["experiment"], wildcards["scene"], wildcards["envmap"], wildcards["mode"])
-    known = {one.path: one for one in jobs(session, tier)}
+    known = jobs_by_path(session, tier)
     if found.path not in known:
         raise unknown_name("materials run", found.path, known, "config/tiers/ says which runs a tier has.")
     return found
@@ -230,7 +242,7 @@ def capture_inputs(session: Session, tier: str, scene: str, envmap: str) -> dict
 def capture_params(session: Session, tier: str, wildcards: Mapping[str, str]) -> dict[str, Any]:
     """Return how a capture is made. Raises `UserError` for one that no experiment of the tier fits to."""
     wanted = Capture(wildcards["mode"], wildcards["scene"], wildcards["envmap"])
-    known = {one.path: one for one in grid.captures(session.materials(tier))}
+    known = captures_by_path(session, tier)
     if wanted.path not in known:
         raise unknown_name("materials capture", wanted.path, known)
     return session.materials(tier).capture_of(wanted.scene).model_dump()

@@ -77,20 +77,32 @@ def first_jobs(session: Session, tier: str) -> list[Job]:
     return [first[experiment] for experiment in VIDEOS]
 
 
+@remembered
+def jobs_by_path(session: Session, tier: str) -> dict[str, Job]:
+    """Return the jobs of a tier by their folder below `runs/`."""
+    return {run.path: run for run in jobs(session, tier)}
+
+
 def job(session: Session, tier: str, experiment: str, wildcards: Mapping[str, str]) -> Job:
     """Return the job that a run's wildcards name. Raises `UserError` for one outside the grid."""
     path = f"{experiment}/{wildcards['mode']}/s{wildcards['seed']}"
-    known = {run.path: run for run in jobs(session, tier)}
+    known = jobs_by_path(session, tier)
     if path not in known:
         raise unknown_name("physics run", path, known, "config/tiers/ says which runs a tier has.")
     return known[path]
 
 
 def run_params(session: Session, tier: str, experiment: str, wildcards: Mapping[str, str]) -> dict[str, Any]:
-    """Return what a job needs: its settings without the size of the grid, so that a new seed reruns nothing."""
-    settings, run = session.physics(tier), job(session, tier, experiment, wildcards)
+    """Return what a job needs. Raises `UserError` for a job outside the grid."""
+    return _run_params(session, tier, job(session, tier, experiment, wildcards).experiment)
+
+
+@remembered
+def _run_params(session: Session, tier: str, experiment: str) -> dict[str, Any]:
+    """Return the settings without the size of the grid, so that a new seed reruns nothing."""
+    settings = session.physics(tier)
     return {
-        "experiment": getattr(settings, run.experiment).model_dump(exclude=set(GRID_KEYS)),
+        "experiment": getattr(settings, experiment).model_dump(exclude=set(GRID_KEYS)),
         "raster": settings.raster.model_dump(),
     }
 

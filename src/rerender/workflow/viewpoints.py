@@ -60,10 +60,16 @@ def jobs(session: Session, tier: str) -> tuple[Job, ...]:
     return grid.jobs(session.viewpoints(tier))
 
 
+@remembered
+def jobs_by_path(session: Session, tier: str) -> dict[str, Job]:
+    """Return the jobs of a tier by their folder below `runs/`."""
+    return {one.path: one for one in jobs(session, tier)}
+
+
 def job(session: Session, tier: str, wildcards: Mapping[str, str]) -> Job:
     """Return the job that a run's wildcards name. Raises `UserError` for one outside the grid."""
     found = Job(wildcards["experiment"], wildcards["scene"], wildcards["mode"])
-    known = {one.path: one for one in jobs(session, tier)}
+    known = jobs_by_path(session, tier)
     if found.path not in known:
         raise unknown_name("viewpoints run", found.path, known, "config/tiers/ says which runs a tier has.")
     return found
@@ -121,7 +127,7 @@ def scene_params(session: Session, tier: str, scene: str) -> dict[str, Any]:
 def run_params(session: Session, tier: str, path: str) -> dict[str, Any]:
     """Return what a search job needs besides its scene; `path` is the job's."""
     settings = session.viewpoints(tier)
-    one = next(found for found in jobs(session, tier) if found.path == path)
+    one = jobs_by_path(session, tier)[path]
     search = settings.search.model_dump()
     if one.experiment == RACE:
         race = settings.race
