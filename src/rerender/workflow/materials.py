@@ -248,12 +248,15 @@ def fit_inputs(session: Session, tier: str, wildcards: Mapping[str, str]) -> dic
 
 
 @remembered
-def _fit_params(session: Session, tier: str, experiment: str) -> dict[str, Any]:
+def _fit_params(session: Session, tier: str, experiment: str, scene: str) -> dict[str, Any]:
     settings = session.materials(tier)
     one = settings.experiments[experiment]
     return {
         # scenes, methods and the fine stage do not change a fit
-        "experiment": one.model_dump(exclude={"scenes", "methods", "fine"}),
+        "experiment": {
+            **one.model_dump(exclude={"scenes", "methods", "fine", "seeds_of"}),
+            "seeds": one.seeds_of.get(scene, one.seeds),
+        },
         "hash": settings.hash.model_dump(),
         "stage": settings.coarse.model_dump(),
         "regularisers": settings.regularisers.model_dump(),
@@ -262,7 +265,7 @@ def _fit_params(session: Session, tier: str, experiment: str) -> dict[str, Any]:
 
 def fit_params(session: Session, tier: str, wildcards: Mapping[str, str]) -> dict[str, Any]:
     """Return what a job of fits needs besides its capture."""
-    return _fit_params(session, tier, job(session, tier, wildcards).experiment)
+    return _fit_params(session, tier, job(session, tier, wildcards).experiment, wildcards["scene"])
 
 
 def refine_inputs(session: Session, tier: str, wildcards: Mapping[str, str]) -> dict[str, str]:
@@ -284,7 +287,7 @@ def refine_params(session: Session, tier: str, wildcards: Mapping[str, str]) -> 
             f"Set tiers.{tier}.materials.experiments.{one.experiment}.fine: true.",
         )
     return {
-        **_fit_params(session, tier, one.experiment),
+        **_fit_params(session, tier, one.experiment, one.scene),
         "stage": settings.fine.model_dump(),
         "resolution": settings.capture_of(one.scene).map_size,
     }

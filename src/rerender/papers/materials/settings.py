@@ -42,6 +42,9 @@ class CaptureSettings(Frozen):
     views: Count = Field(
         32, description="training views: random rotations, moved by up to a quarter of a unit"
     )
+    draws: Count = Field(
+        1, description="sets of training views, drawn apart; seeds take one after the other (section 2.2)"
+    )
     heldout: Count = Field(8, description="views of a turntable that no fit sees")
     light_height: LightHeight = Field(64, description="rows of the light; it is twice as wide")
     reference_spp: Count = Field(512, description="samples per pixel of targets by Mitsuba")
@@ -86,6 +89,9 @@ class ExperimentSettings(Frozen):
     envmap: str = Field("venice_sunset", description="the light, by its id in the registry")
     methods: Names = Field(("joint", "two"), description=f"methods by id: {', '.join(METHODS)}")
     seeds: Count = Field(3, description="independent fits of each, which differ in all random numbers")
+    seeds_of: dict[Id, Count] = Field(
+        default_factory=dict, description="the same for some of the scenes, by id, in place of `seeds`"
+    )
     lighting: Lighting = Field(
         "known", description="known: the true light; learned: fitted with the materials"
     )
@@ -106,6 +112,8 @@ class ExperimentSettings(Frozen):
     def _known(self) -> ExperimentSettings:
         check_methods(self.methods)
         check_once("scenes", self.scenes)
+        for scene in self.seeds_of.keys() - set(self.scenes):
+            raise ValueError(f"seeds_of names '{scene}', which is none of scenes: {', '.join(self.scenes)}")
         return self
 
 

@@ -47,7 +47,7 @@ _SMOKE = MaterialsSettings(
     shape=ShapeSettings(cells=16),
 )
 
-_BALL = CaptureSettings(size=96, views=24)
+_BALL = CaptureSettings(size=96, views=24, draws=3)
 
 _ABLATION = ("joint_summed", "two_isolated", "two_same_schedule", "two_same_loss")
 _NORMALS = ("joint_true_normals", "two_true_normals")
@@ -56,14 +56,15 @@ _EVERY = ("cow", "spots_ball", "grey_ball", "duck")
 _OTHER_SKIES = ("evening_road", "rustig_koppie", "wasteland_clouds")
 
 _LAPTOP = MaterialsSettings(
-    captures={"spots_ball": _BALL, "grey_ball": _BALL},
+    capture=CaptureSettings(draws=3),
+    captures={"cow": CaptureSettings(draws=5), "spots_ball": _BALL, "grey_ball": _BALL},
     experiments={
-        "known": ExperimentSettings(scenes=_EVERY, seeds=3, fine=True),
+        "known": ExperimentSettings(scenes=_EVERY, seeds=3, seeds_of={"cow": 5}, fine=True),
         "late": ExperimentSettings(scenes=_EVERY, methods=_LATE, seeds=2),
         "roughness": ExperimentSettings(scenes=("cow_r010", "cow_r030"), seeds=1),
         "ablation": ExperimentSettings(scenes=("cow",), methods=_ABLATION, seeds=2),
         "normals": ExperimentSettings(scenes=("cow",), methods=_NORMALS, seeds=1),
-        "sparse": ExperimentSettings(scenes=("cow",), methods=("joint", *_LATE), stride=2, seeds=2),
+        "sparse": ExperimentSettings(scenes=("cow",), methods=("joint",), stride=2, seeds=2),
         "learned": ExperimentSettings(scenes=("cow", "grey_ball"), lighting="learned", steps=300, seeds=2),
         "perturbed": ExperimentSettings(scenes=("cow",), normal_error=0.3, seeds=1),
         **_levels("cow", 1, 200),
