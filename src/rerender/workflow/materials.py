@@ -248,15 +248,12 @@ def fit_inputs(session: Session, tier: str, wildcards: Mapping[str, str]) -> dic
 
 
 @remembered
-def _fit_params(session: Session, tier: str, experiment: str, scene: str) -> dict[str, Any]:
+def _fit_params(session: Session, tier: str, experiment: str) -> dict[str, Any]:
     settings = session.materials(tier)
     one = settings.experiments[experiment]
     return {
         # scenes, methods and the fine stage do not change a fit
-        "experiment": {
-            **one.model_dump(exclude={"scenes", "methods", "fine", "seeds_of"}),
-            "seeds": one.seeds_of.get(scene, one.seeds),
-        },
+        "experiment": one.model_dump(exclude={"scenes", "methods", "fine"}),
         "hash": settings.hash.model_dump(),
         "stage": settings.coarse.model_dump(),
         "regularisers": settings.regularisers.model_dump(),
@@ -265,7 +262,7 @@ def _fit_params(session: Session, tier: str, experiment: str, scene: str) -> dic
 
 def fit_params(session: Session, tier: str, wildcards: Mapping[str, str]) -> dict[str, Any]:
     """Return what a job of fits needs besides its capture."""
-    return _fit_params(session, tier, job(session, tier, wildcards).experiment, wildcards["scene"])
+    return _fit_params(session, tier, job(session, tier, wildcards).experiment)
 
 
 def refine_inputs(session: Session, tier: str, wildcards: Mapping[str, str]) -> dict[str, str]:
@@ -287,7 +284,7 @@ def refine_params(session: Session, tier: str, wildcards: Mapping[str, str]) -> 
             f"Set tiers.{tier}.materials.experiments.{one.experiment}.fine: true.",
         )
     return {
-        **_fit_params(session, tier, one.experiment, one.scene),
+        **_fit_params(session, tier, one.experiment),
         "stage": settings.fine.model_dump(),
         "resolution": settings.capture_of(one.scene).map_size,
     }

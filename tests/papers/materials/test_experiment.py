@@ -117,9 +117,8 @@ def test_a_job_leaves_rows_traces_and_no_state(folder: Path) -> None:
         "light_log_l1",
     ):
         assert metric in set(rows["metric"]), metric
-    assert (
-        rows.filter(pl.col("metric") == "psnr_masked")["n"].to_list() == [2] * 4
-    )  # a half of the four views each
+    fitted_views = rows.filter(pl.col("metric") == "psnr_masked")["n"]
+    assert fitted_views.to_list() == [2] * 4  # half of the four views for each seed
     trace = pl.read_parquet(folder / "run" / "trace.parquet")
     assert trace.height == 8 and {"loss_A", "loss_B", "lr_A", "lr_B", "grad_norm_B"} <= set(trace.columns)
     assert trace.filter(pl.col("iteration") == 0)["lr_B"].to_list() == [0.0, 0.0]

@@ -271,7 +271,7 @@ def parameters(request: FitRequest) -> dict[str, Any]:
         "scene": request.scene,
         "envmap": request.envmap,
         "method": request.method,
-        "settings": request.settings.model_dump(exclude={"scenes", "methods", "seeds_of"}),
+        "settings": request.settings.model_dump(exclude={"scenes", "methods"}),
         "hash": request.hash.model_dump(),
         "stage": request.stage.model_dump(),
         "regularisers": request.regularisers.model_dump(),

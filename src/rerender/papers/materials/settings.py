@@ -89,9 +89,6 @@ class ExperimentSettings(Frozen):
     envmap: str = Field("venice_sunset", description="the light, by its id in the registry")
     methods: Names = Field(("joint", "two"), description=f"methods by id: {', '.join(METHODS)}")
     seeds: Count = Field(3, description="independent fits of each, which differ in all random numbers")
-    seeds_of: dict[Id, Count] = Field(
-        default_factory=dict, description="the same for some of the scenes, by id, in place of `seeds`"
-    )
     lighting: Lighting = Field(
         "known", description="known: the true light; learned: fitted with the materials"
     )
@@ -112,8 +109,6 @@ class ExperimentSettings(Frozen):
     def _known(self) -> ExperimentSettings:
         check_methods(self.methods)
         check_once("scenes", self.scenes)
-        for scene in self.seeds_of.keys() - set(self.scenes):
-            raise ValueError(f"seeds_of names '{scene}', which is none of scenes: {', '.join(self.scenes)}")
         return self
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from rerender.catalogue.material_specs import WORKSHOP
 from rerender.papers.materials.settings import (
     CaptureSettings,
     ExperimentSettings,
@@ -57,9 +58,10 @@ _OTHER_SKIES = ("evening_road", "rustig_koppie", "wasteland_clouds")
 
 _LAPTOP = MaterialsSettings(
     capture=CaptureSettings(draws=3),
-    captures={"cow": CaptureSettings(draws=5), "spots_ball": _BALL, "grey_ball": _BALL},
+    captures={"spots_ball": _BALL, "grey_ball": _BALL},
     experiments={
-        "known": ExperimentSettings(scenes=_EVERY, seeds=3, seeds_of={"cow": 5}, fine=True),
+        "known": ExperimentSettings(scenes=_EVERY, seeds=3, fine=True),
+        "workshop": ExperimentSettings(scenes=("spots_ball",), envmap=WORKSHOP, seeds=3),
         "late": ExperimentSettings(scenes=_EVERY, methods=_LATE, seeds=2),
         "roughness": ExperimentSettings(scenes=("cow_r010", "cow_r030"), seeds=1),
         "ablation": ExperimentSettings(scenes=("cow",), methods=_ABLATION, seeds=2),
@@ -82,6 +84,7 @@ _PAPER = MaterialsSettings(
     fine=StageSettings(steps=1000, batch=8, lr=0.003),
     experiments={
         "known": ExperimentSettings(scenes=_EVERY, seeds=5, fine=True),
+        "workshop": ExperimentSettings(scenes=_EVERY, envmap=WORKSHOP, seeds=5),
         "late": ExperimentSettings(scenes=_EVERY, methods=(*_LATE, "two_isolated"), seeds=5),
         "roughness": ExperimentSettings(scenes=("cow_r010", "cow_r020", "cow_r030"), seeds=5),
         "ablation": ExperimentSettings(
