@@ -89,6 +89,12 @@ WORKSHOP = "aerodynamics_workshop"
 """Lights beside the catalogue's environment maps: the procedural room, and the paper's own, for which it stands in."""
 
 
+def object_of(name: str) -> str:
+    """Return the object that a scene shows at a roughness of its own: `cow` for `cow_r010`; any other name as it is."""
+    base, _, _ = name.rpartition("_r")
+    return base if base in MATERIAL_OBJECTS else name
+
+
 def material_object(name: str) -> MaterialObject:
     """Return one object, or a constant-roughness one at another roughness: `cow_r010` is `cow` at 0.10.
 

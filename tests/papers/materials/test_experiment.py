@@ -60,9 +60,9 @@ CONTEXT = RowContext(
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A capture, a job of two seeds with a learned light, and its fine stage."""
+    """A capture in two sets of views, a job of two seeds with a learned light, and its fine stage."""
     place = tmp_path_factory.mktemp("materials")
-    capture().save(place / "capture.npz")
+    replace(capture(), draws=2).save(place / "capture.npz")
     write_json(place / "capture.json", {"origin": "standin"})
     whole = thing()
     maps = {name: getattr(whole, name) for name in ("albedo", "roughness", "metallic")}
@@ -96,6 +96,7 @@ def test_a_capture_survives_its_file(folder: Path) -> None:
     assert before.samples.starts == after.samples.starts
     np.testing.assert_array_equal(before.truth.albedo, after.truth.albedo)
     np.testing.assert_array_equal(before.inside["seen"], after.inside["seen"])
+    assert after.draws == 2
 
 
 def test_views_see_the_side_that_faces_them(folder: Path) -> None:
@@ -116,6 +117,8 @@ def test_a_job_leaves_rows_traces_and_no_state(folder: Path) -> None:
         "light_log_l1",
     ):
         assert metric in set(rows["metric"]), metric
+    fitted_views = rows.filter(pl.col("metric") == "psnr_masked")["n"]
+    assert fitted_views.to_list() == [2] * 4  # half of the four views for each seed
     trace = pl.read_parquet(folder / "run" / "trace.parquet")
     assert trace.height == 8 and {"loss_A", "loss_B", "lr_A", "lr_B", "grad_norm_B"} <= set(trace.columns)
     assert trace.filter(pl.col("iteration") == 0)["lr_B"].to_list() == [0.0, 0.0]

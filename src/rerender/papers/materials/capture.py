@@ -1,13 +1,14 @@
 """One capture: a scene under a light, its target pictures, and the surface points where materials are judged.
 
 Targets are shaded by the model that is fitted (`self`, the released code's protocol) or path traced (`mitsuba`). Views are
-uniform random rotations; held-out ones are a turntable (fact sheet, section 2.2). Everything random depends on the scene alone, so
-that all methods, seeds and lights see the same.
+uniform random rotations; held-out ones are a turntable (fact sheet, section 2.2). Everything random depends on the object alone, so
+that all methods, lights and roughnesses see the same. The released code draws a fresh view for every sample, so two of its runs see different
+ones; here `draws` sets of views stand for that, and seeds take one after the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rerender.catalogue.material_specs import object_of
 from rerender.catalogue.origins import read_origin
 from rerender.core.cameras import Camera, random_cameras, turntable_cameras
 from rerender.core.files import Tree, load_tree, save_tree, write_json
@@ -42,6 +44,7 @@ BOX_MARGIN = 0.01
 class Capture(Given):
     """What fits read, and what judges them: held-out views, their targets under another light, points of judgement.
 
+    `train` holds `draws` sets of training views, one after the other: `seen_by` leaves the one that a seed is fitted to.
     `samples` is a G-buffer of M surface points seen along their normals, `truth` their materials, `inside` which points
     belong to each region. `truth_heldout` are the true materials behind the held-out views.
     """
@@ -53,6 +56,13 @@ class Capture(Given):
     truth: SurfaceMaps
     inside: Mapping[str, np.ndarray]
     truth_heldout: Maps
+    draws: int = 1
+
+    def seen_by(self, seed: int) -> Capture:
+        """Return the capture with the training views of a seed alone; seeds count from 1, and begin again after the last set."""
+        if self.draws == 1:
+            return self
+        return replace(self, train=self.train.part((seed - 1) % self.draws, self.draws), draws=1)
 
     def save(self, path: Path) -> None:
         """Write all of it to one file."""
@@ -70,6 +80,7 @@ class Capture(Given):
                 "inside": dict(self.inside),
                 "box": self.box,
                 "truth_heldout": {name: value.numpy() for name, value in self.truth_heldout.items()},
+                "draws": self.draws,
             },
         )
 
@@ -102,13 +113,14 @@ class Capture(Given):
             SurfaceMaps(**tree["truth"]),
             tree["inside"],
             {name: torch.from_numpy(value) for name, value in tree["truth_heldout"].items()},
+            tree["draws"],
         )
 
 
 def cameras_of(scene: str, settings: CaptureSettings) -> tuple[tuple[Camera, ...], tuple[Camera, ...]]:
-    """Return the training and the held-out cameras of a scene."""
-    rng = np.random.default_rng(derive_seed("materials", "views", scene))
-    return random_cameras(settings.views, rng), turntable_cameras(settings.heldout)
+    """Return the training cameras of a scene, all sets of them, and the held-out ones."""
+    rng = np.random.default_rng(derive_seed("materials", "views", object_of(scene)))
+    return random_cameras(settings.views * settings.draws, rng), turntable_cameras(settings.heldout)
 
 
 def captured(
@@ -130,10 +142,10 @@ def captured(
     train, heldout = (
         trace(thing.mesh, cameras, settings.size, name=scene) for cameras in (training, turntable)
     )
-    rng = np.random.default_rng(derive_seed("materials", "samples", scene))
+    rng = np.random.default_rng(derive_seed("materials", "samples", object_of(scene)))
     samples = on_surface(thing.mesh, *sample_faces(thing.mesh, settings.samples, rng))
     truth = surface_maps(samples, thing.maps(samples.uv))
-    seen = count_views(thing.mesh, training, samples.positions.numpy().astype(float), samples.normals.numpy())
+    seen = least_views(thing.mesh, training, samples, settings.draws)
     materials = thing.maps(train.uv)
     if reference_spp is None:
         shaded = shade_maps(train, materials, light, flat=True)
@@ -156,7 +168,16 @@ def captured(
         truth,
         regions(truth, seen),
         true,
+        settings.draws,
     )
+
+
+def least_views(mesh: Mesh, cameras: Sequence[Camera], samples: GBuffer, draws: int) -> np.ndarray:
+    """Return how many cameras of a set see each of the samples, in the set of the `draws` that sees it least; shape (M,)."""
+    places, normals = samples.positions.numpy().astype(float), samples.normals.numpy()
+    each = len(cameras) // draws
+    sets = (cameras[first : first + each] for first in range(0, len(cameras), each))
+    return np.asarray(np.min([count_views(mesh, own, places, normals) for own in sets], axis=0))
 
 
 def grid_box(mesh: Mesh) -> np.ndarray:

@@ -111,7 +111,7 @@ def run_fits(
     method = method_for(request.method, request.scene)
     state = state_root / identity
     fitted = [
-        fit_one(request, capture, method, seed, identity, state)
+        fit_one(request, capture.seen_by(seed), method, seed, identity, state)
         for seed in range(1, request.settings.seeds + 1)
     ]
     context = row_context(request, "field", identity, code, stack)
@@ -120,7 +120,8 @@ def run_fits(
     save_tree(files.final, {"seeds": found, "target": target_pictures(capture), "light": capture.radiance})
     with atomic_path(files.trace) as partial:
         histories((one.seed, one.result) for one in fitted).write_parquet(partial)
-    write_rows(files.metrics, [row for one in fitted for row in fit_rows(context, one, capture, method)])
+    rows = [row for one in fitted for row in fit_rows(context, one, capture.seen_by(one.seed), method)]
+    write_rows(files.metrics, rows)
     write_manifest(
         files.manifest,
         stage="materials_fit",

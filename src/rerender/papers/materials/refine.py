@@ -92,7 +92,7 @@ def run_refinement(
     state = state_root / identity
     coarse: Tree = load_tree(request.final)
     refined = [
-        refine_one(request, capture, method, (mesh, atlas), int(seed), tree, state)
+        refine_one(request, capture.seen_by(int(seed)), method, (mesh, atlas), int(seed), tree, state)
         for seed, tree in coarse["seeds"].items()
     ]
     context = row_context(fit, "texture", identity, code, stack)
@@ -103,7 +103,9 @@ def run_refinement(
     with atomic_path(files.trace) as partial:
         histories((one.seed, one.result) for one in refined).write_parquet(partial)
     rows = [
-        row for one in refined for row in refined_rows(context, one, capture, method, lights[str(one.seed)])
+        row
+        for one in refined
+        for row in refined_rows(context, one, capture.seen_by(one.seed), method, lights[str(one.seed)])
     ]
     write_rows(files.metrics, rows)
     write_glb(glb, atlas, refined[0].maps(), name=fit.scene)

@@ -42,6 +42,9 @@ class CaptureSettings(Frozen):
     views: Count = Field(
         32, description="training views: random rotations, moved by up to a quarter of a unit"
     )
+    draws: Count = Field(
+        1, description="sets of training views, drawn apart; seeds take one after the other (section 2.2)"
+    )
     heldout: Count = Field(8, description="views of a turntable that no fit sees")
     light_height: LightHeight = Field(64, description="rows of the light; it is twice as wide")
     reference_spp: Count = Field(512, description="samples per pixel of targets by Mitsuba")

@@ -133,7 +133,7 @@ def build_runs(results: Results, settings: MaterialsSettings, names: Names) -> T
         "runs",
         "All experiments.",
         "Known: known light, targets by the renderer that is fitted. Roughness: the cow with another one. Learned: the light is fitted as well. "
-        "Named for a sky: known light, that sky. "
+        "Named for a sky or the workshop: known light, that one. "
         "Perturbed: normals with a smooth random error that decays. Sparse: fitted to a part of the pixels. Late: a candidate of ours for the best of both, on every scene. Mitsuba: targets by path tracing.",
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from rerender.catalogue.material_specs import WORKSHOP
 from rerender.papers.materials.settings import (
     CaptureSettings,
     ExperimentSettings,
@@ -47,7 +48,7 @@ _SMOKE = MaterialsSettings(
     shape=ShapeSettings(cells=16),
 )
 
-_BALL = CaptureSettings(size=96, views=24)
+_BALL = CaptureSettings(size=96, views=24, draws=3)
 
 _ABLATION = ("joint_summed", "two_isolated", "two_same_schedule", "two_same_loss")
 _NORMALS = ("joint_true_normals", "two_true_normals")
@@ -56,14 +57,16 @@ _EVERY = ("cow", "spots_ball", "grey_ball", "duck")
 _OTHER_SKIES = ("evening_road", "rustig_koppie", "wasteland_clouds")
 
 _LAPTOP = MaterialsSettings(
+    capture=CaptureSettings(draws=3),
     captures={"spots_ball": _BALL, "grey_ball": _BALL},
     experiments={
         "known": ExperimentSettings(scenes=_EVERY, seeds=3, fine=True),
+        "workshop": ExperimentSettings(scenes=("spots_ball",), envmap=WORKSHOP, seeds=3),
         "late": ExperimentSettings(scenes=_EVERY, methods=_LATE, seeds=2),
         "roughness": ExperimentSettings(scenes=("cow_r010", "cow_r030"), seeds=1),
         "ablation": ExperimentSettings(scenes=("cow",), methods=_ABLATION, seeds=2),
         "normals": ExperimentSettings(scenes=("cow",), methods=_NORMALS, seeds=1),
-        "sparse": ExperimentSettings(scenes=("cow",), methods=("joint", *_LATE), stride=2, seeds=2),
+        "sparse": ExperimentSettings(scenes=("cow",), methods=("joint",), stride=2, seeds=2),
         "learned": ExperimentSettings(scenes=("cow", "grey_ball"), lighting="learned", steps=300, seeds=2),
         "perturbed": ExperimentSettings(scenes=("cow",), normal_error=0.3, seeds=1),
         **_levels("cow", 1, 200),
@@ -81,6 +84,7 @@ _PAPER = MaterialsSettings(
     fine=StageSettings(steps=1000, batch=8, lr=0.003),
     experiments={
         "known": ExperimentSettings(scenes=_EVERY, seeds=5, fine=True),
+        "workshop": ExperimentSettings(scenes=_EVERY, envmap=WORKSHOP, seeds=5),
         "late": ExperimentSettings(scenes=_EVERY, methods=(*_LATE, "two_isolated"), seeds=5),
         "roughness": ExperimentSettings(scenes=("cow_r010", "cow_r020", "cow_r030"), seeds=5),
         "ablation": ExperimentSettings(

@@ -46,6 +46,12 @@ class Views:
         """Return the number of views."""
         return self.surface.shape[0]
 
+    def part(self, number: int, parts: int) -> Views:
+        """Return one of the `parts` equal sets of views, which lie one after the other; `number` counts from 0."""
+        each = len(self) // parts
+        own = self.batch(range(each * number, each * (number + 1)))
+        return Views(own.surface, own.target)
+
     def batch(self, chosen: Sequence[int]) -> Batch:
         """Return the chosen views together."""
         target = torch.cat([self.target[self.surface.of_view(view)] for view in chosen])
