@@ -27,7 +27,10 @@ from rerender.rendering.scenes import ConstantLight, DirectionalLight, Film, Sce
 from rerender.rendering.soft_rasteriser import AMBIENT, DIRECT
 
 KEY = f"thing.{VERTEX_POSITIONS}"
-RED = {"type": "twosided", "bsdf": {"type": "diffuse", "reflectance": {"type": "rgb", "value": [1.0, 0.0, 0.0]}}}
+RED = {
+    "type": "twosided",
+    "bsdf": {"type": "diffuse", "reflectance": {"type": "rgb", "value": [1.0, 0.0, 0.0]}},
+}
 INTEGRATOR = {"type": "direct_projective", "sppi": 0, "guiding": "none"}
 """Outlines of shadows are left out: `sppi` is 0."""
 ASIDE, BEFORE = 2e-5, 1e-3
@@ -89,18 +92,23 @@ class FlatEdges:
 
 
 class ProjectiveFilm:
-    """A camera that films triangles (F, 3) in positions of V vertices: images of shade and coverage, and their adjoints.
+    """A camera that films triangles (F, 3): images of shade and coverage, and their adjoints. Vertices without triangles may be there.
 
     A variant of Mitsuba must have been started (`variants.start_variant`).
     """
 
-    def __init__(self, faces: np.ndarray, vertices: int, camera: Camera, size: int, spp: int) -> None:
+    def __init__(self, faces: np.ndarray, camera: Camera, size: int, spp: int) -> None:
         import mitsuba as mi
+
+        self.used, corners = np.unique(faces, return_inverse=True)
+        faces = corners.reshape(-1, 3)
 
         self.size, self.spp = size, spp
         self.eye = np.array(camera.origin, dtype=np.float64)
         self.edges = FlatEdges.of(faces)
-        places = np.random.default_rng(0).normal(size=(vertices, 3))  # any: they are set before every render
+        places = np.random.default_rng(0).normal(
+            size=(len(self.used), 3)
+        )  # any: they are set before every render
         sun = DirectionalLight((0.0, -1.0, 0.0), math.pi * DIRECT)
         self.scene = build_scene(
             Scene(
@@ -121,7 +129,7 @@ class ProjectiveFilm:
         """Return shade times coverage, and coverage (S, S, 2) of vertices (V, 3) [m]; mirrored, as the soft rasteriser's are."""
         import mitsuba as mi
 
-        self.parameters[KEY] = mi.Float(flat32(places))
+        self.parameters[KEY] = mi.Float(flat32(places[self.used]))
         self.parameters.update()
         image = np.array(mi.render(self.scene, spp=self.spp, seed=seed & 0xFFFFFFFF))[:, ::-1]
         return np.stack([image[..., 0] - AMBIENT * image[..., 1], 1.0 - image[..., 1]], axis=-1)
@@ -133,11 +141,11 @@ class ProjectiveFilm:
 
         shade, coverage = gradient[..., 0], gradient[..., 1]
         radiance = np.stack([shade, -AMBIENT * shade - coverage, np.zeros_like(shade)], axis=-1)
-        moved = mi.Float(flat32(places))
+        moved = mi.Float(flat32(places[self.used]))
         dr.enable_grad(moved)
         self.parameters[KEY] = moved
         self.parameters.update()
-        directed, weights = self.edges.seen_from(places, self.eye)
+        directed, weights = self.edges.seen_from(places[self.used], self.eye)
         detail = self.integrator.proj_detail
         detail.primary_indices = [mi.UInt32(directed.astype(np.uint32))]
         detail.primary_distributions = [mi.DiscreteDistribution(mi.Float(weights.astype(np.float32)))]
@@ -150,7 +158,9 @@ class ProjectiveFilm:
             seed=(seed ^ ADJOINT) & 0xFFFFFFFF,
             spp=self.spp,
         )
-        return np.array(dr.grad(self.parameters[KEY]), dtype=np.float64).reshape(-1, 3)
+        found = np.zeros_like(places)
+        found[self.used] = np.array(dr.grad(self.parameters[KEY]), dtype=np.float64).reshape(-1, 3)
+        return found
 
 
 def film(vertices: torch.Tensor, camera: ProjectiveFilm, seed: int) -> torch.Tensor:
@@ -188,7 +198,7 @@ def _detail() -> Any:
     import drjit as dr
     import mitsuba as mi
 
-    class FlatDetail(mi.ad.ProjectiveDetail):  # type: ignore[misc, name-defined]
+    class FlatDetail(mi.ad.ProjectiveDetail):  # type: ignore[misc]
         def init_primarily_visible_silhouette(self, scene: Any, sensor: Any) -> None:
             """`ProjectiveFilm` has chosen the edges."""
 
@@ -201,7 +211,7 @@ def _detail() -> Any:
                 scale = 1.0 + dr.max(dr.abs(ss.p))
                 before = ss.p - ss.d * (BEFORE * scale)
                 free = dr.norm(eye - before) * (1.0 - mi.math.ShadowEpsilon)
-                visible = active & ~scene.ray_test(mi.Ray3f(before, -ss.d, free, 0.0, []), active)
+                visible = active & ~scene.ray_test(mi.Ray3f(mi.Ray3f(before, -ss.d), free), active)
                 # both sides with the same numbers: what they share cancels
                 same = sampler.clone()
                 sides = [

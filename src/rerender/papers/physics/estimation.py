@@ -6,6 +6,7 @@ Parameters that are positive are optimised by their logarithm. The same search r
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,7 +115,9 @@ def estimate(
     search.load_state(found.best)
     history = found.history.select("iteration", "loss", *search.scalars())
     losses, evaluations = [found.best_loss], found.iterations
+    seconds = found.wall_s
     if settings.finish and not found.failed:
+        watch = time.monotonic()
         done = finish(
             lambda: loss(search.leaves),
             search.leaves,
@@ -123,6 +126,7 @@ def estimate(
             reach=REACH,
         )
         losses.append(done.loss)
+        seconds += time.monotonic() - watch
         evaluations += done.evaluations
         tail = pl.DataFrame({"iteration": range(found.iterations, evaluations), "loss": done.losses})
         history = pl.concat([history, tail], how="diagonal_relaxed")
@@ -131,7 +135,7 @@ def estimate(
         loss=min(losses),
         first_loss=float(history["loss"][0]),
         evaluations=evaluations,
-        wall_s=found.wall_s,
+        wall_s=seconds,
         history=history,
         failed=found.failed,
     )

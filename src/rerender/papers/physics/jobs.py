@@ -128,4 +128,5 @@ def search_rows(context: RowContext, found: Estimate | None) -> list[MetricRow]:
         context.row("loss_first", found.first_loss),
         context.row("loss_best", found.loss),
         context.row("wall_s", found.wall_s),
+        context.row("evaluation_s", found.wall_s / max(found.evaluations, 1)),
     ]

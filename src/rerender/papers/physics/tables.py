@@ -48,6 +48,7 @@ VARIANT_TITLES: Mapping[str, str] = {
     "frictionless": "8-bit frames, no friction known",
     "inelastic": "8-bit frames, average elasticity taken as known",
     "raytraced": "8-bit frames by Mitsuba",
+    "projective": "8-bit frames by Mitsuba, estimate too",
 }
 NOT_ESTIMATED: Mapping[str, tuple[str, ...]] = {"frictionless": ("/kf", "/mu"), "inelastic": ("/ke", "/kd")}
 SEARCHES = ("gradsim", "diffphysics", "blackbox")
