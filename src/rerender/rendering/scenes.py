@@ -117,7 +117,10 @@ def _light(light: Light) -> dict[str, Any]:
 
     match light:
         case ConstantLight(radiance):
-            return {"type": "constant", "radiance": _rgb(radiance) if isinstance(radiance, tuple) else radiance}
+            return {
+                "type": "constant",
+                "radiance": _rgb(radiance) if isinstance(radiance, tuple) else radiance,
+            }
         case EnvironmentMap(radiance):
             return {"type": "envmap", "bitmap": mi.Bitmap(np.ascontiguousarray(radiance, np.float32))}
         case PointLight(position, intensity):
