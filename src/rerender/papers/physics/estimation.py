@@ -86,7 +86,7 @@ def best_start(candidates: Sequence[Mapping[str, torch.Tensor]], loss: Loss) -> 
 
 @dataclass(frozen=True)
 class Estimate:
-    """The best parameters, their loss, how many losses were computed, and the history (iteration, loss, …)."""
+    """The best parameters, their loss, how many losses were computed, the history (iteration, loss, …), and the CPU seconds of one more loss with its derivative."""
 
     values: Mapping[str, np.ndarray]
     loss: float
@@ -95,6 +95,7 @@ class Estimate:
     wall_s: float
     history: pl.DataFrame
     failed: bool
+    evaluation_s: float = math.nan
 
 
 def estimate(
@@ -115,9 +116,7 @@ def estimate(
     search.load_state(found.best)
     history = found.history.select("iteration", "loss", *search.scalars())
     losses, evaluations = [found.best_loss], found.iterations
-    seconds = found.wall_s
     if settings.finish and not found.failed:
-        watch = time.monotonic()
         done = finish(
             lambda: loss(search.leaves),
             search.leaves,
@@ -126,16 +125,19 @@ def estimate(
             reach=REACH,
         )
         losses.append(done.loss)
-        seconds += time.monotonic() - watch
         evaluations += done.evaluations
         tail = pl.DataFrame({"iteration": range(found.iterations, evaluations), "loss": done.losses})
         history = pl.concat([history, tail], how="diagonal_relaxed")
+    watch = time.process_time()
+    if not found.failed:
+        search.step(0, seeds)
     return Estimate(
         values=search.state(),
         loss=min(losses),
         first_loss=float(history["loss"][0]),
         evaluations=evaluations,
-        wall_s=seconds,
+        wall_s=found.wall_s,
         history=history,
         failed=found.failed,
+        evaluation_s=time.process_time() - watch,
     )

@@ -134,7 +134,7 @@ def _mass_caption(settings: PhysicsSettings) -> str:
         f"Searches start from the best of the first guess and {part.scan} masses of the domain: "
         f"{part.search.iterations} steps of Adam and {part.search.finish} of L-BFGS. Without derivatives: {part.blackbox.iterations} updates of a "
         f"Gaussian by {part.blackbox.samples} draws each (the paper's reinforcement learning), from the first guess. "
-        "Seconds of an evaluation, with its derivative where there is one, are of this machine and its load.",
+        "An evaluation: CPU seconds of a loss with its derivative on the machine at hand.",
         _projective_sentence(settings),
         _network_sentence(settings, settings.convnet.mass_videos),
     )
