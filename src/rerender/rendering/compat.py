@@ -16,8 +16,10 @@ VERTEX_NORMALS = "vertex_normals"
 FACES = "faces"
 
 
-def mitsuba_mesh(name: str, mesh: Mesh, bsdf: Any, normals: np.ndarray | None = None) -> Any:
-    """Return a `mi.Mesh` with smooth normals, its own or `normals` (V, 3), that carries the BSDF and any texture coordinates.
+def mitsuba_mesh(
+    name: str, mesh: Mesh, bsdf: Any, normals: np.ndarray | None = None, *, flat: bool = False
+) -> Any:
+    """Return a `mi.Mesh` with smooth normals, its own or `normals` (V, 3), that carries the BSDF and any texture coordinates; `flat`: none but its faces'.
 
     V of Mitsuba's UVs runs downwards from the top row of a bitmap as loaded from memory; Wavefront's
     runs upwards. The flip happens here, so texture arrays have their first row at v = 1.
@@ -26,12 +28,14 @@ def mitsuba_mesh(name: str, mesh: Mesh, bsdf: Any, normals: np.ndarray | None = 
 
     properties = mi.Properties()
     properties["mesh_bsdf"] = bsdf
+    if flat:
+        properties["face_normals"] = True
     result = mi.Mesh(
         name,
         len(mesh.vertices),
         len(mesh.faces),
         props=properties,
-        has_vertex_normals=True,
+        has_vertex_normals=not flat,
         has_vertex_texcoords=mesh.texcoords is not None,
     )
     parameters = mi.traverse(result)

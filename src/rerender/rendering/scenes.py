@@ -34,19 +34,20 @@ class Film:
 
 @dataclass(frozen=True)
 class Shape:
-    """A mesh in world space with its BSDF; `normals` (V, 3) replace the smooth ones that Mitsuba makes."""
+    """A mesh in world space with its BSDF; `normals` (V, 3) replace the smooth ones that Mitsuba makes; `flat` faces have no others than their own."""
 
     id: str
     mesh: Mesh
     bsdf: Plugin
     normals: np.ndarray | None = None
+    flat: bool = False
 
 
 @dataclass(frozen=True)
 class ConstantLight:
-    """Uniform radiance from all directions."""
+    """Uniform radiance from all directions, grey or RGB."""
 
-    radiance: float = 1.0
+    radiance: float | tuple[float, float, float] = 1.0
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def build_scene(scene: Scene) -> Any:
     content: dict[str, Any] = {"type": "scene", "integrator": dict(scene.integrator)}
     for shape in scene.shapes:
         bsdf = mi.load_dict(plugin_dict(shape.bsdf))
-        content[shape.id] = compat.mitsuba_mesh(shape.id, shape.mesh, bsdf, shape.normals)
+        content[shape.id] = compat.mitsuba_mesh(shape.id, shape.mesh, bsdf, shape.normals, flat=shape.flat)
     for index, light in enumerate(scene.lights):
         content[f"light{index}"] = _light(light)
     sensors = {f"camera{i:03d}": _sensor(camera, scene.film) for i, camera in enumerate(scene.cameras)}
@@ -116,17 +117,24 @@ def _light(light: Light) -> dict[str, Any]:
 
     match light:
         case ConstantLight(radiance):
-            return {"type": "constant", "radiance": radiance}
+            return {
+                "type": "constant",
+                "radiance": _rgb(radiance) if isinstance(radiance, tuple) else radiance,
+            }
         case EnvironmentMap(radiance):
             return {"type": "envmap", "bitmap": mi.Bitmap(np.ascontiguousarray(radiance, np.float32))}
         case PointLight(position, intensity):
             return {
                 "type": "point",
                 "position": list(position),
-                "intensity": {"type": "rgb", "value": list(intensity)},
+                "intensity": _rgb(intensity),
             }
         case DirectionalLight(direction, irradiance):
             return {"type": "directional", "direction": list(direction), "irradiance": irradiance}
+
+
+def _rgb(colour: tuple[float, float, float]) -> dict[str, Any]:
+    return {"type": "rgb", "value": list(colour)}
 
 
 def _film(film: Film) -> dict[str, Any]:

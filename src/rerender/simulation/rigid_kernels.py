@@ -74,7 +74,10 @@ def _make(types: Precision) -> Any:
             tb = wp.quat_rotate_inv(r[s, b], tau[s, b]) / mass[b] - wp.cross(wb, inertia[b] * wb)
             v1 = v[s, b] + h * (f[s, b] / mass[b] + gravity)
             w1 = wp.quat_rotate(r[s, b], wb + h * (inverse[b] * tb))
-            spin = quat(w1[0], w1[1], w1[2], real(0.0)) * r[s, b]
+            turning = w1
+            if point_masses == 1:
+                turning = w[s, b]
+            spin = quat(turning[0], turning[1], turning[2], real(0.0)) * r[s, b]
             v[s + 1, b] = v1
             w[s + 1, b] = w1
             x[s + 1, b] = x[s, b] + h * v1

@@ -19,7 +19,7 @@ def test_jobs_are_those_of_the_settings_and_every_cell_belongs_to_one() -> None:
     jobs = grid.jobs(settings)
     assert len(set(jobs)) == len(jobs)
     masses = [job for job in jobs if job.experiment == "rigid_mass"]
-    assert len(masses) == settings.rigid_mass.seeds + 4 * settings.rigid_mass.other_seeds
+    assert len(masses) == settings.rigid_mass.seeds + 5 * settings.rigid_mass.other_seeds
     assert {(cell.experiment, cell.variant, cell.seed) for cell in grid.cells(settings)} == {
         (job.experiment, job.variant, job.seed) for job in jobs
     }

@@ -83,7 +83,7 @@ def _subject(request: EstimateRequest, thing: Cloth, name: str) -> FieldSubject:
     truth = torch.tensor(SPEED, dtype=DTYPE).expand(thing.count, 3).clone()
     guess = torch.tensor(draw.uniform(size=(thing.count, 3)) - 0.01, dtype=DTYPE)
     colour = torch.tensor(COLOUR, dtype=DTYPE)
-    look = Look(thing.faces, colour, settings.view, request.raster)
+    look = Look(thing.faces, colour, settings.view, request.raster, request.backend)
 
     def loss_of(method: str) -> Callable[[torch.Tensor], torch.Tensor]:
         variant = request.job.variant

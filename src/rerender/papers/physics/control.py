@@ -24,7 +24,7 @@ from rerender.papers.physics.grid import Job
 from rerender.papers.physics.jobs import Part, Run, carry_out
 from rerender.papers.physics.looks import Look
 from rerender.papers.physics.pyramids import pyramid_loss
-from rerender.papers.physics.specs import ControlledSettings, RasterSettings
+from rerender.papers.physics.specs import Backend, ControlledSettings, RasterSettings
 from rerender.provenance.manifest import Code
 from rerender.reporting.rows import MetricRow
 
@@ -50,6 +50,12 @@ class ControlRequest:
     def seeds(self) -> SeedStream:
         """The job's random stream."""
         return SeedStream(("physics", self.job.experiment, self.job.seed))
+
+    @property
+    def backend(self) -> Backend:
+        """What renders the frames."""
+        chosen: Backend = self.settings.backend
+        return chosen
 
     def parameters(self) -> dict[str, Any]:
         """Return the plain values that decide the result."""

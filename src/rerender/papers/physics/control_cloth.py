@@ -58,7 +58,7 @@ class ClothWorld:
         self.share = torch.full((len(turned),), 1.0 / len(turned), dtype=DTYPE)
         self.start = torch.tensor(FIRST, dtype=DTYPE)
         colour = torch.tensor(COLOUR, dtype=DTYPE)
-        self.look = Look(self.faces, colour, settings.view, request.raster)
+        self.look = Look(self.faces, colour, settings.view, request.raster, request.backend)
         self.target = self.look.film(goal[None])[0]
         self.system = ParticleSystem(
             torch.full((len(turned),), 1.0 / MASS, dtype=DTYPE),

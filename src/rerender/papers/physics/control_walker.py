@@ -51,7 +51,7 @@ class WalkerWorld:
         goal = self.rest + torch.tensor([settings.distance, 0.0, 0.0], dtype=DTYPE)
         self.goal = goal.mean(dim=0)
         colour = torch.tensor(COLOUR, dtype=DTYPE)
-        self.look = Look(self.faces, colour, settings.view, request.raster, ground=0.0)
+        self.look = Look(self.faces, colour, settings.view, request.raster, request.backend, ground=0.0)
         self.target = self.look.film(goal[None])[0]
         h = 1.0 / (60 * settings.substeps)
         idle = self.system(torch.zeros((1, len(mesh.faces)), dtype=DTYPE))

@@ -17,8 +17,19 @@ SELECTIONS: Mapping[str, Sequence[int]] = MappingProxyType(
     {"all": range(STEPS), "every5": (0, 5, 10, 15), "first_mid": (0, 10), "first_last": (0, 19)}
 )
 """The four curves: which frames are compared."""
-COMPARED: tuple[float, ...] = (0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0)
-"""Masses at which the published curves are known."""
+_PUBLISHED_MASSES = 500
+
+
+def _published_mass(number: int) -> float:
+    return LIGHTEST + number * (HEAVIEST - LIGHTEST) / (_PUBLISHED_MASSES - 1)
+
+
+COMPARED: tuple[float, ...] = tuple(
+    _published_mass(number) for number in (0, 15, 41, 66, 92, 143, 193, 295, 499)
+)
+"""Masses at which the published curves are known [kg]: those of the published sweep that are nearest to 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3 and 5."""
+PEAK = _published_mass(9)
+"""Where the published curve of first and last frame has its maximum [kg], by which it is divided; others have it at the lightest."""
 
 
 LAME_SLICES, PLANE = ("lame_mu", "lame_lambda"), "plane"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from rerender.core.errors import UserError, unknown_name
 from rerender.papers.physics.settings import PhysicsSettings
-from rerender.papers.physics.specs import DEFAULT_ONLY, SHAPES
+from rerender.papers.physics.specs import DEFAULT_ONLY, SHAPES, RigidMassSettings
 
 RIGID_MASS, RIGID_CONTACT, LAME, CONTROL_FEM = "rigid_mass", "rigid_contact", "lame", "control_fem"
 PARTICLE_MASS, CLOTH_VELOCITY = "particle_mass", "cloth_velocity"
@@ -21,6 +21,8 @@ CONTROLS = {CONTROL_FEM: "gear", CONTROL_CLOTH: "cloth", CONTROL_WALKER: "walker
 """Experiments that steer an object to a goal, with the object's name in metric rows."""
 
 
+PROJECTIVE: Literal["projective"] = "projective"
+"""The variant and the back end by Mitsuba's projective integrator."""
 CONVNET = "convnet"
 """The method of a trained network, one job for the test objects of Tables 1 and 2."""
 LEARNT = (RIGID_MASS, RIGID_CONTACT)
@@ -68,10 +70,17 @@ def jobs(settings: PhysicsSettings) -> tuple[Job, ...]:
     return tuple(found)
 
 
-def scenes(settings: PhysicsSettings, experiment: str) -> tuple[str, ...]:
-    """Return the objects of an experiment, by the names that metric rows have."""
-    if experiment in (RIGID_MASS, RIGID_CONTACT):
-        return tuple(getattr(settings, experiment).shapes)
+def shapes_of(settings: RigidMassSettings, variant: str) -> tuple[str, ...]:
+    """Return the shapes of a variant of the masses: fewer where frames take long."""
+    return settings.shapes[: settings.projective.shapes] if variant == PROJECTIVE else settings.shapes
+
+
+def scenes(settings: PhysicsSettings, experiment: str, variant: str = "default") -> tuple[str, ...]:
+    """Return the objects of a variant of an experiment, by the names that metric rows have."""
+    if experiment == RIGID_MASS:
+        return shapes_of(settings.rigid_mass, variant)
+    if experiment == RIGID_CONTACT:
+        return tuple(settings.rigid_contact.shapes)
     if experiment == LAME:
         return tuple(f"beam_{index + 1}" for index in range(settings.lame.instances))
     if experiment in FIELDS:
@@ -92,7 +101,7 @@ def cells(settings: PhysicsSettings) -> tuple[Expected, ...]:
     return tuple(
         Expected(job.experiment, scene, method, job.variant, job.seed)
         for job in jobs(settings)
-        for scene in scenes(settings, job.experiment)
+        for scene in scenes(settings, job.experiment, job.variant)
         for method in (
             *methods(getattr(settings, job.experiment), job.variant),
             *((CONVNET,) if job.experiment in LEARNT and job.variant == "default" else ()),
@@ -118,8 +127,14 @@ def convnet_parameters(settings: PhysicsSettings) -> dict[str, Any]:
 
 
 def check_names(settings: PhysicsSettings) -> None:
-    """Refuse shapes that do not exist, and domains that are empty. Raises `UserError`."""
+    """Refuse shapes that do not exist, domains that are empty, and a back end that an experiment cannot have. Raises `UserError`."""
     contact = settings.rigid_contact
+    if contact.backend == PROJECTIVE:
+        able = ", ".join((RIGID_MASS, LAME, *FIELDS, *CONTROLS))
+        raise UserError(
+            "physics.rigid_contact.backend is projective, but its search takes differences of rendered frames, in which noise would drown them",
+            f"Leave it soft. {able} can have projective; frames by Mitsuba as targets are the variant raytraced.",
+        )
     for experiment in (RIGID_MASS, RIGID_CONTACT):
         for name in scenes(settings, experiment):
             if name not in SHAPES:

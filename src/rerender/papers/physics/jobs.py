@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -123,9 +124,13 @@ def search_rows(context: RowContext, found: Estimate | None) -> list[MetricRow]:
     """Return what a search cost, and its first and its lowest loss; nothing where no search was made."""
     if found is None:
         return []
-    return [
+    rows = [
         context.row("evaluations", found.evaluations, better="lower"),
         context.row("loss_first", found.first_loss),
         context.row("loss_best", found.loss),
         context.row("wall_s", found.wall_s),
     ]
+    # searches without derivatives have none
+    return (
+        rows if math.isnan(found.evaluation_s) else [*rows, context.row("evaluation_s", found.evaluation_s)]
+    )

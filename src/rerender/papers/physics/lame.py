@@ -84,7 +84,7 @@ def _subject(request: EstimateRequest, thing: Beam, name: str) -> Subject:
         key: value * math.exp(draw.uniform(-settings.spread, settings.spread)) for key, value in truth.items()
     }
     colour = torch.tensor(COLOUR, dtype=DTYPE)
-    look = Look(thing.faces, colour, settings.view, request.raster)
+    look = Look(thing.faces, colour, settings.view, request.raster, request.backend)
     finer = refinement(request.job.variant)
 
     def moved(values: Mapping[str, torch.Tensor]) -> torch.Tensor:

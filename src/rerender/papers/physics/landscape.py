@@ -2,7 +2,7 @@
 
 Eight point masses at the corners of a cube of unit circumradius; 10 N downwards at two corners of one side, no gravity,
 20 steps of 1/30 s, a frame each. Everything follows the released class: the lever of a force is the corner in the body's
-frame, never turned, and colours have the hard outline of the plain rasteriser.
+frame, never turned; the orientation follows the angular velocity before the step; colours have the hard outline of the plain rasteriser.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from rerender.papers.physics.curves import (
     HEAVIEST,
     LAME_SLICES,
     LIGHTEST,
+    PEAK,
     SELECTIONS,
     STEPS,
     TRUE_MASS,
@@ -48,8 +49,9 @@ FORCE = 10.0
 
 
 def sweep(settings: LandscapeSettings) -> np.ndarray:
-    """Return the masses of a vertex [kg]: evenly spaced, with those at which published values are known."""
-    return np.unique(np.concatenate([np.linspace(LIGHTEST, HEAVIEST, settings.masses), COMPARED]))
+    """Return the masses of a vertex [kg]: evenly spaced, with the truth, the maxima, and those at which published values are known."""
+    even = np.linspace(LIGHTEST, HEAVIEST, settings.masses)
+    return np.unique(np.concatenate([even, COMPARED, [TRUE_MASS, PEAK]]))
 
 
 def video(mass: float, size: int) -> torch.Tensor:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 
 from rerender.core.cameras import Camera
-from rerender.papers.physics.specs import RasterSettings, ViewSettings
+from rerender.papers.physics.grid import PROJECTIVE
+from rerender.papers.physics.specs import Backend, RasterSettings, ViewSettings
+from rerender.rendering import projective_films
 from rerender.rendering.mesh_films import film_mesh
+from rerender.rendering.projective_films import ProjectiveFilm
 from rerender.rendering.soft_rasteriser import SoftSettings, look_from, rasterise
 from rerender.rendering.variants import start_variant
 
 IDEAL = ("ideal", "fine")
 """Variants whose frames are compared as they were rendered."""
-RAYTRACED = "raytraced"
+TRACED = ("raytraced", PROJECTIVE)
+"""Variants whose frames are Mitsuba's."""
 FINER, LARGEST = 4, 256
 YELLOW = (1.0, 1.0, 0.0)
 """The colour of the released cube."""
@@ -39,6 +44,7 @@ class Look:
     colour: torch.Tensor
     view: ViewSettings
     raster: RasterSettings
+    backend: Backend = "soft"
     ground: float | None = None
 
     @property
@@ -46,10 +52,22 @@ class Look:
         """The camera."""
         return look_from(self.view.distance, self.view.elevation, self.view.azimuth)
 
-    def film(self, vertices: torch.Tensor) -> torch.Tensor:
-        """Return RGBA frames (T, S, S, 4) of vertices (T, V, 3) [m], premultiplied, so that outlines have a gradient."""
+    def film(self, vertices: torch.Tensor, seed: int = 0) -> torch.Tensor:
+        """Return RGBA frames (T, S, S, 4) of vertices (T, V, 3) [m], premultiplied, so that outlines have a gradient.
+
+        `seed` is that of the noise of the back end `projective`: with the same, the same vertices look the same.
+        """
+        if self.backend == PROJECTIVE:
+            seen = projective_films.film(vertices, self._projective, seed)
+            return torch.cat([seen[..., :1] * self.colour, seen[..., 1:]], dim=-1)
         soft = SoftSettings(self.raster.size, factor=self.raster.factor)
         return rasterise(vertices, self.faces, self.colour, self.camera, soft)
+
+    @cached_property
+    def _projective(self) -> ProjectiveFilm:
+        start_variant("auto", threads=1)
+        raster = self.raster
+        return ProjectiveFilm(self.faces.cpu().numpy(), self.camera, raster.size, raster.projective_spp)
 
     def traced(
         self,
@@ -77,9 +95,8 @@ class Look:
 
     def recorded(self, vertices: torch.Tensor, variant: str, noise: float, seed: int) -> torch.Tensor:
         """Return the frames that an estimate is given."""
-        if variant == RAYTRACED:
-            return as_recorded(self.traced(vertices, seed), variant, noise, seed)
-        return as_recorded(self.film(vertices), variant, noise, seed)
+        seen = self.traced(vertices, seed) if variant in TRACED else self.film(vertices, seed)
+        return as_recorded(seen, variant, noise, seed)
 
 
 def as_recorded(video: torch.Tensor, variant: str, noise: float, seed: int) -> torch.Tensor:

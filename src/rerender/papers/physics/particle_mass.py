@@ -72,7 +72,7 @@ def _subject(request: EstimateRequest, thing: Ball, name: str) -> FieldSubject:
     guess = truth + torch.tensor(noise, dtype=DTYPE)
     thing.require_stable(guess.exp())
     colour = torch.tensor(COLOUR, dtype=DTYPE)
-    look = Look(thing.faces, colour, settings.view, request.raster, ground=0.0)
+    look = Look(thing.faces, colour, settings.view, request.raster, request.backend, ground=0.0)
 
     def loss_of(method: str) -> Callable[[torch.Tensor], torch.Tensor]:
         variant = request.job.variant

@@ -148,7 +148,8 @@ def displayed(settings: Mapping[str, Any]) -> dict[str, Any]:
     from rerender.papers.physics.looks import for_display
 
     raster = for_display(RasterSettings(**settings["raster"]))
-    return {**settings, "raster": raster.model_dump()}
+    experiment = {**settings["experiment"], "backend": "soft"}
+    return {**settings, "raster": raster.model_dump(), "experiment": experiment}
 
 
 def control_request(job: Job, settings: Mapping[str, Any], tier: str, threads: int) -> ControlRequest:

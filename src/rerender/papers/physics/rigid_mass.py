@@ -12,6 +12,7 @@ import torch
 
 from rerender.core.seeds import SeedStream
 from rerender.papers.physics.estimation import Loss
+from rerender.papers.physics.grid import shapes_of
 from rerender.papers.physics.rigid_scene import (
     RigidObject,
     draw_object,
@@ -33,7 +34,7 @@ def subjects(request: EstimateRequest) -> Iterator[Subject]:
     mean = training_mean(settings)
     low, high = settings.mass
     scan = [low * (high / low) ** ((k + 0.5) / settings.scan) for k in range(settings.scan)]
-    for name in settings.shapes:
+    for name in shapes_of(settings, request.job.variant):
         yield _subject(request, name, mean, scan)
 
 
@@ -43,7 +44,7 @@ def example(request: EstimateRequest, name: str, seeds: SeedStream) -> tuple[dic
     thing = draw_object(name, settings, seeds)
     with torch.no_grad():
         seen = positions(thing, move(thing, _tensor(thing.mass), settings), frames_shown(settings))
-        look = look_of(thing, settings.view, request.raster)
+        look = look_of(thing, settings.view, request.raster, request.backend)
         return {MASS: thing.mass}, look.recorded(seen, "default", 0.0, 0)
 
 
@@ -70,7 +71,7 @@ def _subject(request: EstimateRequest, name: str, mean: float, scan: list[float]
         loss_of=lambda method: _loss(request, thing, method),
         motion=motion,
         true_motion=lambda: motion({MASS: thing.mass}, refinement(request.job.variant)),
-        look=look_of(thing, settings.view, request.raster),
+        look=look_of(thing, settings.view, request.raster, request.backend),
         answers={"random": guess, "average": {MASS: mean}},
         starts=[{MASS: mass} for mass in scan],
     )
@@ -79,7 +80,7 @@ def _subject(request: EstimateRequest, name: str, mean: float, scan: list[float]
 def _loss(request: EstimateRequest, thing: RigidObject, method: str) -> Loss:
     """Return the loss of a method: mean squared error of RGBA frames (gradsim) or of vertices (diffphysics)."""
     settings: RigidMassSettings = request.settings
-    variant, look = request.job.variant, look_of(thing, settings.view, request.raster)
+    variant, look = request.job.variant, look_of(thing, settings.view, request.raster, request.backend)
     frames = frames_shown(settings)
     with torch.no_grad():
         moved = move(thing, _tensor(thing.mass), settings, refinement(variant))

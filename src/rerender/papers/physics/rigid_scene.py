@@ -16,7 +16,7 @@ import torch
 from rerender.core.seeds import SeedStream
 from rerender.papers.physics.looks import Look
 from rerender.papers.physics.shapes import shape
-from rerender.papers.physics.specs import RasterSettings, RigidMassSettings, ViewSettings
+from rerender.papers.physics.specs import Backend, RasterSettings, RigidMassSettings, ViewSettings
 from rerender.papers.physics.subjects import DTYPE
 from rerender.simulation.mass_properties import solid
 from rerender.simulation.rigid import (
@@ -124,6 +124,6 @@ def positions(thing: RigidObject, motion: RigidState, frames: list[int]) -> torc
     return world_points(motion.at(torch.tensor(frames)), thing.vertices[None])[:, 0]
 
 
-def look_of(thing: RigidObject, view: ViewSettings, raster: RasterSettings) -> Look:
+def look_of(thing: RigidObject, view: ViewSettings, raster: RasterSettings, backend: Backend) -> Look:
     """Return how an object is filmed."""
-    return Look(thing.faces, thing.colour, view, raster)
+    return Look(thing.faces, thing.colour, view, raster, backend)

@@ -14,9 +14,10 @@ SHAPES = (
 )
 """The fourteen rigid shapes; `shapes` makes them."""
 
-Variant = Literal["default", "ideal", "noise", "fine", "raytraced"]
+Variant = Literal["default", "ideal", "noise", "fine", "raytraced", "projective"]
 """What the estimate is given: 8-bit frames (`default`), frames as they were rendered, with pixel noise added, of a
-truth that was simulated with twice as many steps, or 8-bit frames that Mitsuba rendered, with shadows."""
+truth that was simulated with twice as many steps, or 8-bit frames that Mitsuba rendered, with shadows; `projective`: these, to an
+estimate that is rendered by Mitsuba, too."""
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
 
 ContactVariant = Literal[
@@ -24,6 +25,14 @@ ContactVariant = Literal[
 ]
 """As `Variant`; and 8-bit frames with a search to which the first guess is worth nothing once it has begun (`flat`), with a first guess
 drawn from the domain (`far`), or with an estimate that knows no friction, or takes the ground for an average one (`inelastic`)."""
+
+Backend = Literal["soft", "projective"]
+"""What renders the frames of an estimate: the soft rasteriser, or Mitsuba's projective integrator."""
+BACKEND_MEANING = (
+    "what renders the frames of the estimate, with derivatives: soft, the soft rasteriser; projective, Mitsuba's "
+    "projective integrator, with shadows and noise, and some ten times slower. Targets of the variants default, ideal, noise and "
+    "fine are rendered by the same"
+)
 
 Method = Literal["gradsim", "diffphysics", "random", "average"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -52,6 +61,13 @@ class SearchSettings(Frozen):
     finish: Annotated[int, Field(ge=0)] = Field(
         15, description="steps of L-BFGS after them; 0 stops after Adam, as the paper did with SGD"
     )
+
+
+class ProjectiveSettings(Frozen):
+    """An estimate whose frames take Mitsuba seconds: fewer of them, and steps from the best start that are small at once."""
+
+    shapes: Count = Field(14, description="so many shapes, the first ones")
+    search: SearchSettings = Field(SearchSettings(iterations=10, lr=0.01, finish=5), description="the search")
 
 
 class BlackboxSettings(Frozen):
@@ -103,7 +119,7 @@ class RigidMassSettings(Frozen):
     other_seeds: Count = Field(3, description="objects of each shape for the variants after the first")
     variants: Annotated[tuple[Variant, ...], Field(min_length=1)] = Field(
         ("default",),
-        description="default: 8-bit frames; ideal: frames as rendered; noise: with pixel noise; fine: a truth simulated with half the step; raytraced: 8-bit frames by Mitsuba",
+        description="default: 8-bit frames; ideal: frames as rendered; noise: with pixel noise; fine: a truth simulated with half the step; raytraced: 8-bit frames by Mitsuba; projective: the same, and estimates rendered by Mitsuba",
     )
     methods: Annotated[tuple[MassMethod, ...], Field(min_length=1)] = Field(
         MASS_METHODS,
@@ -129,7 +145,11 @@ class RigidMassSettings(Frozen):
         description="so many masses of the domain are tried besides the first guess, and the best is where the search starts",
     )
     view: ViewSettings = Field(ViewSettings(), description="the camera")
+    backend: Backend = Field("soft", description=BACKEND_MEANING)
     search: SearchSettings = Field(SearchSettings(), description="the search")
+    projective: ProjectiveSettings = Field(
+        ProjectiveSettings(), description="what the variant projective does otherwise"
+    )
     blackbox: BlackboxSettings = Field(BlackboxSettings(), description="the search without derivatives")
 
 
@@ -172,6 +192,10 @@ class ContactSettings(Frozen):
     noise: NonNegative = Field(0.01, description="standard deviation of the pixel noise of the variant noise")
     training: Count = Field(800, description="objects that the baseline `average` has seen")
     view: ViewSettings = Field(ViewSettings(distance=10.0), description="the camera")
+    backend: Backend = Field(
+        "soft",
+        description="soft alone: the search takes differences of rendered frames, in which Mitsuba's noise would drown them",
+    )
     prior: NonNegative = Field(
         1.0,
         description="weight of the first guess in the search: with 1, every compared frame counts as one independent observation beside it (a penalty of (log change / spread)² times the squared error so far over the number of frames); 0 is least squares alone",
@@ -230,6 +254,10 @@ class RasterSettings(Frozen):
         2, description="super-samples along the side of a pixel"
     )
     spp: Count = Field(64, description="samples a pixel of frames by Mitsuba")
+    projective_spp: Count = Field(
+        16,
+        description="samples a pixel of frames by the back end projective, and of their derivatives",
+    )
 
 
 class LameSettings(Frozen):
@@ -253,6 +281,7 @@ class LameSettings(Frozen):
     frames: Count = Field(6, description="frames that are compared, evenly spaced, the last at the end")
     noise: NonNegative = Field(0.01, description="standard deviation of the pixel noise of the variant noise")
     view: ViewSettings = Field(ViewSettings(distance=6.0, elevation=0.0), description="the camera")
+    backend: Backend = Field("soft", description="as of rigid_mass")
     search: SearchSettings = Field(SearchSettings(iterations=20, finish=20), description="the search")
 
 
@@ -277,6 +306,7 @@ class FieldSettings(Frozen):
     noise: NonNegative = Field(0.01, description="standard deviation of the pixel noise of the variant noise")
     iterations: Count = Field(40, description="steps of Adam")
     lr: Positive = Field(0.02, description="learning rate of Adam")
+    backend: Backend = Field("soft", description="as of rigid_mass")
     view: ViewSettings = Field(ViewSettings(), description="the camera")
 
 
@@ -315,6 +345,7 @@ class ControlledSettings(Frozen):
         True,
         description="compare blurred copies of the frame too; false is the paper's, which is blind where goal and object do not overlap",
     )
+    backend: Backend = Field("soft", description="as of rigid_mass")
     view: ViewSettings = Field(ViewSettings(distance=13.0), description="the camera")
 
 

@@ -19,11 +19,11 @@ from rerender.core.files import Tree
 from rerender.core.seeds import SeedStream
 from rerender.papers.physics.blackbox import search_blackbox
 from rerender.papers.physics.estimation import Estimate, Loss, best_start, estimate
-from rerender.papers.physics.grid import Job, methods
+from rerender.papers.physics.grid import PROJECTIVE, Job, methods
 from rerender.papers.physics.jobs import Part, Run, carry_out, search_rows
 from rerender.papers.physics.looks import Look
 from rerender.papers.physics.outputs import error_rows
-from rerender.papers.physics.specs import GRID_KEYS, RasterSettings
+from rerender.papers.physics.specs import GRID_KEYS, Backend, RasterSettings, SearchSettings
 from rerender.provenance.manifest import Code
 from rerender.reporting.rows import MetricRow, RowContext
 
@@ -77,6 +77,20 @@ class EstimateRequest:
     def seeds(self, name: str) -> SeedStream:
         """Return the random stream of an object; variants share it, so that they can be compared."""
         return SeedStream(("physics", self.job.experiment, name, self.job.seed))
+
+    @property
+    def backend(self) -> Backend:
+        """What renders the estimate's frames."""
+        chosen: Backend = self.settings.backend
+        return PROJECTIVE if self.job.variant == PROJECTIVE else chosen
+
+    @property
+    def search(self) -> SearchSettings:
+        """How a search by gradient goes."""
+        traced = self.job.variant == PROJECTIVE
+        own = getattr(self.settings, PROJECTIVE, self.settings) if traced else self.settings
+        found: SearchSettings = own.search
+        return found
 
     def parameters(self) -> dict[str, Any]:
         """Return the plain values that decide the result."""
@@ -144,9 +158,7 @@ def _search(run: Run, request: EstimateRequest, subject: Subject, method: str, p
     if method == "blackbox":
         return search_blackbox(logarithms(subject.guess), loss, request.settings.blackbox, seeds)
     start = best_start([logarithms(values) for values in (subject.guess, *subject.starts)], loss)
-    return estimate(
-        start, loss, request.settings.search, run.workdir / part, run_id=run.name(part), seeds=seeds
-    )
+    return estimate(start, loss, request.search, run.workdir / part, run_id=run.name(part), seeds=seeds)
 
 
 def _plain(found: Estimate) -> dict[str, float]:

@@ -14,9 +14,11 @@ from rerender.papers.physics.grid import (
     CONVNET,
     LAME,
     PARTICLE_MASS,
+    PROJECTIVE,
     RIGID_CONTACT,
     RIGID_MASS,
     Expected,
+    shapes_of,
 )
 from rerender.papers.physics.settings import PhysicsSettings
 from rerender.papers.physics.specs import DEFAULT_ONLY
@@ -48,6 +50,7 @@ VARIANT_TITLES: Mapping[str, str] = {
     "frictionless": "8-bit frames, no friction known",
     "inelastic": "8-bit frames, average elasticity taken as known",
     "raytraced": "8-bit frames by Mitsuba",
+    "projective": "8-bit frames by Mitsuba, estimate too",
 }
 NOT_ESTIMATED: Mapping[str, tuple[str, ...]] = {"frictionless": ("/kf", "/mu"), "inelastic": ("/ke", "/kd")}
 SEARCHES = ("gradsim", "diffphysics", "blackbox")
@@ -100,6 +103,7 @@ def _field(experiment: str, name: str, title: str) -> tuple[Measure, ...]:
 
 
 _EVALUATIONS = Measure("evaluations", Column("evaluations", "Evaluations", "", "none", ".0f"))
+_SECONDS = Measure("evaluation_s", Column("evaluation_s", "An evaluation", "s", "none", ".2g"))
 
 
 def _network_sentence(settings: PhysicsSettings, videos: int) -> str:
@@ -107,6 +111,17 @@ def _network_sentence(settings: PhysicsSettings, videos: int) -> str:
     trunk = "EfficientNet-b0" if own.trunk == "efficientnet_b0" else "a network of four convolutions"
     return (
         f"ConvNet: {trunk}, trained here on {videos} other objects, frames of {own.size} × {own.size} pixels."
+    )
+
+
+def _projective_sentence(settings: PhysicsSettings) -> str:
+    part = settings.rigid_mass
+    if PROJECTIVE not in part.variants:
+        return ""
+    search, shapes = part.projective.search, len(shapes_of(part, PROJECTIVE))
+    return (
+        f"Estimates by Mitsuba's projective integrator: the first {shapes} shapes, {settings.raster.projective_spp} samples a pixel, "
+        f"{search.iterations} steps of Adam and {search.finish} of L-BFGS."
     )
 
 
@@ -118,7 +133,9 @@ def _mass_caption(settings: PhysicsSettings) -> str:
         f"Frames of {settings.raster.size} × {settings.raster.size} pixels, every {part.frame_every} of {part.fps} a second. "
         f"Searches start from the best of the first guess and {part.scan} masses of the domain: "
         f"{part.search.iterations} steps of Adam and {part.search.finish} of L-BFGS. Without derivatives: {part.blackbox.iterations} updates of a "
-        f"Gaussian by {part.blackbox.samples} draws each (the paper's reinforcement learning), from the first guess.",
+        f"Gaussian by {part.blackbox.samples} draws each (the paper's reinforcement learning), from the first guess. "
+        "An evaluation: CPU seconds of a loss with its derivative on the machine at hand.",
+        _projective_sentence(settings),
         _network_sentence(settings, settings.convnet.mass_videos),
     )
 
@@ -158,6 +175,7 @@ LAYOUTS: Mapping[str, Layout] = {
             ),
             *_error("mass", "Relative error"),
             _EVALUATIONS,
+            _SECONDS,
         ),
         ("average", "random", CONVNET, "blackbox", "diffphysics", "gradsim"),
         _mass_caption,
@@ -279,7 +297,7 @@ def _row(table_id: str, method: str, variant: str, values: Values, published: Ta
 
 def _cell(values: Values, runs: Sequence[Expected], measure: Measure, method: str) -> Cell:
     """Return mean and spread of a metric over runs, or its median alone."""
-    searched = measure is _EVALUATIONS or "_start/" in measure.metric
+    searched = measure in (_EVALUATIONS, _SECONDS) or "_start/" in measure.metric
     if searched and method not in SEARCHES:
         return Cell(note=NOT_APPLICABLE)
     numbers = [value for run in runs if (value := values[run].get(measure.metric)) is not None]

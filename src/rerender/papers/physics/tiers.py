@@ -19,6 +19,7 @@ from rerender.papers.physics.specs import (
     LameSettings,
     LandscapeSettings,
     ParticleMassSettings,
+    ProjectiveSettings,
     RasterSettings,
     RigidMassSettings,
     SearchSettings,
@@ -61,11 +62,12 @@ _SMOKE = PhysicsSettings(
 )
 
 _LAPTOP = PhysicsSettings(
-    raster=RasterSettings(size=64, spp=32),
+    raster=RasterSettings(size=64, spp=32, projective_spp=8),
     rigid_mass=RigidMassSettings(
         seeds=2,
         other_seeds=1,
-        variants=("default", "ideal", "noise", "fine", "raytraced"),
+        variants=("default", "ideal", "noise", "fine", "raytraced", "projective"),
+        projective=ProjectiveSettings(shapes=3, search=SearchSettings(iterations=5, lr=0.02, finish=3)),
         blackbox=BlackboxSettings(iterations=20, samples=8),
     ),
     rigid_contact=ContactSettings(
@@ -97,7 +99,9 @@ _LAPTOP = PhysicsSettings(
 # 14 shapes × 14 seeds: the paper's 200 test objects
 _PAPER = PhysicsSettings(
     rigid_mass=RigidMassSettings(
-        seeds=14, other_seeds=5, variants=("default", "ideal", "noise", "fine", "raytraced")
+        seeds=14,
+        other_seeds=5,
+        variants=("default", "ideal", "noise", "fine", "raytraced", "projective"),
     ),
     rigid_contact=ContactSettings(
         variants=(
