@@ -45,9 +45,9 @@ def material(model: str = "mse", scene: str = "diffuse", **changes: object) -> M
 def test_shape_loss_gradient_against_finite_differences(model: str) -> None:
     """Along growth of the latent, which moves every silhouette; averaged over seeds."""
     problem = geometry(model, views_per_step=4, spp=64, spp_grad=64)
-    values = geometry(
-        model, views_per_step=4, spp=64, spp_grad=1
-    )  # losses only: its gradients are not looked at
+    settings = shape_settings(views_per_step=4, spp=64, spp_grad=1)
+    # losses only: its gradients are not looked at
+    values = GeometryProblem(problem.world, icosphere(3), problem.objective, settings)
     base = problem.latent.detach().clone()
     slopes, differences = [], []
     for k in range(3):
