@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 
 Frame = npt.NDArray[np.uint8]
 
-CRF = 18
+CRF = 16
 """Constant rate factor of x264: 18 is hard to tell from the source."""
+PRESET = "veryfast"
+"""How hard x264 searches. At a factor of 18, `medium` takes twice as long for files a tenth smaller and 1 dB better."""
 MAX_BYTES = 20_000_000
 """The report takes videos up to 20 MB."""
 PAPER = (255, 255, 255)
@@ -78,7 +80,7 @@ def _encoder(path: Path, shape: tuple[int, ...], fps: float) -> Any:
     """Start ffmpeg; one thread and no dates, so that the bytes depend on the frames alone."""
     import imageio_ffmpeg
 
-    options = ["-crf", str(CRF), "-preset", "medium", "-threads", "1", "-movflags", "+faststart"]
+    options = ["-crf", str(CRF), "-preset", PRESET, "-threads", "1", "-movflags", "+faststart"]
     exact = ["-map_metadata", "-1", "-fflags", "+bitexact", "-flags:v", "+bitexact"]
     return imageio_ffmpeg.write_frames(
         str(path),

@@ -128,7 +128,7 @@ def test_every_run_is_judged_and_the_first_seed_of_every_model_is_shown(tmp_path
 
 
 def test_what_is_shared_does_not_depend_on_the_other_runs(tmp_path: Path) -> None:
-    """The target's noise, and so every number of a run, is the same whoever is judged beside it."""
+    """The target's noise, and so every number of a run, is the same whoever is judged beside it, with pictures or without."""
     mesh = tmp_path / "target.ply"
     write_ply(mesh, ellipsoid())
     write_json(mesh.with_suffix(".json"), {"origin": "mirror"})
@@ -137,10 +137,14 @@ def test_what_is_shared_does_not_depend_on_the_other_runs(tmp_path: Path) -> Non
     )  # fmt: skip
     frames = []
     for name, models in (("alone", ("mae",)), ("together", ("ssim", "mae"))):
+        alone = name == "alone"
         runs = tuple(write_run(tmp_path / name, model, 1, icosphere(2), 2) for model in models)
         request = EvaluateRequest(
-            registry.scene("suzanne"), registry.envmap("constant"), SceneFiles(mesh), runs, settings, {}, "smoke", "c"
+            registry.scene("suzanne"), registry.envmap("constant"), SceneFiles(mesh), runs, settings, {}, "smoke", "c", pictures=alone
         )  # fmt: skip
         evaluate_runs(request, EvaluationFiles.at(runs[0].metrics.parent), lambda text: None)
+        assert runs[0].views.exists() == runs[0].turntables.exists() == alone
         frames.append(read_rows(runs[0].metrics).filter(pl.col("method") == "mae").drop("run_id"))
-    assert frames[0].equals(frames[1])
+    way = pl.col("metric").str.starts_with("pca_explained")  # from the observed pictures
+    assert frames[0].filter(~way).equals(frames[1].filter(~way))
+    assert frames[0].filter(way).height and not frames[1].filter(way).height

@@ -67,7 +67,9 @@ def _fit(request: AblationRequest, record: RunRecord, variant: str, seed: int, w
     """Run one variant with one seed, unless it was finished before an interruption."""
     base = request.run
     switches = base.settings.switches if variant == CORRECTED else switched_on(variant)
-    run = replace(base, seed=seed, settings=base.settings.model_copy(update={"switches": switches}))
+    # numbers are all that is kept of it: nothing is observed on the way
+    settings = base.settings.model_copy(update={"switches": switches, "observe_every": 0})
+    run = replace(base, seed=seed, settings=settings)
     folder = work / variant / base.scene.id / base.envmap.id / base.model / f"s{seed}"
     if not (folder / "manifest.json").is_file():  # written last
         folder.mkdir(parents=True, exist_ok=True)
@@ -93,6 +95,7 @@ def _judged(
             code=request.code,
             variant=base.variant,
             threads=base.threads,
+            pictures=False,
         ),
         files,
     )

@@ -76,7 +76,7 @@ VIEW_COLUMNS = ("model", "seed", "state", "measure", "judge", "view", "value")
 
 @dataclass(frozen=True)
 class EvaluateRequest:
-    """Which runs to judge, all of one scene and light, and how."""
+    """Which runs to judge, all of one scene and light, and how; without `pictures` there are numbers alone."""
 
     scene: SceneSpec
     envmap: EnvmapSpec
@@ -88,6 +88,7 @@ class EvaluateRequest:
     code: str
     variant: str = "auto"
     threads: int = 1
+    pictures: bool = True
 
 
 @dataclass
@@ -148,7 +149,10 @@ class Judged:
 def evaluate_runs(
     request: EvaluateRequest, files: EvaluationFiles, report: Callable[[str], None] = print
 ) -> None:
-    """Judge the runs and write their metric rows, and the pictures of each model's first seed (see docs/files.md)."""
+    """Judge the runs and write their metric rows, and the pictures of each model's first seed (see docs/files.md).
+
+    Without pictures the rows, and the values view by view, are all that is written.
+    """
     session = open_session(
         request.scene, request.envmap, request.files, variant=request.variant, threads=request.threads
     )
@@ -160,31 +164,53 @@ def evaluate_runs(
     render(court, court.target, "target", None)
     render(court, court.target, "ceiling", None)
     rows: list[MetricRow] = []
-    shown: dict[str, Tree] = {}
-    turns: dict[str, Tree] = {"target": {"frames": turntable(court, None)}}
-    shared = pictures(court.target, ("target",)) | {"strip_target": court.target.strip_target}
-    if request.settings.family == "material":
-        shared["slices_target"] = target_slices(court)
-    else:
-        shared["forward_target"] = forward_gradients(court, None)
-        shared["imagenet_class"] = request.scene.imagenet_class
+    album = Album.of_target(court) if request.pictures else None
     by_view = ceiling_records(court)
     for number, run in enumerate(sorted(request.runs, key=lambda run: run.seed), 1):
         found = judge(court, run)
         rows += found.rows
         by_view += found.by_view
-        shared |= found.truth
-        if run_key(run.model) not in shown:
-            best = load_tree(run.final, "best")["best"]
-            shown[run_key(run.model)] = {"seed": run.seed, **found.seen}
-            if request.settings.family == "geometry":
-                shown[run_key(run.model)]["forward_best"] = forward_gradients(court, best)
-            turns[run_key(run.model)] = {"seed": run.seed, "frames": turntable(court, best)}
+        if album is not None:
+            album.add(court, run, found)
         report(f"judged {run.model}, seed {run.seed}: {number} of {len(request.runs)}")
-    save_tree(files.views, shared | shown)
-    save_tree(files.turntables, turns)
+    if album is not None:
+        save_tree(files.views, album.shared | album.shown)
+        save_tree(files.turntables, album.turns)
     write_by_view(files.by_view, by_view)
     write_table(files.metrics, rows)
+
+
+@dataclass(frozen=True)
+class Album:
+    """Pictures of a scene and light, and of the first seed of every model; turntables of the same."""
+
+    shared: Tree
+    turns: dict[str, Tree]
+    shown: dict[str, Tree] = field(default_factory=dict)
+
+    @classmethod
+    def of_target(cls, court: Court) -> Album:
+        """Return the album with the target's pictures."""
+        request = court.request
+        shared = pictures(court.target, ("target",)) | {"strip_target": court.target.strip_target}
+        if request.settings.family == "material":
+            shared["slices_target"] = target_slices(court)
+        else:
+            shared["forward_target"] = forward_gradients(court, None)
+            shared["imagenet_class"] = request.scene.imagenet_class
+        return cls(shared, {"target": {"frames": turntable(court, None)}})
+
+    def add(self, court: Court, run: RunFiles, found: Judged) -> None:
+        """Add what was found of a run, unless its model is there already."""
+        self.shared.update(found.truth)
+        key = run_key(run.model)
+        if key in self.shown:
+            return
+        best = load_tree(run.final, "best")["best"]
+        self.shown[key] = {"seed": run.seed, **found.seen}
+        if court.request.settings.family == "geometry":
+            self.shown[key]["forward_best"] = forward_gradients(court, best)
+        self.turns[key] = {"seed": run.seed, "frames": turntable(court, best)}
 
 
 def ceiling_records(court: Court) -> list[dict[str, Any]]:
@@ -225,11 +251,12 @@ def judge(court: Court, run: RunFiles) -> Judged:
         rows |= rsa_values(name, found)
         rows |= class_values(name, found, court.request.scene.imagenet_class)
         by_view += view_records(run.model, run.seed, name, found.similarities, ("start", "best"))
-        if name == run.model and found.scales is not None and court.target.strip_target is not None:
+        views = court.target.strip_target if court.request.pictures else None
+        if name == run.model and found.scales is not None and views is not None:
             shares, way = way_of(
                 model,
                 load_tree(run.frames, "frames", "iterations"),
-                court.target.strip_target,
+                views,
                 found.scales,
                 court.session.device,
             )

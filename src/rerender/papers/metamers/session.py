@@ -10,6 +10,7 @@ from rerender.catalogue.specs import EnvmapSpec, SceneSpec
 from rerender.papers.metamers.world import SceneFiles, World, load_world
 from rerender.rendering.variants import start_variant
 from rerender.runtime.device import torch_device
+from rerender.runtime.memory import keep_freed_memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +28,7 @@ def open_session(
 ) -> Session:
     """Start the variant, limit threads, and read the scene's files."""
     torch.set_num_threads(threads)
+    keep_freed_memory()
     backend = start_variant(variant, threads=threads)
     # an analytic BSDF takes the place of a measured one without a file that could say so
     origin = "standin" if scene.bsdf_files and files.bsdf is None else files.origin

@@ -93,7 +93,9 @@ class GeometryRun(Frozen):
     classify: float | None = None
     imagenet_class: int | None = None
     switches: Switches = Switches()
-    observe_every: Count
+    observe_every: Annotated[
+        int, Field(ge=0, description="0: never, as for runs whose pictures nobody keeps")
+    ]
     patience_windows: Count | None
     min_delta: float
     checkpoint_seconds: float
@@ -117,7 +119,9 @@ class MaterialRun(Frozen):
     texture_size: tuple[Count, Count]
     integrator: MaterialIntegrator
     switches: Switches = Switches()
-    observe_every: Count
+    observe_every: Annotated[
+        int, Field(ge=0, description="0: never, as for runs whose pictures nobody keeps")
+    ]
     patience_windows: Count | None
     min_delta: float
     checkpoint_seconds: float
