@@ -45,7 +45,7 @@ def test_real_skies_are_read_and_keep_their_light(root: Path, tmp_path: Path, as
         prepared = sky_upper(name, settings, 16)
         check_map(prepared.pixels, name, half=True)
         assert prepared.pixels.shape == (16, 64, 3) and prepared.pixels.dtype == np.float32
-        assert prepared.provenance.origin == "original" and prepared.provenance.sha256
+        assert prepared.provenance.origin == "mirror" and prepared.provenance.sha256
         finer = sky_upper(name, settings, 64)
         assert finer.pixels.mean() == pytest.approx(prepared.pixels.mean(), rel=1e-4)
 
