@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -271,8 +272,11 @@ def test_causes_are_given_for_differences_only(tmp_path: Path) -> None:
 
 def test_mean_and_interval_over_seeds(tmp_path: Path) -> None:
     asked = claim(select={"metric": "chamfer_ratio"}, bound=BOUND)
-    found = verdict(tmp_path, asked, [row("chamfer_ratio", 5.0 + seed, seed=seed) for seed in (1, 2, 3)])
+    rows = [row("chamfer_ratio", 5.0 + seed, seed=seed) for seed in (1, 2, 3)]
+    found = verdict(tmp_path, asked, rows)
     assert (found.ours, found.n) == (7.0, 3)
+    together = [replace(one, run_id="a job of three seeds") for one in rows]
+    assert verdict(tmp_path, asked, together).n == 3
     assert found.low is not None and found.high is not None
     assert found.low == pytest.approx(7.0 - 4.302653 / 3**0.5, abs=1e-5)  # t(0.975, 2) * sd / sqrt(n)
     assert found.high == pytest.approx(7.0 + 4.302653 / 3**0.5, abs=1e-5)
@@ -296,7 +300,11 @@ def test_a_paired_difference_is_free_of_the_spread_between_places(tmp_path: Path
     assert found.paired_low is not None and found.paired_high is not None
     half = 3.182446 * 0.129099 / 2
     assert found.paired_high - found.paired_low == pytest.approx(2 * half, rel=1e-4)
-    assert "paired difference +1.05 [0.845, 1.26] over 4 pairs of runs" in markdown([found], "laptop")
+    assert "paired difference +1.05 [0.845, 1.26] over 4 pairs of runs, 4 of them in" in markdown(
+        [found], "laptop"
+    )
+    rows[0] = row("psnr", 9.5, scene="suzanne", seed=1, method="mae")
+    assert judge(order, frame(tmp_path, rows), "laptop", {}).pairs_ordered == 3
     alone = judge(order, frame(tmp_path, rows[:2]), "laptop", {})
     assert (alone.paired, alone.pairs) == (None, 0)
 

@@ -66,15 +66,19 @@ def measure(
 
 @dataclass(frozen=True)
 class Paired:
-    """Mean of left minus right over runs that differ in nothing but what is compared, and its 95 % t-interval."""
+    """Mean of left minus right over runs that differ in nothing but what is compared, and its 95 % t-interval.
+
+    `ordered` of the `n` pairs are in the order asked for.
+    """
 
     difference: float
     low: float
     high: float
     n: int
+    ordered: int
 
 
-def paired(rows: pl.DataFrame, left: Selector, right: Selector) -> Paired | None:
+def paired(rows: pl.DataFrame, left: Selector, relation: Relation, right: Selector) -> Paired | None:
     """Return the paired difference of two selections over all groups; None with fewer than two pairs.
 
     A pair has the same scene, light, seed and so on; of what is compared, such as the representation, each side
@@ -92,11 +96,13 @@ def paired(rows: pl.DataFrame, left: Selector, right: Selector) -> Paired | None
         frame = _filtered(rows, side).filter(pl.col("value").is_not_null()).select(*AXES, "value")
         means.append(_reduced(frame, side.reduce).group_by(keys).agg(pl.col("value").mean()))
     joined = means[0].join(means[1], on=keys, nulls_equal=True)
-    cell = mean_cell((joined["value"] - joined["value_right"]).to_list())
+    differences = (joined["value"] - joined["value_right"]).to_list()
+    cell = mean_cell(differences)
     half = t_interval(cell)
     if cell.value is None or half is None:
         return None
-    return Paired(cell.value, cell.value - half, cell.value + half, cell.n)
+    ordered = sum(holds(difference, relation, 0.0) for difference in differences)
+    return Paired(cell.value, cell.value - half, cell.value + half, cell.n, ordered)
 
 
 def holds(value: float, relation: Relation, bound: float) -> bool:
@@ -166,7 +172,7 @@ def _aggregated(values: pl.DataFrame, reductions: Sequence[Reduction]) -> Measur
     from rerender.reporting.tables import mean_cell, t_interval
 
     told = {
-        "n": values["run_id"].n_unique(),
+        "n": values.select("run_id", "seed").n_unique(),  # a job may run several seeds
         "unit": values["unit"][0],
         "run_ids": tuple(sorted(values["run_id"].unique())),
         "assets": tuple(sorted(values["assets"].unique())),

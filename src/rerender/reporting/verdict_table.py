@@ -104,7 +104,8 @@ def _paired(verdict: Verdict) -> str:
     if verdict.paired is None:
         return ""
     interval = f"[{verdict.paired_low:.3g}, {verdict.paired_high:.3g}]"
-    return f"paired difference {verdict.paired:+.3g} {interval} over {verdict.pairs} pairs of runs"
+    told = f"paired difference {verdict.paired:+.3g} {interval} over {verdict.pairs} pairs of runs"
+    return f"{told}, {verdict.pairs_ordered} of them in the order asked for"
 
 
 def _asked(verdict: Verdict) -> str:

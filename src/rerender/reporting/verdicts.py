@@ -35,7 +35,8 @@ class Verdict:
     `ours` with its interval is the group farthest from the claim. `asked` is the published value, the bound,
     or the other side of the comparison; `difference` is ours minus asked. `groups` counts the groups with
     numbers, `passed` those that match. `paired` is the mean of left minus right over the `pairs` of runs of a comparison
-    that differ in nothing else, over all groups, with its interval. `assets` says which inputs were used.
+    that differ in nothing else, over all groups, with its interval; `pairs_ordered` of them are in the order asked for. `n` counts
+    runs, each seed of a job as one. `assets` says which inputs were used.
     """
 
     claim: str
@@ -60,6 +61,7 @@ class Verdict:
     paired_low: float | None
     paired_high: float | None
     pairs: int
+    pairs_ordered: int
     missing: str
     tier: str
     backend: str
@@ -122,7 +124,8 @@ def judge(claim: Claim, rows: pl.DataFrame, tier: str, blocked: Mapping[str, str
     if tier not in claim.tiers:
         state, reason = "not-run", f"the {tier} tier is not meant to answer this"
     ours = worst.ours
-    pairs = paired(rows, claim.comparison.left, claim.comparison.right) if claim.comparison else None
+    order = claim.comparison
+    pairs = paired(rows, order.left, order.relation, order.right) if order else None
     difference = None if ours.value is None or worst.asked is None else ours.value - worst.asked
     return Verdict(
         claim=claim.id,
@@ -147,6 +150,7 @@ def judge(claim: Claim, rows: pl.DataFrame, tier: str, blocked: Mapping[str, str
         paired_low=pairs.low if pairs else None,
         paired_high=pairs.high if pairs else None,
         pairs=pairs.n if pairs else 0,
+        pairs_ordered=pairs.ordered if pairs else 0,
         missing="; ".join(f"{outcome.group or 'all'}: {outcome.ours.missing}" for outcome in missing),
         tier=tier,
         backend=_joined(outcome.ours.backends for outcome in have),
