@@ -78,6 +78,10 @@ def test_table_1_shows_means_medians_published_values_and_gaps(claims: Path) -> 
     assert video["rel_error_mass_med"].value == pytest.approx(2e-6)
     assert rows["gradsim", "ideal"]["rel_error_mass"].note == "not run"
     assert rows["average", ""]["evaluations"].note == "not applicable"
+    assert (video["evaluation_s"].note, rows["blackbox", "default"]["evaluation_s"].note) == (
+        "not run",
+        "not applicable",
+    )
     assert [row.labels[0] for row in table.rows][-1] == "∇Sim"
 
 

@@ -298,8 +298,8 @@ def _row(table_id: str, method: str, variant: str, values: Values, published: Ta
 def _cell(values: Values, runs: Sequence[Expected], measure: Measure, method: str) -> Cell:
     """Return mean and spread of a metric over runs, or its median alone."""
     searched = measure in (_EVALUATIONS, _SECONDS) or "_start/" in measure.metric
-    if searched and method not in SEARCHES:
-        return Cell(note=NOT_APPLICABLE)
+    if (searched and method not in SEARCHES) or (measure is _SECONDS and method == "blackbox"):
+        return Cell(note=NOT_APPLICABLE)  # a search without derivatives has none to time
     numbers = [value for run in runs if (value := values[run].get(measure.metric)) is not None]
     if measure.median and numbers:
         return Cell(value=statistics.median(numbers), n=len(numbers))
