@@ -22,6 +22,7 @@ from rerender.rendering.tonemap import reinhard_srgb
 Floats = npt.NDArray[np.float32]
 
 INTEGRATOR = {"type": "direct_projective", "sppi": 0, "guiding": "none"}
+"""Outlines of shadows are left out: `sppi` is 0."""
 
 
 def shift_gradients(

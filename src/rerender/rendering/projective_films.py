@@ -23,6 +23,7 @@ import torch
 from rerender.core.cameras import Camera
 from rerender.core.meshes import Mesh
 from rerender.rendering.compat import VERTEX_POSITIONS, flat32
+from rerender.rendering.forward_gradients import INTEGRATOR
 from rerender.rendering.scenes import ConstantLight, DirectionalLight, Film, Scene, Shape, build_scene
 from rerender.rendering.soft_rasteriser import AMBIENT, DIRECT
 
@@ -31,8 +32,6 @@ RED = {
     "type": "twosided",
     "bsdf": {"type": "diffuse", "reflectance": {"type": "rgb", "value": [1.0, 0.0, 0.0]}},
 }
-INTEGRATOR = {"type": "direct_projective", "sppi": 0, "guiding": "none"}
-"""Outlines of shadows are left out: `sppi` is 0."""
 ASIDE, BEFORE = 2e-5, 1e-3
 """What is beside an edge is seen so far from it, and whether it is hidden from so far before it, times 1 + the largest coordinate."""
 FAINT = 0.02

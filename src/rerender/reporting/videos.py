@@ -29,7 +29,7 @@ Frame = npt.NDArray[np.uint8]
 CRF = 16
 """Constant rate factor of x264: 18 is hard to tell from the source."""
 PRESET = "veryfast"
-"""How hard x264 searches. At a factor of 18, `medium` takes twice as long for files a tenth smaller and 1 dB better."""
+"""How hard x264 searches. `medium` at a factor of 18 takes twice as long for files 8 to 22 % smaller and 0.1 to 1.4 dB better (five videos)."""
 MAX_BYTES = 20_000_000
 """The report takes videos up to 20 MB."""
 PAPER = (255, 255, 255)

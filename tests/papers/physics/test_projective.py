@@ -12,12 +12,15 @@ from rerender.core.errors import UserError
 from rerender.papers.physics import grid, rigid_mass
 from rerender.papers.physics.grid import Job
 from rerender.papers.physics.jobs import Run
+from rerender.papers.physics.looks import Look
 from rerender.papers.physics.settings import PhysicsSettings
+from rerender.papers.physics.shapes import shape
 from rerender.papers.physics.specs import (
     ProjectiveSettings,
     RasterSettings,
     RigidMassSettings,
     SearchSettings,
+    ViewSettings,
 )
 from rerender.papers.physics.subjects import EstimateRequest, answer, logarithms
 from rerender.provenance.manifest import Code
@@ -69,6 +72,24 @@ def test_noise_of_target_and_estimate_differs() -> None:
     assert float(subject.loss_of("gradsim")(logarithms(subject.truth))) > 1e-6
     seen = subject.film(subject.truth)
     assert np.array_equal(seen, subject.film(subject.truth))
+
+
+def test_a_goal_and_what_reaches_it_differ_in_their_noise_alone() -> None:
+    """Else a search of control that has arrived would see no error at all."""
+    thing = shape("box")
+    places = torch.as_tensor(thing.vertices)
+    colour = torch.tensor((1.0, 0.5, 0.2), dtype=places.dtype)
+    raster = RasterSettings(size=16, projective_spp=8)
+    looks = {
+        name: Look(torch.as_tensor(thing.faces), colour, ViewSettings(), raster, name)
+        for name in ("soft", "projective")
+    }
+    errors = {
+        name: float(((look.goal(places) - look.film(places[None])[0]) ** 2).mean())
+        for name, look in looks.items()
+    }
+    assert errors["soft"] == 0.0
+    assert 1e-6 < errors["projective"] < 1e-2
 
 
 def test_the_variant_has_the_first_shapes_and_other_experiments_are_told_what_they_can_have() -> None:

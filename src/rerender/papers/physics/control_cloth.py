@@ -59,7 +59,7 @@ class ClothWorld:
         self.start = torch.tensor(FIRST, dtype=DTYPE)
         colour = torch.tensor(COLOUR, dtype=DTYPE)
         self.look = Look(self.faces, colour, settings.view, request.raster, request.backend)
-        self.target = self.look.film(goal[None])[0]
+        self.target = self.look.goal(goal)
         self.system = ParticleSystem(
             torch.full((len(turned),), 1.0 / MASS, dtype=DTYPE),
             triangles=make_triangles(

@@ -51,7 +51,7 @@ class GearWorld:
         self.goal = torch.tensor([draw.uniform(0.0, FURTHEST), START[1], 0.0], dtype=DTYPE)
         colour = torch.tensor(COLOUR, dtype=DTYPE)
         self.look = Look(self.faces, colour, settings.view, request.raster, request.backend, ground=0.0)
-        self.target = self.look.film((self.rest + self.goal)[None])[0]
+        self.target = self.look.goal(self.rest + self.goal)
         self.clock = self._clock()
 
     def _clock(self) -> ParticleClock:

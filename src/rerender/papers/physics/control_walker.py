@@ -52,7 +52,7 @@ class WalkerWorld:
         self.goal = goal.mean(dim=0)
         colour = torch.tensor(COLOUR, dtype=DTYPE)
         self.look = Look(self.faces, colour, settings.view, request.raster, request.backend, ground=0.0)
-        self.target = self.look.film(goal[None])[0]
+        self.target = self.look.goal(goal)
         h = 1.0 / (60 * settings.substeps)
         idle = self.system(torch.zeros((1, len(mesh.faces)), dtype=DTYPE))
         require_stable(h, particle_bound(idle, self.rest), "the walker")

@@ -21,6 +21,8 @@ IDEAL = ("ideal", "fine")
 """Variants whose frames are compared as they were rendered."""
 TRACED = ("raytraced", PROJECTIVE)
 """Variants whose frames are Mitsuba's."""
+GOAL_SEED = 1 << 20
+"""Of the noise of a goal's picture; frames that are compared count theirs from 0."""
 FINER, LARGEST = 4, 256
 YELLOW = (1.0, 1.0, 0.0)
 """The colour of the released cube."""
@@ -62,6 +64,10 @@ class Look:
             return torch.cat([seen[..., :1] * self.colour, seen[..., 1:]], dim=-1)
         soft = SoftSettings(self.raster.size, factor=self.raster.factor)
         return rasterise(vertices, self.faces, self.colour, self.camera, soft)
+
+    def goal(self, vertices: torch.Tensor) -> torch.Tensor:
+        """Return the RGBA picture (S, S, 4) of a goal, vertices (V, 3) [m]; its noise is not that of the frames compared with it."""
+        return self.film(vertices[None], GOAL_SEED)[0]
 
     @cached_property
     def _projective(self) -> ProjectiveFilm:
